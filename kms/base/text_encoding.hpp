@@ -1,0 +1,26 @@
+// Strict text encodings of bytes: one text for one value, anything else is refused.
+#pragma once
+
+#include <quietus/bytes.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace quietus {
+
+std::string to_hex(ByteView bytes);                        // lower case
+std::optional<Bytes> from_hex(std::string_view text);      // lower case only, even length
+
+// RFC 4648 section 4, with padding.
+std::string to_base64(ByteView bytes);
+std::optional<Bytes> from_base64(std::string_view text);
+
+// RFC 4648 section 5, without padding, as in JOSE (RFC 7515 section 2).
+std::string to_base64url(ByteView bytes);
+std::optional<Bytes> from_base64url(std::string_view text);
+
+// Well-formed UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF.
+bool is_utf8(std::string_view text) noexcept;
+
+}  // namespace quietus
