@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/function_ref.hpp"
+#include "base/ids.hpp"
 
 namespace quietus {
 
@@ -19,8 +20,6 @@ enum class RecordTable : std::uint8_t {
   kGarbage = 2,  // object id (16) -> who is writing it, or that its chunks are to be removed
   kFence = 3,    // empty key -> least key generation that may still be written (design section 8)
 };
-
-using ScopeId = std::uint64_t;  // random, 63 bits, never 0 but for the vault itself
 
 // Where a row lives. `key` is at most 64 bytes.
 struct RecordKeyRef {
