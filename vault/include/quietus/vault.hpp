@@ -1,0 +1,98 @@
+// A vault: one folder with encrypted records, the tree of their keys, and the log of what happened to
+// the keys. Destroying a scope's key makes everything under it unrecoverable, in every copy of the
+// folder made at any time.
+#pragma once
+
+#include <quietus/options.hpp>
+#include <quietus/report.hpp>
+#include <quietus/scope.hpp>
+
+#include <functional>
+#include <span>
+
+namespace quietus {
+
+// Called now and then during long work: done so far, in all (0 when unknown). False stops the work.
+using Progress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
+
+struct ScopeOptions {
+  std::string data_class;                 // empty: the second path element, or its parent's class
+  std::vector<std::string> derived_from;  // at most 16 existing scopes; fixed for ever
+};
+
+// Thread-safe. Move-only. A process opens a vault once (kBusy otherwise); many processes may have it
+// open at the same time, all on one machine and in one PID namespace. After fork() the child's handle
+// answers kUnavailable and holds no keys.
+class QUIETUS_EXPORT Vault {
+ public:
+  // Makes a vault in `folder` (absent or empty). Durable on return; after an error or a crash the
+  // folder can be removed and nothing else is left behind but unused root slots, which the next
+  // attempt removes. kAlreadyExists; kRefused when the medium or place of the root slots needs a flag.
+  static Result<Vault> create(const std::filesystem::path& folder, const Unlock& unlock,
+                              const CreateOptions& options = {});
+
+  // Opens a vault, and first finishes any erasure that a crash interrupted. kNotFound (no vault
+  // there), kWrongKey, kRolledBack (an older copy was put back; nothing is touched), kCorrupt,
+  // kErased (the whole vault was destroyed), kUnsupported (newer format), kBusy, kUnavailable.
+  static Result<Vault> open(const std::filesystem::path& folder, const Unlock& unlock,
+                            const OpenOptions& options = {});
+
+  Vault(Vault&&) noexcept;
+  Vault& operator=(Vault&&) noexcept;
+  ~Vault();
+
+  // Scopes are written as paths: "acme", "acme/customer-data", "acme/customer-data/user-7". Elements
+  // are 1 to 255 bytes of UTF-8 without '/' and control characters, not "." or "..".
+  // kNotFound; kErased.
+  Result<Scope> scope(std::string_view path);
+  // The parent must exist. kAlreadyExists; kErased when the name once belonged to an erased scope:
+  // names of the erased are not given out again. Durable on return.
+  Result<Scope> create_scope(std::string_view path, const ScopeOptions& options = {});
+  Result<ScopeInfo> describe(std::string_view path);
+  // The direct children of a scope, tenants for "". Erased ones come without a name.
+  Result<std::vector<ScopeInfo>> children(std::string_view path);
+
+  // What erase() would destroy.
+  Result<ErasePlan> plan_erase(std::span<const std::string> paths);
+  // Destroys the keys of the scopes, all in one root change, and certifies it. `reason` is a code (see
+  // docs/erasure.md) or free text; free text is sealed under the parent and appears nowhere else.
+  // On success the old root slot is gone and was read back as gone, and every process that could hold
+  // the keys has dropped them. kErasureIncomplete: begun and recorded; it finishes at the next open or
+  // resume(); never a success. All other errors: nothing was destroyed.
+  Result<ErasureReport> erase(std::span<const std::string> paths, std::string_view reason);
+  // Finishes erasures that are pending; the certificates made. kErasureIncomplete when some remain.
+  Result<std::vector<ErasureReport>> resume();
+
+  // A new root key in a new slot under the new secret; the old slot is destroyed. Errors as erase().
+  Result<void> change_unlock(const Unlock& next);
+  // Destroys every root slot: all data, for ever. The last certificate is written to `certificate`,
+  // durable on return. The handle is closed.
+  Result<ErasureReport> destroy(const std::filesystem::path& certificate, std::string_view reason);
+  // Writes a new anchor where it is missing or damaged, after the operator has made sure that this is
+  // the newest copy of the vault. Logged.
+  static Result<void> rewrite_anchor(const std::filesystem::path& folder, const Unlock& unlock);
+
+  Result<VaultStatus> status();
+  std::vector<Finding> doctor();
+  // Authenticates every stored byte and reports every damage it finds; it does not stop at the first.
+  Result<CheckReport> check(const Progress& progress = {});
+  // Logged with time, records and bytes: a copy outside is known to later certificates.
+  Result<void> record_export(std::string_view path, std::uint64_t records, std::uint64_t bytes);
+
+  Result<std::vector<CertificateInfo>> certificates();
+  Result<std::string> certificate(std::string_view id);  // kNotFound
+  Result<std::string> issuing_key_pem();
+  Result<LogHead> log_head();
+  Result<std::string> log_entry(std::uint64_t index);  // one line of JSON; kNotFound
+  Result<std::string> log_checkpoint();                // C2SP checkpoint, signed
+  Result<std::string> log_verifier_key();              // C2SP vkey
+  Result<LogHead> verify_log();                        // recomputes everything; kUnverified, kCorrupt
+
+  struct Impl;
+  explicit Vault(std::shared_ptr<Impl> impl);
+
+ private:
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace quietus
