@@ -82,6 +82,8 @@ inline constexpr Edge<LastingRole, EnvelopeRole> kEnvelopes{"quietus/v1/envelope
 namespace labels {
 // HKDF info of the wrapping key of a scope (its input key material is several keys, see derive.hpp).
 inline constexpr std::string_view kWrap = "quietus/v1/wrap";
+// HKDF info of the unlock key made from a key file (salt: the slot's).
+inline constexpr std::string_view kUnlock = "quietus/v1/unlock";
 inline constexpr std::string_view kKeyCommitment = "quietus/v1/key-commitment";
 // First bytes of associated data.
 inline constexpr std::string_view kSlotData = "quietus/v1/ad/slot";

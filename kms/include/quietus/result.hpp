@@ -141,16 +141,17 @@ class [[nodiscard]] Result<void> {
 #define QUIETUS_CAT(a, b) QUIETUS_CAT_(a, b)
 
 // QUIETUS_TRY(expr): returns the error of expr from this function, if there is one.
-#define QUIETUS_TRY(expr)                                                                    \
-  do {                                                                                       \
-    if (auto quietus_tried = (expr); !quietus_tried) return std::move(quietus_tried).error(); \
+#define QUIETUS_TRY(expr) QUIETUS_TRY_(QUIETUS_CAT(quietus_tried_, __COUNTER__), expr)
+#define QUIETUS_TRY_(tried, expr)                                       \
+  do {                                                                  \
+    if (auto tried = (expr); !tried) return std::move(tried).error();   \
   } while (false)
 
 // QUIETUS_TRY_AS(auto x, expr): returns the error of expr, or declares x with its value. It expands
 // to several statements, so it stands inside braces only.
 #define QUIETUS_TRY_AS(declaration, expr) \
-  QUIETUS_TRY_AS_(QUIETUS_CAT(quietus_tried_, __LINE__), declaration, expr)
-#define QUIETUS_TRY_AS_(tried, declaration, expr)  \
-  auto tried = (expr);                             \
-  if (!tried) return std::move(tried).error();     \
+  QUIETUS_TRY_AS_(QUIETUS_CAT(quietus_tried_, __COUNTER__), declaration, expr)
+#define QUIETUS_TRY_AS_(tried, declaration, expr) \
+  auto tried = (expr);                            \
+  if (!tried) return std::move(tried).error();    \
   declaration = std::move(tried).value()

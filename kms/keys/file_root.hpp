@@ -1,0 +1,70 @@
+// Root slots as files: two mirrored files per slot in a folder outside the vault.
+//
+//   slot-<generation, 16 hex>-<id, 32 hex>.0 and .1   a slot
+//   gone-<generation, 16 hex>-<id, 32 hex>.0 and .1   a destroyed slot: overwritten with random bytes,
+//                                                     read back, and kept as room for the next slot, so
+//                                                     that an erasure needs no free disk space
+//   anchor                                            see anchor.hpp
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "keys/root_provider.hpp"
+#include "keys/slot_file.hpp"
+#include "storage/file.hpp"
+
+namespace quietus {
+
+struct FileRootOptions {
+  std::filesystem::path folder;
+  VaultId vault{};
+  bool inside_vault = false;  // copies of the vault take the slots along; the assurance says so
+};
+
+class FileRoot final : public RootProvider {
+ public:
+  // `files` and `unlock` must outlive the provider.
+  FileRoot(FileSystem& files, FileRootOptions options, const UnlockSecret& unlock)
+      : files_(files), options_(std::move(options)), unlock_(&unlock) {}
+
+  // Makes the folder, its notes to backup tools (CACHEDIR.TAG) and room for the first two slots.
+  // Durable on return.
+  Result<void> prepare();
+
+  // From now on slots are sealed and opened under another secret, with these parameters.
+  void use(const UnlockSecret& unlock, const UnlockParameters& parameters) {
+    unlock_ = &unlock;
+    parameters_ = parameters;
+  }
+  const UnlockSecret& unlock() const noexcept { return *unlock_; }
+
+  std::string kind() const override { return "file"; }
+  std::string location() const override { return options_.folder.string(); }
+  Result<void> create(const SlotName& slot, const RootKey& key) override;
+  Result<RootKey> read(const SlotName& slot) override;
+  Result<SlotDestruction> destroy(const SlotName& slot) override;
+  Result<std::vector<SlotName>> list() override;
+  Assurance assurance() override;
+
+  // Copies of the slot that are there and well-formed (0 to 2); what doctor looks at.
+  std::uint32_t intact_mirrors(const SlotName& slot);
+  // After the whole vault was destroyed: takes away what is left in the folder.
+  Result<void> remove_remains();
+
+ private:
+  std::filesystem::path path_of(std::string_view prefix, const SlotName& slot,
+                                std::uint8_t mirror) const;
+  Result<SecretBuffer> load(const SlotName& slot, std::uint8_t mirror);
+  Result<RootKey> read_mirror(const SlotName& slot, std::uint8_t mirror);
+  Result<std::unique_ptr<File>> room_for(const SlotName& slot, std::uint8_t mirror);
+  Result<void> write_mirror(const SlotName& slot, std::uint8_t mirror, const RootKey& key);
+  Result<void> overwrite_mirror(const SlotName& slot, std::uint8_t mirror);
+
+  FileSystem& files_;
+  FileRootOptions options_;
+  const UnlockSecret* unlock_;
+  std::optional<UnlockParameters> parameters_;  // of the slot last read or of use()
+};
+
+}  // namespace quietus

@@ -1,0 +1,87 @@
+#include "keys/root_row.hpp"
+
+#include "base/byte_reader.hpp"
+#include "base/byte_writer.hpp"
+#include "crypto/derive.hpp"
+
+namespace quietus {
+namespace {
+
+constexpr std::string_view kRootRowKey = "R";
+constexpr std::size_t kMacSize = 32;
+constexpr std::size_t kMaxSlots = 16;
+constexpr std::size_t kMaxProvider = 64;
+
+void put_slot(ByteWriter& out, const SlotName& slot) { out.u64(slot.generation).raw(slot.id); }
+
+SlotName get_slot(ByteReader& in) {
+  SlotName slot;
+  slot.generation = in.u64();
+  slot.id = in.array<16>();
+  return slot;
+}
+
+Mac mac_of(ByteView body, const RootKey& key) {
+  const RootRowKey row_key = derive(edges::kRootRow, key);
+  return row_key.expose([&](ByteView bytes) { return hmac_sha256(bytes, body); });
+}
+
+Result<RootRow> decode(ByteView body) {
+  ByteReader in(body);
+  const std::uint16_t version = in.u16();
+  if (!in.failed() && version > kFormatVersion)
+    return Error(ErrorCode::kUnsupported, "control store: written by a newer version of quietus");
+  RootRow row;
+  row.vault = in.array<16>();
+  row.state = static_cast<VaultState>(in.u8());
+  row.generation = in.u64();
+  row.next_generation = in.u64();
+  row.confirmed = in.u8() == 1;
+  row.height = in.u8();
+  row.next_leaf = in.u64();
+  const bool has_attempt = in.u8() == 1;
+  const SlotName attempt = get_slot(in);
+  if (has_attempt) row.attempt = attempt;
+  const std::size_t slots = in.u8();
+  if (slots > kMaxSlots) in.fail();
+  for (std::size_t i = 0; i < slots && !in.failed(); ++i) row.slots.push_back(get_slot(in));
+  row.provider = in.text(kMaxProvider);
+  if (!in.done() || version == 0) return Error(ErrorCode::kCorrupt, "root row: damaged");
+  return row;
+}
+
+}  // namespace
+
+Bytes RootRow::encode(const RootKey& key) const {
+  ByteWriter out;
+  out.u16(kFormatVersion).raw(vault).u8(static_cast<std::uint8_t>(state));
+  out.u64(generation).u64(next_generation).u8(confirmed ? 1 : 0).u8(height).u64(next_leaf);
+  out.u8(attempt ? 1 : 0);
+  put_slot(out, attempt.value_or(SlotName{}));
+  out.u8(static_cast<std::uint8_t>(slots.size()));
+  for (const SlotName& slot : slots) put_slot(out, slot);
+  out.text(provider);
+  const Mac mac = mac_of(out.view(), key);
+  out.raw(mac);
+  return out.take();
+}
+
+bool SealedRootRow::authentic(const RootKey& key) const {
+  return equal_constant_time(mac_of(body, key), mac);
+}
+
+Result<SealedRootRow> read_root_row(ControlReader& reader) {
+  QUIETUS_TRY_AS(const auto stored, reader.get(as_bytes(kRootRowKey)));
+  if (!stored) return Error(ErrorCode::kNotFound, "control store: no root row");
+  if (stored->size() < kMacSize) return Error(ErrorCode::kCorrupt, "root row: truncated");
+  const ByteView body = stored->first(stored->size() - kMacSize);
+  const ByteView mac = stored->last(kMacSize);
+  QUIETUS_TRY_AS(RootRow row, decode(body));
+  return SealedRootRow{std::move(row), {body.begin(), body.end()}, {mac.begin(), mac.end()}};
+}
+
+Result<void> write_root_row(ControlWriter& writer, const RootRow& row, const RootKey& key) {
+  return writer.put(as_bytes(kRootRowKey), row.encode(key));
+}
+
+}  // namespace quietus

@@ -1,0 +1,52 @@
+// The root row of the control store: which slots hold the root key, and which root generation the tree
+// has reached. It lies in the clear, because it is read before anything can be opened, and is
+// authenticated under the root key.
+//
+//   "R" -> version u16 (1) || vault id 16 || state u8 || generation u64 || next generation u64 ||
+//          confirmed u8 || tree height u8 || next leaf u64 || has attempt u8 || attempt (8 + 16) ||
+//          slots u8 || slots (8 + 16 each) || provider (length-prefixed text) || HMAC-SHA256 of all
+//          before, under HKDF-Expand(root key, "quietus/v1/root-row" || 00)
+#pragma once
+
+#include <quietus/result.hpp>
+
+#include <optional>
+
+#include "crypto/labels.hpp"
+#include "keys/root_provider.hpp"
+#include "storage/control_store.hpp"
+
+namespace quietus {
+
+inline constexpr std::uint16_t kFormatVersion = 1;
+
+// Numbers reach the disk.
+enum class VaultState : std::uint8_t { kLive = 0, kDestroying = 1 };
+
+struct RootRow {
+  VaultId vault{};
+  VaultState state = VaultState::kLive;
+  std::uint64_t generation = 0;
+  std::uint64_t next_generation = 0;  // taken and incremented by each attempt, never given back
+  bool confirmed = false;             // a second synced transaction has named `slots`
+  std::uint8_t height = 0;            // levels of the key tree
+  std::uint64_t next_leaf = 0;        // leaf indices from here on were never used
+  std::optional<SlotName> attempt;    // the slot of the root change under way
+  std::vector<SlotName> slots;        // every one of them opens the root node
+  std::string provider;
+
+  Bytes encode(const RootKey& key) const;
+};
+
+struct SealedRootRow {
+  RootRow row;  // not yet authenticated
+  Bytes body;
+  Bytes mac;
+  bool authentic(const RootKey& key) const;
+};
+
+// kNotFound when there is none, kCorrupt, kUnsupported.
+Result<SealedRootRow> read_root_row(ControlReader& reader);
+Result<void> write_root_row(ControlWriter& writer, const RootRow& row, const RootKey& key);
+
+}  // namespace quietus
