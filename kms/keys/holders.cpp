@@ -1,0 +1,261 @@
+#include "keys/holders.hpp"
+
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <ctime>
+#include <thread>
+#include <vector>
+
+#include "crypto/random.hpp"
+
+namespace quietus {
+namespace {
+
+constexpr std::uint64_t kMagic = 0x4853555445495551;  // "QUIETUSH" in memory order
+constexpr auto kPoll = std::chrono::milliseconds(2);
+
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+
+std::uint64_t pid_namespace() {
+  struct stat status {};
+  return ::stat("/proc/self/ns/pid", &status) == 0 ? status.st_ino : 0;
+}
+
+// The low half of the epoch is what the kernel waits on.
+void futex(const std::atomic<std::uint64_t>& word, int operation, std::uint32_t value,
+           const timespec* timeout) {
+  ::syscall(SYS_futex, reinterpret_cast<const std::uint32_t*>(&word), operation, value, timeout,
+            nullptr, 0);
+}
+
+Error io_error(const std::filesystem::path& path) {
+  return Error(ErrorCode::kIo, path.string() + ": " + std::strerror(errno));
+}
+
+}  // namespace
+
+struct Holders::Row {
+  std::atomic<std::uint64_t> token;
+  std::atomic<std::uint64_t> acknowledged;
+  std::atomic<std::uint32_t> without_cache;
+  std::atomic<std::uint32_t> active[2];
+  std::uint8_t padding[36];
+};
+
+struct Holders::Table {
+  std::atomic<std::uint64_t> magic;
+  std::atomic<std::uint64_t> pid_namespace;
+  std::atomic<std::uint64_t> epoch;
+  std::uint8_t padding[40];
+  Row rows[lock_bytes::kMaxHolders];
+};
+
+Result<std::unique_ptr<Holders>> Holders::join(const Options& options) {
+  std::unique_ptr<Holders> holders(new Holders);
+  holders->read_only_ = options.read_only;
+  QUIETUS_TRY_AS(LockFile life, LockFile::open(options.control_store, options.read_only));
+  QUIETUS_TRY_AS(LockFile eyes, LockFile::open(options.control_store, true));
+  holders->life_ = std::make_unique<LockFile>(std::move(life));
+  holders->eyes_ = std::make_unique<LockFile>(std::move(eyes));
+  QUIETUS_TRY(holders->map_table(options));
+  if (!options.read_only) {
+    QUIETUS_TRY(holders->take_row(options.without_cache));
+    return holders;
+  }
+  QUIETUS_TRY_AS(const bool locked, holders->life_->try_lock(lock_bytes::kReadOnlyHolders,
+                                                             LockFile::Mode::kShared));
+  if (!locked) return Error(ErrorCode::kBusy, "holders: the lock cannot be had");
+  return holders;
+}
+
+Result<void> Holders::map_table(const Options& options) {
+  table_path_ = options.runtime_folder / "holders";
+  const int flags = options.read_only ? O_RDONLY : O_RDWR | O_CREAT;
+  const int descriptor = ::open(table_path_.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+  // On a read-only disk nobody can erase through this mount, so there is no epoch to follow.
+  if (descriptor < 0 && options.read_only) return {};
+  if (descriptor < 0) return io_error(table_path_);
+  const auto laid_out = options.read_only ? Result<void>() : lay_out(descriptor, options);
+  struct stat status {};
+  const bool whole = ::fstat(descriptor, &status) == 0 &&
+                     status.st_size == static_cast<off_t>(sizeof(Table));
+  void* memory = MAP_FAILED;
+  if (laid_out && whole) {
+    const int protection = options.read_only ? PROT_READ : PROT_READ | PROT_WRITE;
+    memory = ::mmap(nullptr, sizeof(Table), protection, MAP_SHARED, descriptor, 0);
+  }
+  ::close(descriptor);
+  QUIETUS_TRY(laid_out);
+  if (!whole) return Error(ErrorCode::kCorrupt, table_path_.string() + ": wrong size; remove it");
+  if (memory == MAP_FAILED) return io_error(table_path_);
+  table_ = static_cast<Table*>(memory);
+  table_device_ = status.st_dev;
+  table_inode_ = status.st_ino;
+  if (table_->magic.load() != kMagic)
+    return Error(ErrorCode::kCorrupt, table_path_.string() + ": damaged; remove it");
+  return {};
+}
+
+// Gives a new table its size and head, and a table that nobody uses this process's PID namespace.
+Result<void> Holders::lay_out(int descriptor, const Options& options) {
+  QUIETUS_TRY_AS(LockFile layout, LockFile::open(options.control_store, false));
+  while (true) {
+    QUIETUS_TRY_AS(const bool locked,
+                   layout.try_lock(lock_bytes::kTableLayout, LockFile::Mode::kExclusive));
+    if (locked) break;
+    std::this_thread::sleep_for(kPoll);
+  }
+  QUIETUS_TRY_AS(const auto alive,
+                 eyes_->first_locked(lock_bytes::kFirstHolder, lock_bytes::kMaxHolders));
+  struct stat status {};
+  if (::fstat(descriptor, &status) != 0) return io_error(options.runtime_folder);
+  const std::uint64_t here = pid_namespace();
+  if (status.st_size == 0) {
+    if (::ftruncate(descriptor, sizeof(Table)) != 0) return io_error(options.runtime_folder);
+    const std::uint64_t head[3] = {kMagic, here, 1};
+    if (::pwrite(descriptor, head, sizeof head, 0) != sizeof head)
+      return io_error(options.runtime_folder);
+    return {};
+  }
+  std::uint64_t theirs = 0;
+  if (::pread(descriptor, &theirs, sizeof theirs, 8) != sizeof theirs)
+    return Error(ErrorCode::kCorrupt, options.runtime_folder.string() + ": damaged; remove it");
+  if (theirs == here) return {};
+  if (alive)
+    return Error(ErrorCode::kUnavailable,
+                 "the vault is open in another PID namespace; all its processes must share one");
+  if (::pwrite(descriptor, &here, sizeof here, 8) != sizeof here)
+    return io_error(options.runtime_folder);
+  return {};
+}
+
+Result<void> Holders::take_row(bool without_cache) {
+  for (index_ = 0; index_ < lock_bytes::kMaxHolders; ++index_) {
+    QUIETUS_TRY_AS(const bool mine, life_->try_lock(lock_bytes::kFirstHolder + index_,
+                                                    LockFile::Mode::kExclusive));
+    if (!mine) continue;
+    row_ = &table_->rows[index_];
+    row_->active[0] = row_->active[1] = 0;
+    row_->without_cache = without_cache ? 1 : 0;
+    // It holds no key yet, so nothing that was revoked before now.
+    row_->acknowledged = table_->epoch.load();
+    row_->token = random_id63();
+    return {};
+  }
+  return Error(ErrorCode::kUnavailable, "too many processes have the vault open");
+}
+
+Holders::~Holders() {
+  if (row_ != nullptr) row_->token = 0;
+  if (table_ != nullptr) ::munmap(table_, sizeof(Table));
+}
+
+void Holders::abandon() noexcept {
+  row_ = nullptr;
+  table_ = nullptr;
+  life_.reset();
+  eyes_.reset();
+}
+
+std::uint64_t Holders::epoch() const noexcept {
+  return table_ == nullptr ? 1 : table_->epoch.load(std::memory_order_seq_cst);
+}
+
+std::uint64_t Holders::publish() noexcept {
+  const std::uint64_t next = table_->epoch.fetch_add(1, std::memory_order_seq_cst) + 1;
+  wake();
+  return next;
+}
+
+void Holders::wake() const noexcept {
+  if (table_ != nullptr) futex(table_->epoch, FUTEX_WAKE, INT_MAX, nullptr);
+}
+
+void Holders::wait_for_change(std::uint64_t seen) const noexcept {
+  const timespec timeout{0, 100'000'000};
+  if (table_ == nullptr) {
+    ::nanosleep(&timeout, nullptr);
+    return;
+  }
+  if (epoch() == seen)
+    futex(table_->epoch, FUTEX_WAIT, static_cast<std::uint32_t>(seen), &timeout);
+}
+
+void Holders::acknowledge(std::uint64_t epoch) noexcept {
+  if (row_ != nullptr) row_->acknowledged = epoch;
+}
+
+std::uint64_t Holders::begin_operation() noexcept {
+  while (true) {
+    const std::uint64_t now = epoch();
+    if (row_ == nullptr) return now;
+    row_->active[now & 1].fetch_add(1, std::memory_order_seq_cst);
+    if (epoch() == now) return now;
+    row_->active[now & 1].fetch_sub(1, std::memory_order_seq_cst);
+  }
+}
+
+void Holders::end_operation(std::uint64_t epoch) noexcept {
+  if (row_ != nullptr) row_->active[epoch & 1].fetch_sub(1, std::memory_order_seq_cst);
+}
+
+// The rows that this process sees must be the rows that others write: if somebody replaced the table,
+// the holders cannot be asked.
+bool Holders::table_is_current() const noexcept {
+  struct stat status {};
+  return table_ != nullptr && ::stat(table_path_.c_str(), &status) == 0 &&
+         status.st_dev == table_device_ && status.st_ino == table_inode_;
+}
+
+Result<HolderCount> Holders::look(std::uint64_t epoch) const {
+  HolderCount seen;
+  const bool same_table = table_is_current();
+  std::uint64_t next = lock_bytes::kFirstHolder;
+  const std::uint64_t end = lock_bytes::kReadOnlyHolders + 1;
+  while (next < end) {
+    QUIETUS_TRY_AS(const auto locked, eyes_->first_locked(next, end - next));
+    if (!locked) break;
+    next = *locked + 1;
+    if (*locked == lock_bytes::kReadOnlyHolders || !same_table) {
+      ++seen.missing;
+      continue;
+    }
+    const Row& row = table_->rows[*locked - lock_bytes::kFirstHolder];
+    const bool drained =
+        row.without_cache.load() != 0 && row.active[(epoch - 1) & 1].load() == 0;
+    const bool known = row.token.load() != 0;
+    if (known && (drained || row.acknowledged.load() >= epoch))
+      ++seen.acknowledged;
+    else
+      ++seen.missing;
+  }
+  return seen;
+}
+
+Result<HolderCount> Holders::await(std::uint64_t epoch, std::chrono::milliseconds timeout) const {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  QUIETUS_TRY_AS(HolderCount first, look(epoch));
+  const std::uint32_t alive_at_first = first.acknowledged + first.missing;
+  while (true) {
+    QUIETUS_TRY_AS(HolderCount seen, look(epoch));
+    const std::uint32_t alive = seen.acknowledged + seen.missing;
+    seen.ended = alive_at_first > alive ? alive_at_first - alive : 0;
+    if (seen.missing == 0 || std::chrono::steady_clock::now() >= deadline) return seen;
+    std::this_thread::sleep_for(kPoll);
+  }
+}
+
+Result<std::uint32_t> Holders::count() const {
+  QUIETUS_TRY_AS(const HolderCount seen, look(epoch()));
+  return seen.acknowledged + seen.missing;
+}
+
+}  // namespace quietus

@@ -1,0 +1,91 @@
+// Who holds keys in memory. Every process that has the vault open proves that it is alive by a lock
+// (root_lock.hpp) and has a row in runtime/holders, a small table mapped by all of them, which carries
+// the revocation epoch and what each holder has acknowledged. The table is never a proof of life: a
+// lock without a row is a holder that is not known, and an erasure then stays incomplete.
+//
+//   offset size   (host byte order: the table never leaves the machine)
+//        0    8  "QUIETUSH"
+//        8    8  PID namespace (inode number of /proc/self/ns/pid)
+//       16    8  revocation epoch
+//       64        rows of 64 bytes: token u64 (random, 0 free) || acknowledged epoch u64 ||
+//                 without cache u32 || operations under way in even and odd epochs, u32 each
+#pragma once
+
+#include <quietus/result.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+
+#include "keys/root_lock.hpp"
+
+namespace quietus {
+
+struct HolderCount {
+  std::uint32_t acknowledged = 0;
+  std::uint32_t ended = 0;    // were alive when the epoch was published and are no more
+  std::uint32_t missing = 0;  // have not confirmed, or are not known
+};
+
+class Holders {
+ public:
+  struct Options {
+    std::filesystem::path control_store;
+    std::filesystem::path runtime_folder;
+    bool read_only = false;      // holds a shared lock and has no row
+    bool without_cache = false;  // keeps no keys between operations and runs no thread
+  };
+
+  // From here on every erasure waits for this process. kUnavailable when holders of another PID
+  // namespace are alive, or the machine has too many holders; kIo.
+  static Result<std::unique_ptr<Holders>> join(const Options& options);
+  ~Holders();
+  Holders(const Holders&) = delete;
+  Holders& operator=(const Holders&) = delete;
+
+  std::uint64_t epoch() const noexcept;
+  // Raises the epoch; the new one.
+  std::uint64_t publish() noexcept;
+  // This process holds no key that was loaded before `epoch`.
+  void acknowledge(std::uint64_t epoch) noexcept;
+  // Returns when the epoch may differ from `seen`, or after some time.
+  void wait_for_change(std::uint64_t seen) const noexcept;
+  // Ends waits of this process (and, harmlessly, of others).
+  void wake() const noexcept;
+
+  // For holders without a cache: brackets one operation.
+  std::uint64_t begin_operation() noexcept;
+  void end_operation(std::uint64_t epoch) noexcept;
+
+  // Waits until every holder that is alive has acknowledged `epoch` or ended.
+  Result<HolderCount> await(std::uint64_t epoch, std::chrono::milliseconds timeout) const;
+  // Processes with the vault open now.
+  Result<std::uint32_t> count() const;
+
+  // For a forked child, whose parent goes on: closes the descriptors without unlocking.
+  void abandon() noexcept;
+
+ private:
+  struct Table;
+  struct Row;
+  Holders() = default;
+  Result<void> map_table(const Options& options);
+  Result<void> lay_out(int descriptor, const Options& options);
+  Result<void> take_row(bool without_cache);
+  Result<HolderCount> look(std::uint64_t epoch) const;
+  bool table_is_current() const noexcept;
+
+  std::unique_ptr<LockFile> life_;  // holds this process's byte
+  std::unique_ptr<LockFile> eyes_;  // looks at the others'; never locks
+  Table* table_ = nullptr;          // null: read-only without a table to see
+  Row* row_ = nullptr;              // null when read-only
+  std::uint64_t index_ = 0;
+  bool read_only_ = false;
+  std::filesystem::path table_path_;
+  std::uint64_t table_device_ = 0;  // of the table that is mapped here
+  std::uint64_t table_inode_ = 0;
+};
+
+}  // namespace quietus

@@ -1,0 +1,224 @@
+#include "keys/key_cache.hpp"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <chrono>
+#include <vector>
+
+namespace quietus {
+namespace {
+
+constexpr auto kForkPatience = std::chrono::seconds(2);
+
+// Every cache of the process, for the fork handlers. Lives for ever.
+struct Registry {
+  std::mutex mutex;
+  std::vector<KeyCache*> caches;
+};
+
+Registry& registry() {
+  static auto* const instance = new Registry;
+  return *instance;
+}
+
+void prepare_fork() {
+  registry().mutex.lock();
+  for (KeyCache* cache : registry().caches) cache->before_fork();
+}
+void parent_of_fork() {
+  for (KeyCache* cache : registry().caches) cache->after_fork_in_parent();
+  registry().mutex.unlock();
+}
+void child_of_fork() {
+  for (KeyCache* cache : registry().caches) cache->after_fork_in_child();
+  registry().mutex.unlock();
+}
+
+void watch_forks() {
+  static const int registered = pthread_atfork(prepare_fork, parent_of_fork, child_of_fork);
+  static_cast<void>(registered);
+}
+
+}  // namespace
+
+KeyCache::KeyCache(Holders& holders, Mode mode) : holders_(holders), mode_(mode) {
+  for (Slot& slot : slots_) slot.context = openssl_engine().make_context();
+  contents_ = std::make_shared<Contents>();
+  contents_->epoch = holders_.epoch();
+  watch_forks();
+  {
+    const std::lock_guard lock(registry().mutex);
+    registry().caches.push_back(this);
+  }
+  if (mode_ == Mode::kGuarded) thread_ = std::thread([this] { follow_epochs(); });
+}
+
+KeyCache::~KeyCache() {
+  {
+    const std::lock_guard lock(registry().mutex);
+    std::erase(registry().caches, this);
+  }
+  stopping_ = true;
+  holders_.wake();
+  if (thread_.joinable()) thread_.join();
+}
+
+Result<KeyCache::Use> KeyCache::begin() {
+  if (forked_.load(std::memory_order_relaxed))
+    return Error(ErrorCode::kUnavailable, "opened before fork; open it anew in the child");
+  std::uint64_t epoch = 0;
+  Slot& slot = claim(epoch);
+  return Use(*this, slot, epoch, contents_of(epoch));
+}
+
+// A free slot, marked with the epoch the operation begins in. The mark is there before the epoch is
+// looked at again: either the epoch's publisher sees the mark, or this sees the new epoch.
+KeyCache::Slot& KeyCache::claim(std::uint64_t& epoch) {
+  thread_local std::size_t hint = 0;
+  for (std::size_t tries = 0;; ++tries) {
+    Slot& slot = slots_[(hint + tries) % kSlots];
+    epoch = holders_.epoch();
+    std::uint64_t free = 0;
+    if (!slot.active.compare_exchange_strong(free, epoch)) {
+      if (tries % kSlots == kSlots - 1) std::this_thread::yield();
+      continue;
+    }
+    hint = (hint + tries) % kSlots;
+    if (mode_ == Mode::kNone) {
+      epoch = holders_.begin_operation();
+      slot.active = epoch;
+      return slot;
+    }
+    for (std::uint64_t now = holders_.epoch(); now != epoch; now = holders_.epoch()) {
+      epoch = now;
+      slot.active = now;
+    }
+    return slot;
+  }
+}
+
+// The shared contents when they are of this epoch; otherwise contents that nobody shares.
+std::shared_ptr<KeyCache::Contents> KeyCache::contents_of(std::uint64_t epoch) {
+  if (mode_ == Mode::kGuarded) {
+    const std::lock_guard lock(mutex_);
+    if (contents_->epoch == epoch) return contents_;
+  }
+  auto own = std::make_shared<Contents>();
+  own->epoch = epoch;
+  return own;
+}
+
+KeyCache::Use::Use(Use&& other) noexcept
+    : cache_(other.cache_),
+      slot_(std::exchange(other.slot_, nullptr)),
+      epoch_(other.epoch_),
+      contents_(std::move(other.contents_)) {}
+
+KeyCache::Use::~Use() {
+  if (slot_ == nullptr) return;
+  contents_.reset();
+  if (cache_->mode_ == Mode::kNone) {
+    slot_->context->forget();
+    cache_->holders_.end_operation(epoch_);
+  }
+  slot_->active.store(0, std::memory_order_release);
+}
+
+std::shared_ptr<const VaultKeys> KeyCache::Use::vault() const {
+  const std::shared_lock lock(contents_->mutex);
+  return contents_->vault;
+}
+
+std::shared_ptr<const ScopeKeys> KeyCache::Use::scope(ScopeId id) const {
+  const std::shared_lock lock(contents_->mutex);
+  const auto found = contents_->scopes.find(id);
+  return found == contents_->scopes.end() ? nullptr : found->second;
+}
+
+void KeyCache::Use::keep(std::shared_ptr<const VaultKeys> keys) const {
+  const std::unique_lock lock(contents_->mutex);
+  contents_->vault = std::move(keys);
+}
+
+void KeyCache::Use::keep(std::shared_ptr<const ScopeKeys> keys) const {
+  const std::unique_lock lock(contents_->mutex);
+  if (contents_->scopes.size() >= kMaxScopes) contents_->scopes.clear();
+  contents_->scopes[keys->id] = std::move(keys);
+}
+
+void KeyCache::follow_epochs() {
+  std::uint64_t followed = holders_.epoch();
+  {
+    const std::lock_guard lock(mutex_);
+    followed = contents_->epoch;
+  }
+  while (!stopping_) {
+    const std::uint64_t now = holders_.epoch();
+    if (now == followed) {
+      holders_.wait_for_change(followed);
+      continue;
+    }
+    drop_before(now);
+    if (stopping_) return;
+    holders_.acknowledge(now);
+    followed = now;
+  }
+}
+
+void KeyCache::drop_before(std::uint64_t epoch) {
+  auto fresh = std::make_shared<Contents>();
+  fresh->epoch = epoch;
+  {
+    const std::lock_guard lock(mutex_);
+    contents_.swap(fresh);
+  }
+  fresh.reset();  // Uses from before may still share it; they are waited for
+  for (Slot& slot : slots_) quiesce(slot, epoch);
+}
+
+// Waits until no operation from before `epoch` is in the slot, then wipes its working memory. A slot
+// busy in the new epoch cannot hold anything older: its context was re-keyed or will be when it is
+// wiped at the next change; so wait for it to be free once.
+void KeyCache::quiesce(Slot& slot, std::uint64_t epoch) noexcept {
+  static_cast<void>(epoch);
+  std::uint64_t free = 0;
+  while (!slot.active.compare_exchange_strong(free, kLocked)) {
+    if (stopping_) return;
+    free = 0;
+    std::this_thread::sleep_for(std::chrono::microseconds(50));
+  }
+  slot.context->forget();
+  slot.active = 0;
+}
+
+void KeyCache::before_fork() noexcept {
+  const auto deadline = std::chrono::steady_clock::now() + kForkPatience;
+  mutex_.lock();
+  for (Slot& slot : slots_) {
+    std::uint64_t free = 0;
+    while (!slot.active.compare_exchange_strong(free, kLocked)) {
+      // Forking from inside an operation would wait for itself: go on without that slot.
+      if (std::chrono::steady_clock::now() >= deadline) break;
+      free = 0;
+      std::this_thread::yield();
+    }
+    if (free == 0) slot.context->forget();
+  }
+}
+
+void KeyCache::after_fork_in_parent() noexcept {
+  for (Slot& slot : slots_) {
+    std::uint64_t locked = kLocked;
+    slot.active.compare_exchange_strong(locked, 0);
+  }
+  mutex_.unlock();
+}
+
+void KeyCache::after_fork_in_child() noexcept {
+  forked_ = true;
+  holders_.abandon();
+  mutex_.unlock();
+}
+
+}  // namespace quietus

@@ -1,0 +1,124 @@
+// Keys in memory, and the rule by which they leave it. Everything that uses a key does so inside a
+// Use; when a root change is published (holders.hpp), the keys loaded before it are dropped, the
+// process waits until no Use from before is left, wipes the working memory of the ciphers, and only
+// then acknowledges.
+#pragma once
+
+#include <quietus/result.hpp>
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <thread>
+#include <unordered_map>
+
+#include "base/ids.hpp"
+#include "crypto/aead.hpp"
+#include "crypto/labels.hpp"
+#include "keys/holders.hpp"
+
+namespace quietus {
+
+// What the vault itself needs, of one root generation.
+struct VaultKeys {
+  std::uint64_t generation;  // root generation
+  RootKey root;
+  RowKey rows;       // seals rows of the control store
+  AnchorKey anchor;  // authenticates the anchor
+};
+
+// What is derived from the active key of a scope's data line.
+struct ScopeKeys {
+  ScopeId id;
+  std::uint32_t generation;  // of the data line
+  RecordKey records;
+  NamePrfKey names;
+  RowKey rows;
+  ChildWrapKey children;
+};
+
+class KeyCache {
+ public:
+  enum class Mode { kGuarded, kNone };
+
+  // `holders` must outlive the cache. kGuarded starts one thread.
+  KeyCache(Holders& holders, Mode mode);
+  ~KeyCache();
+  KeyCache(const KeyCache&) = delete;
+  KeyCache& operator=(const KeyCache&) = delete;
+
+ private:
+  struct Contents {
+    std::uint64_t epoch = 0;
+    std::shared_mutex mutex;
+    std::shared_ptr<const VaultKeys> vault;
+    std::unordered_map<ScopeId, std::shared_ptr<const ScopeKeys>> scopes;
+  };
+  struct Slot {
+    std::atomic<std::uint64_t> active{0};  // 0: free; else the epoch it began in
+    std::unique_ptr<GcmContext> context;
+  };
+
+ public:
+  // One operation of one thread. Keys obtained in it must not outlive it. Short: an erasure waits for
+  // it, so a stream takes one Use per chunk.
+  class Use {
+   public:
+    Use(Use&& other) noexcept;
+    Use& operator=(Use&&) = delete;
+    ~Use();
+
+    GcmContext& context() const noexcept { return *slot_->context; }
+    std::uint64_t epoch() const noexcept { return epoch_; }
+    // False once a root change was published since the Use began: what was read must be wiped and
+    // read again, what was to be written must not be.
+    bool current() const noexcept { return cache_->holders_.epoch() == epoch_; }
+
+    std::shared_ptr<const VaultKeys> vault() const;
+    std::shared_ptr<const ScopeKeys> scope(ScopeId id) const;
+    void keep(std::shared_ptr<const VaultKeys> keys) const;
+    void keep(std::shared_ptr<const ScopeKeys> keys) const;
+
+   private:
+    friend class KeyCache;
+    Use(KeyCache& cache, Slot& slot, std::uint64_t epoch, std::shared_ptr<Contents> contents)
+        : cache_(&cache), slot_(&slot), epoch_(epoch), contents_(std::move(contents)) {}
+    KeyCache* cache_;
+    Slot* slot_;
+    std::uint64_t epoch_;
+    std::shared_ptr<Contents> contents_;
+  };
+
+  // kUnavailable in a forked child.
+  Result<Use> begin();
+
+  // Called around fork(): nothing of the ciphers' working memory may be in the child, and guarded
+  // memory reads as zero there.
+  void before_fork() noexcept;
+  void after_fork_in_parent() noexcept;
+  void after_fork_in_child() noexcept;
+
+ private:
+  static constexpr std::size_t kSlots = 128;
+  static constexpr std::size_t kMaxScopes = 16384;
+  static constexpr std::uint64_t kLocked = ~std::uint64_t{0};
+
+  Slot& claim(std::uint64_t& epoch);
+  void follow_epochs();
+  void drop_before(std::uint64_t epoch);
+  void quiesce(Slot& slot, std::uint64_t epoch) noexcept;
+  std::shared_ptr<Contents> contents_of(std::uint64_t epoch);
+
+  Holders& holders_;
+  Mode mode_;
+  std::array<Slot, kSlots> slots_;
+  std::mutex mutex_;
+  std::shared_ptr<Contents> contents_;  // guarded by mutex_
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> forked_{false};
+  std::thread thread_;
+};
+
+}  // namespace quietus

@@ -1,0 +1,63 @@
+// Locks between processes, on bytes of the control store's own file that lie beyond any data (a file
+// that can be renamed or deleted would not exclude). Open-file-description locks: they end with the
+// process, are visible across PID namespaces, and do not get lost when another descriptor is closed.
+//
+//   2^62               the root-change lock: exclusive while a root change or a recovery is under way,
+//                      shared while a root row and its slot are being read
+//   2^62 + 1 + n       holder n is alive (see holders.hpp)
+//   2^62 + 1 + 1024    some read-only holder is alive (shared)
+//   2^62 + 2 + 1024    the holders' table is being laid out
+#pragma once
+
+#include <quietus/result.hpp>
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+
+namespace quietus {
+
+// A descriptor of its own and the locks taken through it. Move-only; closing gives them up.
+class LockFile {
+ public:
+  enum class Mode { kShared, kExclusive };
+
+  // kNotFound, kIo. A read-only descriptor can hold shared locks only.
+  static Result<LockFile> open(const std::filesystem::path& path, bool read_only);
+
+  LockFile(LockFile&& other) noexcept;
+  LockFile& operator=(LockFile&& other) noexcept;
+  LockFile(const LockFile&) = delete;
+  LockFile& operator=(const LockFile&) = delete;
+  ~LockFile();
+
+  // False when somebody else holds it. kIo.
+  Result<bool> try_lock(std::uint64_t byte, Mode mode);
+  // The first byte in [first, first + count) that another descriptor has locked.
+  Result<std::optional<std::uint64_t>> first_locked(std::uint64_t first, std::uint64_t count) const;
+
+ private:
+  explicit LockFile(int descriptor) noexcept : descriptor_(descriptor) {}
+  int descriptor_;
+};
+
+namespace lock_bytes {
+inline constexpr std::uint64_t kRootChange = std::uint64_t{1} << 62;
+inline constexpr std::uint64_t kMaxHolders = 1024;
+inline constexpr std::uint64_t kFirstHolder = kRootChange + 1;
+inline constexpr std::uint64_t kReadOnlyHolders = kFirstHolder + kMaxHolders;
+inline constexpr std::uint64_t kTableLayout = kReadOnlyHolders + 1;
+}  // namespace lock_bytes
+
+// Held for the life of the object. kBusy when it cannot be had in time.
+class RootChangeLock {
+ public:
+  static Result<RootChangeLock> take(const std::filesystem::path& control_store,
+                                     LockFile::Mode mode, std::chrono::milliseconds timeout);
+
+ private:
+  explicit RootChangeLock(LockFile file) noexcept : file_(std::move(file)) {}
+  LockFile file_;
+};
+
+}  // namespace quietus
