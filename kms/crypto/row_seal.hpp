@@ -11,6 +11,9 @@
 
 namespace quietus {
 
+// label || 00 || vault id (16) || length of the row's key (4) || the row's key
+Bytes row_associated_data(const VaultId& vault, ByteView row_key);
+
 Bytes seal_row(GcmContext& context, const RowKey& key, const VaultId& vault, ByteView row_key,
                ByteView plaintext);
 // kCorrupt.

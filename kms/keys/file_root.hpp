@@ -24,20 +24,19 @@ struct FileRootOptions {
 
 class FileRoot final : public RootProvider {
  public:
-  // `files` and `unlock` must outlive the provider.
-  FileRoot(FileSystem& files, FileRootOptions options, const UnlockSecret& unlock)
-      : files_(files), options_(std::move(options)), unlock_(&unlock) {}
+  // `files` must outlive the provider.
+  FileRoot(FileSystem& files, FileRootOptions options, std::shared_ptr<const UnlockSecret> unlock)
+      : files_(files), options_(std::move(options)), unlock_(std::move(unlock)) {}
 
   // Makes the folder, its notes to backup tools (CACHEDIR.TAG) and room for the first two slots.
   // Durable on return.
   Result<void> prepare();
 
-  // From now on slots are sealed and opened under another secret, with these parameters.
-  void use(const UnlockSecret& unlock, const UnlockParameters& parameters) {
-    unlock_ = &unlock;
+  void use(std::shared_ptr<const UnlockSecret> unlock,
+           const UnlockParameters& parameters) override {
+    unlock_ = std::move(unlock);
     parameters_ = parameters;
   }
-  const UnlockSecret& unlock() const noexcept { return *unlock_; }
 
   std::string kind() const override { return "file"; }
   std::string location() const override { return options_.folder.string(); }
@@ -63,7 +62,7 @@ class FileRoot final : public RootProvider {
 
   FileSystem& files_;
   FileRootOptions options_;
-  const UnlockSecret* unlock_;
+  std::shared_ptr<const UnlockSecret> unlock_;
   std::optional<UnlockParameters> parameters_;  // of the slot last read or of use()
 };
 

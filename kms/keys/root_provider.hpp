@@ -7,11 +7,13 @@
 
 #include <compare>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/ids.hpp"
 #include "crypto/labels.hpp"
+#include "keys/unlock.hpp"
 
 namespace quietus {
 
@@ -59,6 +61,11 @@ class RootProvider {
   virtual Result<std::vector<SlotName>> list() = 0;
 
   virtual Assurance assurance() = 0;
+
+  // From now on slots are made and read under another unlock secret, with these parameters. Called
+  // only while the root-change lock is held exclusively.
+  virtual void use(std::shared_ptr<const UnlockSecret> unlock,
+                   const UnlockParameters& parameters) = 0;
 };
 
 }  // namespace quietus

@@ -1,0 +1,243 @@
+#include "keys/control_rows.hpp"
+
+#include <algorithm>
+
+#include "base/byte_reader.hpp"
+#include "base/byte_writer.hpp"
+#include "crypto/key_wrap.hpp"
+#include "crypto/row_seal.hpp"
+#include "keys/row_codec.hpp"
+
+namespace quietus {
+
+const KeyRecord* KeyRow::active(KeyLine line) const noexcept {
+  for (const KeyRecord& key : keys)
+    if (key.line == line && key.state == KeyState::kActive) return &key;
+  return nullptr;
+}
+
+namespace rows {
+namespace {
+
+constexpr std::size_t kIdSize = 8;
+
+Bytes row_key(char table, std::uint64_t id) {
+  return ByteWriter().u8(static_cast<std::uint8_t>(table)).u64(id).take();
+}
+Bytes row_key(char table, ByteView id) {
+  return ByteWriter().u8(static_cast<std::uint8_t>(table)).raw(id).take();
+}
+
+Error damaged(char table) {
+  return Error(ErrorCode::kCorrupt, std::string("control store: a row of table ") + table +
+                                        " is damaged");
+}
+
+Result<std::optional<Bytes>> get_sealed(ControlReader& reader, const RowSeal& seal, ByteView key) {
+  QUIETUS_TRY_AS(const auto stored, reader.get(key));
+  if (!stored) return std::optional<Bytes>();
+  auto opened = open_row(seal.context, seal.key, seal.vault, key, *stored);
+  if (!opened) return damaged(static_cast<char>(key[0]));
+  return std::optional(std::move(opened).value());
+}
+
+Result<void> put_sealed(ControlWriter& writer, const RowSeal& seal, ByteView key, ByteView content) {
+  return writer.put(key, seal_row(seal.context, seal.key, seal.vault, key, content));
+}
+
+// A row decoded by `decode`, which returns an empty optional for what it does not understand.
+template <class T>
+Result<std::optional<T>> get_row(ControlReader& reader, const RowSeal& seal, ByteView key,
+                                 std::optional<T> (*decode)(ByteView)) {
+  QUIETUS_TRY_AS(const auto content, get_sealed(reader, seal, key));
+  if (!content) return std::optional<T>();
+  auto row = decode(*content);
+  if (!row) return damaged(static_cast<char>(key[0]));
+  return row;
+}
+
+// Every row of a table, opened and decoded: (row key without the table letter, row).
+template <class T>
+Result<std::vector<std::pair<Bytes, T>>> all_rows(ControlReader& reader, const RowSeal& seal,
+                                                  ByteView prefix,
+                                                  std::optional<T> (*decode)(ByteView)) {
+  std::vector<std::pair<Bytes, T>> found;
+  QUIETUS_TRY(reader.scan(prefix, {}, [&](ByteView key, ByteView value) -> Result<bool> {
+    const auto content = open_row(seal.context, seal.key, seal.vault, key, value);
+    auto row = content ? decode(*content) : std::nullopt;
+    if (!row) return damaged(static_cast<char>(prefix[0]));
+    found.emplace_back(Bytes(key.begin() + 1, key.end()), std::move(*row));
+    return true;
+  }));
+  return found;
+}
+
+std::optional<LeafOwner> decode_leaf_owner(ByteView content) {
+  ByteReader in(content);
+  LeafOwner owner;
+  owner.index = in.u64();
+  owner.scope = in.u64();
+  return in.done() ? std::optional(owner) : std::nullopt;
+}
+
+std::optional<ScopeId> decode_id(ByteView content) {
+  ByteReader in(content);
+  const ScopeId id = in.u64();
+  return in.done() ? std::optional(id) : std::nullopt;
+}
+
+}  // namespace
+
+Result<std::optional<KeyRow>> key_row(ControlReader& reader, const RowSeal& seal, ScopeId scope) {
+  QUIETUS_TRY_AS(auto row, get_row(reader, seal, row_key('K', scope), codec::decode_key_row));
+  if (row) row->id = scope;
+  return row;
+}
+Result<void> put_key_row(ControlWriter& writer, const RowSeal& seal, const KeyRow& row) {
+  return put_sealed(writer, seal, row_key('K', row.id), codec::encode(row));
+}
+
+Result<std::optional<LeafOwner>> leaf_owner(ControlReader& reader, const RowSeal& seal, KeyId key) {
+  return get_row(reader, seal, row_key('L', key), decode_leaf_owner);
+}
+Result<void> put_leaf_owner(ControlWriter& writer, const RowSeal& seal, KeyId key,
+                            const LeafOwner& owner) {
+  const Bytes content = ByteWriter().u64(owner.index).u64(owner.scope).take();
+  return put_sealed(writer, seal, row_key('L', key), content);
+}
+Result<void> remove_leaf_owner(ControlWriter& writer, KeyId key) {
+  return writer.remove(row_key('L', key));
+}
+
+Result<std::optional<std::uint64_t>> take_freed_leaf(ControlWriter& writer) {
+  std::optional<std::uint64_t> index;
+  const Bytes prefix{'F'};
+  QUIETUS_TRY(writer.scan(prefix, {}, [&](ByteView key, ByteView) -> Result<bool> {
+    index = decode_id(key.subspan(1));
+    return false;
+  }));
+  if (index) QUIETUS_TRY(writer.remove(row_key('F', *index)));
+  return index;
+}
+Result<void> put_freed_leaf(ControlWriter& writer, const RowSeal& seal, std::uint64_t index) {
+  return put_sealed(writer, seal, row_key('F', index), {});
+}
+
+Result<std::optional<ScopeId>> child(ControlReader& reader, const RowSeal& seal, ScopeId parent,
+                                     const Prf128& name) {
+  const Bytes key = ByteWriter().u8('C').u64(parent).raw(name).take();
+  return get_row(reader, seal, key, decode_id);
+}
+Result<void> put_child(ControlWriter& writer, const RowSeal& seal, ScopeId parent,
+                       const Prf128& name, ScopeId child) {
+  const Bytes key = ByteWriter().u8('C').u64(parent).raw(name).take();
+  return put_sealed(writer, seal, key, ByteWriter().u64(child).view());
+}
+Result<std::vector<ScopeId>> children(ControlReader& reader, const RowSeal& seal, ScopeId parent) {
+  QUIETUS_TRY_AS(const auto found, all_rows(reader, seal, row_key('C', parent), decode_id));
+  std::vector<ScopeId> ids;
+  ids.reserve(found.size());
+  for (const auto& row : found) ids.push_back(row.second);
+  return ids;
+}
+
+Result<void> put_derived(ControlWriter& writer, const RowSeal& seal, ScopeId source,
+                         ScopeId derived) {
+  return put_sealed(writer, seal, ByteWriter().u8('D').u64(source).u64(derived).view(), {});
+}
+Result<std::vector<ScopeId>> derived(ControlReader& reader, ScopeId source) {
+  std::vector<ScopeId> ids;
+  QUIETUS_TRY(reader.scan(row_key('D', source), {}, [&](ByteView key, ByteView) -> Result<bool> {
+    const auto id = decode_id(key.subspan(1 + kIdSize));
+    if (!id) return damaged('D');
+    ids.push_back(*id);
+    return true;
+  }));
+  return ids;
+}
+
+Result<std::optional<InfoRow>> info(ControlReader& reader, const RowSeal& scope_seal,
+                                    ScopeId scope) {
+  return get_row(reader, scope_seal, row_key('I', scope), codec::decode_info_row);
+}
+Result<void> put_info(ControlWriter& writer, const RowSeal& scope_seal, ScopeId scope,
+                      const InfoRow& row) {
+  return put_sealed(writer, scope_seal, row_key('I', scope), codec::encode(row));
+}
+Result<void> remove_info(ControlWriter& writer, ScopeId scope) {
+  return writer.remove(row_key('I', scope));
+}
+
+Result<std::optional<Tombstone>> tombstone(ControlReader& reader, const RowSeal& seal,
+                                           ScopeId scope) {
+  return get_row(reader, seal, row_key('T', scope), codec::decode_tombstone);
+}
+Result<void> put_tombstone(ControlWriter& writer, const RowSeal& seal, ScopeId scope,
+                           const Tombstone& row) {
+  return put_sealed(writer, seal, row_key('T', scope), codec::encode(row));
+}
+
+Result<void> put_reason_text(ControlWriter& writer, const RowSeal& parent_seal, ScopeId scope,
+                             std::string_view text) {
+  return put_sealed(writer, parent_seal, row_key('Z', scope), as_bytes(text));
+}
+
+Result<std::optional<Intent>> intent(ControlReader& reader, const RowSeal& seal,
+                                     const ErasureId& id) {
+  QUIETUS_TRY_AS(auto row, get_row(reader, seal, row_key('J', id), codec::decode_intent));
+  if (row) row->id = id;
+  return row;
+}
+Result<std::vector<Intent>> intents(ControlReader& reader, const RowSeal& seal) {
+  QUIETUS_TRY_AS(auto found, all_rows(reader, seal, Bytes{'J'}, codec::decode_intent));
+  std::vector<Intent> all;
+  for (auto& [key, row] : found) {
+    if (key.size() != row.id.size()) return damaged('J');
+    std::copy(key.begin(), key.end(), row.id.begin());
+    all.push_back(std::move(row));
+  }
+  return all;
+}
+Result<void> put_intent(ControlWriter& writer, const RowSeal& seal, const Intent& intent) {
+  return put_sealed(writer, seal, row_key('J', intent.id), codec::encode(intent));
+}
+Result<void> remove_intent(ControlWriter& writer, const ErasureId& id) {
+  return writer.remove(row_key('J', id));
+}
+
+Result<std::optional<CertificateRow>> certificate(ControlReader& reader, const RowSeal& seal,
+                                                  const CertificateId& id) {
+  return get_row(reader, seal, row_key('X', id), codec::decode_certificate_row);
+}
+Result<std::vector<std::pair<CertificateId, CertificateRow>>> certificates(ControlReader& reader,
+                                                                           const RowSeal& seal) {
+  QUIETUS_TRY_AS(auto found, all_rows(reader, seal, Bytes{'X'}, codec::decode_certificate_row));
+  std::vector<std::pair<CertificateId, CertificateRow>> all;
+  for (auto& [key, row] : found) {
+    CertificateId id{};
+    if (key.size() != id.size()) return damaged('X');
+    std::copy(key.begin(), key.end(), id.begin());
+    all.emplace_back(id, std::move(row));
+  }
+  return all;
+}
+Result<void> put_certificate(ControlWriter& writer, const RowSeal& seal, const CertificateId& id,
+                             const CertificateRow& row) {
+  return put_sealed(writer, seal, row_key('X', id), codec::encode(row));
+}
+
+Result<SigningKey> signing_key(ControlReader& reader, const RowSeal& seal, std::string_view name) {
+  const Bytes key = row_key('V', as_bytes(name));
+  QUIETUS_TRY_AS(const auto stored, reader.get(key));
+  if (!stored || stored->size() != kWrappedKeySize) return damaged('V');
+  return unwrap_key<SigningRole>(seal.context, seal.key, row_associated_data(seal.vault, key),
+                                 *stored);
+}
+Result<void> put_signing_key(ControlWriter& writer, const RowSeal& seal, std::string_view name,
+                             const SigningKey& key) {
+  const Bytes row = row_key('V', as_bytes(name));
+  return writer.put(row, wrap_key(seal.context, seal.key, row_associated_data(seal.vault, row), key));
+}
+
+}  // namespace rows
+}  // namespace quietus

@@ -1,0 +1,179 @@
+// The rows of the control store beside root row ("R"), tree ("N") and log ("E", "M", "H"). All are
+// sealed under the vault's row key, with the row's own key in the associated data. None of them holds
+// anything *about* a scope that would have to die with it: names and dates lie in the scope's own row
+// ("I"), sealed under the scope's key; free text of a reason under the parent's ("Z").
+//
+//   key                          content (numbers big-endian; text and lists length-prefixed)
+//   "K" scope id                 KeyRow: parent, sources, state, key lines with wrapped keys
+//   "L" key id                   leaf index u64 || scope id u64: finds a leaf without the scope's row
+//   "F" leaf index               empty: the leaf was freed and may be used again
+//   "C" parent id || PRF(name)   scope id u64
+//   "D" source id || scope id    empty: the scope is derived from the source
+//   "I" scope id                 InfoRow, sealed under the scope's row key
+//   "T" scope id                 Tombstone
+//   "Z" scope id                 free text of the erasure's reason, sealed under the parent's row key
+//   "J" erasure id               Intent: a root change that was begun
+//   "X" certificate id           CertificateRow
+//   "V" name                     the vault's own secrets: "issuing-key", "log-key" (32-byte seeds)
+#pragma once
+
+#include <quietus/result.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/ids.hpp"
+#include "crypto/aead.hpp"
+#include "crypto/derive.hpp"
+#include "evidence/log_entry.hpp"
+#include "keys/root_provider.hpp"
+#include "storage/control_store.hpp"
+
+namespace quietus {
+
+inline constexpr std::size_t kMaxSources = 16;
+inline constexpr std::size_t kWrappedKeySize = kKeySize + kSealOverhead;  // 72
+
+// What rows are sealed with, borrowed for a transaction.
+struct RowSeal {
+  const RowKey& key;
+  const VaultId& vault;
+  GcmContext& context;
+};
+
+// NIST SP 800-57 Part 1 states that scopes and their keys are in so far. Numbers reach the disk.
+enum class KeyState : std::uint8_t { kActive = 2, kDestroyed = 6 };
+
+// One generation of one of a scope's key lines.
+struct KeyRecord {
+  KeyId id = 0;
+  KeyLine line = KeyLine::kData;
+  std::uint32_t generation = 0;
+  KeyState state = KeyState::kActive;
+  UnixMillis created = 0;
+  std::uint64_t leaf = 0;               // index in the key tree
+  std::uint32_t parent_generation = 0;  // of the parent's data line, under which it is wrapped
+  std::uint64_t log_index = 0;          // of its key-created entry
+  KeyCommitment commitment{};
+  Bytes wrapped;  // nonce || key || tag; empty once destroyed
+};
+
+struct KeyRow {
+  ScopeId id = 0;
+  ScopeId parent = 0;
+  std::vector<ScopeId> sources;  // ascending, fixed for ever
+  KeyState state = KeyState::kActive;
+  UnixMillis changed = 0;
+  std::vector<KeyRecord> keys;
+
+  // The active key of a line, or nullptr.
+  const KeyRecord* active(KeyLine line) const noexcept;
+};
+
+struct InfoRow {
+  std::string name;
+  std::string data_class;
+  UnixMillis created = 0;
+};
+
+struct Tombstone {
+  ErasureId erasure{};
+  UnixMillis erased = 0;
+  std::string reason;  // a code
+};
+
+// Numbers reach the disk.
+enum class ChangeKind : std::uint8_t { kErase = 1, kUnlock = 2, kDestroyVault = 3 };
+enum class IntentState : std::uint8_t { kBegun = 1, kCommitted = 2 };
+
+struct IntentTarget {
+  ScopeId scope = 0;
+  std::vector<KeyId> keys;
+};
+
+struct Intent {
+  ErasureId id{};
+  ChangeKind kind = ChangeKind::kErase;
+  IntentState state = IntentState::kBegun;
+  UnixMillis begun = 0;
+  UnixMillis committed = 0;
+  std::string reason;  // a code
+  std::vector<IntentTarget> targets;
+  SlotName slot;  // the new one
+  std::uint64_t generation_before = 0;
+  std::vector<SlotName> old_slots;
+  std::uint64_t log_index = 0;  // of keys-unreachable, once committed
+};
+
+struct CertificateRow {
+  ErasureId erasure{};
+  UnixMillis issued = 0;
+  bool complete = false;
+  std::string document;
+};
+
+// Typed access to the rows. Absence is a value; a row that does not open or parse is kCorrupt.
+namespace rows {
+
+Result<std::optional<KeyRow>> key_row(ControlReader& reader, const RowSeal& seal, ScopeId scope);
+Result<void> put_key_row(ControlWriter& writer, const RowSeal& seal, const KeyRow& row);
+
+struct LeafOwner {
+  std::uint64_t index = 0;
+  ScopeId scope = 0;
+};
+Result<std::optional<LeafOwner>> leaf_owner(ControlReader& reader, const RowSeal& seal, KeyId key);
+Result<void> put_leaf_owner(ControlWriter& writer, const RowSeal& seal, KeyId key,
+                            const LeafOwner& owner);
+Result<void> remove_leaf_owner(ControlWriter& writer, KeyId key);
+
+// The lowest freed leaf index, taken out of the list.
+Result<std::optional<std::uint64_t>> take_freed_leaf(ControlWriter& writer);
+Result<void> put_freed_leaf(ControlWriter& writer, const RowSeal& seal, std::uint64_t index);
+
+Result<std::optional<ScopeId>> child(ControlReader& reader, const RowSeal& seal, ScopeId parent,
+                                     const Prf128& name);
+Result<void> put_child(ControlWriter& writer, const RowSeal& seal, ScopeId parent,
+                       const Prf128& name, ScopeId child);
+Result<std::vector<ScopeId>> children(ControlReader& reader, const RowSeal& seal, ScopeId parent);
+
+Result<void> put_derived(ControlWriter& writer, const RowSeal& seal, ScopeId source, ScopeId derived);
+Result<std::vector<ScopeId>> derived(ControlReader& reader, ScopeId source);
+
+// Under the scope's own key.
+Result<std::optional<InfoRow>> info(ControlReader& reader, const RowSeal& scope_seal, ScopeId scope);
+Result<void> put_info(ControlWriter& writer, const RowSeal& scope_seal, ScopeId scope,
+                      const InfoRow& row);
+Result<void> remove_info(ControlWriter& writer, ScopeId scope);
+
+Result<std::optional<Tombstone>> tombstone(ControlReader& reader, const RowSeal& seal,
+                                           ScopeId scope);
+Result<void> put_tombstone(ControlWriter& writer, const RowSeal& seal, ScopeId scope,
+                           const Tombstone& row);
+
+// Under the parent's key.
+Result<void> put_reason_text(ControlWriter& writer, const RowSeal& parent_seal, ScopeId scope,
+                             std::string_view text);
+
+Result<std::optional<Intent>> intent(ControlReader& reader, const RowSeal& seal,
+                                     const ErasureId& id);
+Result<std::vector<Intent>> intents(ControlReader& reader, const RowSeal& seal);
+Result<void> put_intent(ControlWriter& writer, const RowSeal& seal, const Intent& intent);
+Result<void> remove_intent(ControlWriter& writer, const ErasureId& id);
+
+Result<std::optional<CertificateRow>> certificate(ControlReader& reader, const RowSeal& seal,
+                                                  const CertificateId& id);
+Result<std::vector<std::pair<CertificateId, CertificateRow>>> certificates(ControlReader& reader,
+                                                                           const RowSeal& seal);
+Result<void> put_certificate(ControlWriter& writer, const RowSeal& seal, const CertificateId& id,
+                             const CertificateRow& row);
+
+// Opened straight into guarded memory. kCorrupt when absent.
+Result<SigningKey> signing_key(ControlReader& reader, const RowSeal& seal, std::string_view name);
+Result<void> put_signing_key(ControlWriter& writer, const RowSeal& seal, std::string_view name,
+                             const SigningKey& key);
+
+}  // namespace rows
+}  // namespace quietus

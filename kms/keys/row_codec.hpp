@@ -1,0 +1,23 @@
+// The binary form of the control rows' contents (control_rows.hpp). Every decoder is strict: one
+// content has one form, and anything else is an empty optional.
+#pragma once
+
+#include <optional>
+
+#include "keys/control_rows.hpp"
+
+namespace quietus::codec {
+
+Bytes encode(const KeyRow& row);
+Bytes encode(const InfoRow& row);
+Bytes encode(const Tombstone& row);
+Bytes encode(const Intent& row);
+Bytes encode(const CertificateRow& row);
+
+std::optional<KeyRow> decode_key_row(ByteView content);
+std::optional<InfoRow> decode_info_row(ByteView content);
+std::optional<Tombstone> decode_tombstone(ByteView content);
+std::optional<Intent> decode_intent(ByteView content);
+std::optional<CertificateRow> decode_certificate_row(ByteView content);
+
+}  // namespace quietus::codec
