@@ -4,8 +4,8 @@
 usage: tidy.py BUILD_FOLDER
 
 A source that was clean is not looked at again until something that could change the verdict does: its
-text, a header of this project that it includes (however far away), its compile command, .clang-tidy or
-the version of clang-tidy. Verdicts are kept by that digest in the user's cache folder, as a compiler
+text, a header of this project that it includes (however far away), its compile command, a .clang-tidy
+or the version of clang-tidy. Verdicts are kept by that digest in the user's cache folder, as a compiler
 cache keeps objects, so that a fresh checkout profits too.
 """
 
@@ -42,7 +42,8 @@ def digest(entry, version):
     headers_of(source, headers)
     total = hashlib.sha256(version)
     total.update(entry["command"].replace(str(ROOT), ".").encode())
-    for path in [ROOT / ".clang-tidy", source, *sorted(headers)]:
+    configs = [ROOT / ".clang-tidy", ROOT / "tests/.clang-tidy"]
+    for path in [*configs, source, *sorted(headers)]:
         content = path.read_bytes()
         total.update(f"\0{path.relative_to(ROOT)}\0{len(content)}\0".encode() + content)
     return total.hexdigest()
@@ -54,7 +55,7 @@ def check(build, source, stamp):
     if run.returncode == 0:
         stamp.touch()
         return ""
-    return run.stdout + run.stderr
+    return run.stdout.strip() or run.stderr  # stderr counts the warnings in system headers
 
 
 def main(build):
