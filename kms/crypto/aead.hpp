@@ -29,13 +29,14 @@ class GcmContext {
   virtual ~GcmContext() = default;
 
   // ciphertext = plaintext.size() bytes, then the tag. Requires: out.size() == plaintext.size() + 16;
-  // out may be plaintext's own buffer.
+  // out may be plaintext's own buffer; at most kMaxGcmPlaintext bytes of plaintext.
   virtual void seal(std::span<const std::uint8_t, 32> key,
                     std::span<const std::uint8_t, kGcmNonceSize> nonce, ByteView associated,
                     ByteView plaintext, MutableBytes out) = 0;
 
   // Requires: out.size() + 16 == sealed.size(). On kCorrupt `out` is all zero. One code for every
-  // failure of authentication. Sealed shorter than a tag is kCorrupt.
+  // failure of authentication. Sealed shorter than a tag is kCorrupt. kInvalidArgument, and nothing is
+  // touched, above kMaxGcmPlaintext.
   virtual Result<void> open(std::span<const std::uint8_t, 32> key,
                             std::span<const std::uint8_t, kGcmNonceSize> nonce, ByteView associated,
                             ByteView sealed, MutableBytes out) = 0;
@@ -57,6 +58,9 @@ class GcmEngine {
 
 // The reference engine. Thread-safe, lives for ever.
 const GcmEngine& openssl_engine() noexcept;
+
+// Every engine that this build and this processor offer, the reference first.
+std::span<const GcmEngine* const> all_engines() noexcept;
 
 // The derivation of XAES-256-GCM, visible so that the published intermediates can be tested.
 struct XaesSubkey {
