@@ -1,0 +1,122 @@
+// Custody of the vault's keys: opens the tree from a root slot, hands out scope keys for the length of
+// an operation, and changes the root, which is how keys are destroyed. The protocol and its numbered
+// invariants are in docs/erasure.md; steps are named after it.
+#pragma once
+
+#include <quietus/result.hpp>
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "evidence/merkle_tree.hpp"
+#include "keys/anchor.hpp"
+#include "keys/holders.hpp"
+#include "keys/key_cache.hpp"
+#include "keys/root_provider.hpp"
+#include "keys/scope_table.hpp"
+
+namespace quietus {
+
+// What a root change did, step by step; what a certificate is written from.
+struct RootChangeOutcome {
+  Intent intent;
+  std::vector<SlotDestruction> destroyed;
+  HolderCount holders;
+  CertificateId certificate{};       // of an erasure that is finished
+  std::string certificate_document;  // empty for a changed unlock secret
+};
+
+// A root change to be made.
+struct RootChangeRequest {
+  ChangeKind kind = ChangeKind::kErase;
+  std::vector<ScopeId> scopes;  // to be erased; never the vault's own
+  std::string reason;           // a code
+  std::string reason_text;      // free text, sealed under each scope's parent
+  std::shared_ptr<const UnlockSecret> new_unlock;  // kUnlock
+  UnlockParameters new_parameters;
+};
+
+class KeyStore {
+ public:
+  // Everything is borrowed and outlives the store.
+  struct Parts {
+    std::filesystem::path control_path;
+    ControlStore& control;
+    RootProvider& provider;
+    AnchorFile& anchor;
+    Holders& holders;
+    KeyCache& cache;
+    const Clock& clock;
+    std::string tool;    // name and version, for certificates
+    std::string origin;  // of the log
+    std::chrono::milliseconds lock_timeout{10000};
+    std::chrono::milliseconds acknowledgement_timeout{5000};
+    bool read_only = false;
+  };
+  explicit KeyStore(Parts parts) : parts_(std::move(parts)) {}
+
+  // Writes the first root row, tree, vault scope, signing keys and log into an empty control store,
+  // with the root key in a slot of the provider; then the anchor. Durable on return.
+  Result<void> create(const VaultId& vault);
+
+  // The rules of opening (attacks.md C1, docs/erasure.md): looks for signs of a rollback, opens the
+  // root node, and finishes what a crash interrupted, unless the store is read-only.
+  struct Opened {
+    bool recovery_pending = false;  // something is left to be done by a writable opener
+    std::vector<RootChangeOutcome> finished;
+  };
+  Result<Opened> open();
+
+  const VaultId& vault_id() const noexcept { return vault_; }
+
+  // Runs `work` with the keys of a scope, inside one Use. When a root change is published meanwhile,
+  // `work` is run again with new keys: whatever it produced before must be overwritten. Errors of
+  // ScopeTable::keys.
+  using ScopeWork = FunctionRef<Result<void>(const ScopeKeys&, const KeyCache::Use&)>;
+  Result<void> with_scope(ScopeId scope, ScopeWork work);
+
+  // Runs `work` on a snapshot of the control store.
+  using ReadWork = FunctionRef<Result<void>(ControlReader&, ScopeTable&, const RootRow&)>;
+  Result<void> read(ReadWork work);
+  // Runs `work` in a durable transaction of the control store. It waits for a root change under way.
+  using WriteWork = FunctionRef<Result<void>(ControlWriter&, ScopeTable&, RootRow&)>;
+  Result<void> update(WriteWork work);
+
+  // T1 to T3. kErasureIncomplete: begun and recorded, it will resume; every other error: nothing was
+  // destroyed. On success the old slots are gone, and every holder has dropped the keys.
+  Result<RootChangeOutcome> change_root(const RootChangeRequest& request);
+  // Finishes everything that is pending.
+  Result<std::vector<RootChangeOutcome>> recover();
+  // Destroys every slot. The store is unusable afterwards.
+  Result<RootChangeOutcome> destroy_vault(const RootChangeRequest& request);
+
+  // Brings the anchor up to date with the log (clean close). Skipped when somebody changes the root.
+  Result<void> refresh_anchor();
+  // Makes the anchor anew from what the store says, after the operator vouched for it. Logged.
+  Result<void> rewrite_anchor();
+
+  Result<std::vector<Intent>> pending();
+  Result<TreeHead> log_head();
+
+  // For root_change.cpp and recovery.cpp.
+  const Parts& parts() const noexcept { return parts_; }
+  Result<std::shared_ptr<const VaultKeys>> load_vault_keys(ControlReader& reader,
+                                                           GcmContext& context);
+
+ private:
+  friend class RootChange;
+  Result<std::shared_ptr<const VaultKeys>> vault_keys(const KeyCache::Use& use);
+  Result<void> check_rollback(const RootRow& row, const TreeHead& head, ControlReader& reader,
+                              Anchor& anchor);
+  struct Look;
+  Result<Look> look(LockFile::Mode mode);
+  Result<std::shared_ptr<const ScopeKeys>> scope_keys(ScopeId scope, const KeyCache::Use& use);
+
+  Parts parts_;
+  VaultId vault_{};
+};
+
+}  // namespace quietus

@@ -1,0 +1,211 @@
+#include "keys/scope_table.hpp"
+
+#include <algorithm>
+
+#include "base/byte_writer.hpp"
+#include "crypto/key_wrap.hpp"
+#include "crypto/random.hpp"
+#include "evidence/log_store.hpp"
+#include "keys/key_tree.hpp"
+
+namespace quietus {
+namespace {
+
+constexpr KeyId kFirstFreeKeyId = 16;
+
+Bytes binding(const VaultId& vault, const KeyRow& row, const KeyRecord& key) {
+  ByteWriter out;
+  out.raw(vault).u64(row.id).u64(row.parent).u64(key.id).u8(key.line == KeyLine::kData ? 0 : 1);
+  out.u32(key.generation).u32(key.parent_generation);
+  out.u8(static_cast<std::uint8_t>(row.sources.size()));
+  for (const ScopeId source : row.sources) out.u64(source);
+  return out.take();
+}
+
+Bytes labelled(std::string_view label, ByteView content) {
+  return ByteWriter().raw(as_bytes(label)).u8(0).raw(content).take();
+}
+
+Bytes id_bytes(std::uint64_t id) { return ByteWriter().u64(id).take(); }
+
+Error erased() { return Error(ErrorCode::kErased, "the scope was erased"); }
+
+ScopeKeys derive_all(ScopeId id, std::uint32_t generation, const ScopeKey& key) {
+  return {id,
+          generation,
+          derive(edges::kRecords, key),
+          derive(edges::kNames, key),
+          derive(edges::kRows, key),
+          derive(edges::kChildren, key)};
+}
+
+Result<std::uint64_t> allocate_leaf(ControlWriter& writer, RootRow& root) {
+  QUIETUS_TRY_AS(const auto freed, rows::take_freed_leaf(writer));
+  if (freed) return *freed;
+  return root.next_leaf++;
+}
+
+}  // namespace
+
+Result<ScopeId> fresh_scope_id(ControlReader& reader, const RowSeal& seal) {
+  while (true) {
+    const ScopeId id = random_id63();
+    QUIETUS_TRY_AS(const auto taken, rows::key_row(reader, seal, id));
+    if (!taken) return id;
+  }
+}
+
+Result<KeyId> fresh_key_id(ControlReader& reader, const RowSeal& seal) {
+  while (true) {
+    const KeyId id = random_id63();
+    QUIETUS_TRY_AS(const auto taken, rows::leaf_owner(reader, seal, id));
+    if (!taken && id >= kFirstFreeKeyId) return id;
+  }
+}
+
+Result<std::shared_ptr<const ScopeKeys>> ScopeTable::keys(ControlReader& reader, ScopeId scope) {
+  return unwrap(reader, scope, 0);
+}
+
+Result<std::shared_ptr<const ScopeKeys>> ScopeTable::unwrap(ControlReader& reader, ScopeId scope,
+                                                            std::size_t depth) {
+  if (auto cached = use_.scope(scope)) return cached;
+  if (depth > kMaxScopeDepth) return Error(ErrorCode::kCorrupt, "scope: nested too deep");
+  QUIETUS_TRY_AS(const auto row, rows::key_row(reader, seal(), scope));
+  if (!row) return Error(ErrorCode::kNotFound, "no such scope");
+  if (row->state == KeyState::kDestroyed) return erased();
+  const KeyRecord* key = row->active(KeyLine::kData);
+  if (key == nullptr) return Error(ErrorCode::kCorrupt, "scope: no active key");
+  KeyTree tree(id_, vault_.root, use_.context());
+  QUIETUS_TRY_AS(const LeafKey leaf, tree.leaf(reader, {key->id, key->leaf}));
+  QUIETUS_TRY_AS(const WrapKey wrapper, wrapping_key(*row, *key, leaf, reader, depth));
+  auto scope_key =
+      unwrap_key<ScopeRole>(use_.context(), wrapper,
+                            labelled(labels::kWrapData, binding(id_, *row, *key)), key->wrapped);
+  if (!scope_key) return Error(ErrorCode::kCorrupt, "scope: its key does not unwrap");
+  if (commit_to(*scope_key, id_bytes(key->id)) != key->commitment)
+    return Error(ErrorCode::kCorrupt, "scope: its key is not the one that was committed to");
+  auto keys =
+      std::make_shared<const ScopeKeys>(derive_all(scope, key->generation, scope_key.value()));
+  use_.keep(keys);
+  return keys;
+}
+
+Result<WrapKey> ScopeTable::wrapping_key(const KeyRow& row, const KeyRecord& key,
+                                         const LeafKey& leaf, ControlReader& reader,
+                                         std::size_t depth) {
+  std::vector<std::shared_ptr<const ScopeKeys>> inputs;
+  if (row.id != kVaultScope) {
+    QUIETUS_TRY_AS(auto parent, unwrap(reader, row.parent, depth + 1));
+    inputs.push_back(std::move(parent));
+  }
+  for (const ScopeId source : row.sources) {
+    QUIETUS_TRY_AS(auto keys, unwrap(reader, source, depth + 1));
+    inputs.push_back(std::move(keys));
+  }
+  SecretBuffer material(kKeySize * (1 + inputs.size()));
+  material.fill([&](MutableBytes out) {
+    leaf.expose([&](ByteView bytes) { std::copy(bytes.begin(), bytes.end(), out.begin()); });
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      inputs[i]->children.expose([&](ByteView bytes) {
+        std::copy(bytes.begin(), bytes.end(), out.subspan(kKeySize * (i + 1)).begin());
+      });
+  });
+  const Bytes info = labelled(labels::kWrap, binding(id_, row, key));
+  return WrapKey::make([&](MutableBytes out) {
+    material.expose([&](ByteView bytes) { hkdf_sha256(bytes, {}, info, out); });
+  });
+}
+
+Result<std::optional<ScopeId>> ScopeTable::child(ControlReader& reader, ScopeId parent,
+                                                 std::string_view name) {
+  QUIETUS_TRY_AS(const auto keys_of_parent, keys(reader, parent));
+  const Prf128 prf = prf128(keys_of_parent->names, as_bytes(name));
+  QUIETUS_TRY_AS(const auto id, rows::child(reader, seal(), parent, prf));
+  if (!id) return std::optional<ScopeId>();
+  QUIETUS_TRY_AS(const auto row, rows::key_row(reader, seal(), *id));
+  if (!row) return Error(ErrorCode::kCorrupt, "scope: its row is missing");
+  if (row->state == KeyState::kDestroyed) return erased();
+  return id;
+}
+
+Result<InfoRow> ScopeTable::info(ControlReader& reader, ScopeId scope) {
+  QUIETUS_TRY_AS(const auto scope_keys, keys(reader, scope));
+  QUIETUS_TRY_AS(auto row, rows::info(reader, seal_under(*scope_keys), scope));
+  if (!row) return Error(ErrorCode::kCorrupt, "scope: its own row is missing");
+  return std::move(*row);
+}
+
+template <class Role>
+Result<KeyRecord> ScopeTable::make_key(ControlWriter& writer, RootRow& root, const KeyRow& row,
+                                       const NewScope& scope, KeyLine line, const Key<Role>& key) {
+  KeyRecord record;
+  QUIETUS_TRY_AS(record.id, fresh_key_id(writer, seal()));
+  record.line = line;
+  record.generation = 1;
+  record.created = scope.now;
+  record.parent_generation = 0;
+  if (row.id != kVaultScope) {
+    QUIETUS_TRY_AS(const auto parent, keys(writer, row.parent));
+    record.parent_generation = parent->generation;
+  }
+  QUIETUS_TRY_AS(record.leaf, allocate_leaf(writer, root));
+  const LeafKey leaf = random_key<LeafRole>();
+  KeyTree tree(id_, vault_.root, use_.context());
+  QUIETUS_TRY(tree.add(writer, {record.id, record.leaf}, leaf));
+  QUIETUS_TRY_AS(const WrapKey wrapper, wrapping_key(row, record, leaf, writer, 0));
+  record.wrapped = wrap_key(use_.context(), wrapper,
+                            labelled(labels::kWrapData, binding(id_, row, record)), key);
+  record.commitment = commit_to(key, id_bytes(record.id));
+  const std::string entry =
+      entry_text(new_entry(scope.now),
+                 KeyCreated{row.id, record.id, line, record.generation, record.commitment});
+  QUIETUS_TRY_AS(record.log_index, append_entry(writer, {vault_.rows, id_, use_.context()},
+                                                as_bytes(entry)));
+  QUIETUS_TRY(rows::put_leaf_owner(writer, seal(), record.id, {record.leaf, row.id}));
+  return record;
+}
+
+Result<void> ScopeTable::write_scope(ControlWriter& writer, RootRow& root, KeyRow row,
+                                     const NewScope& scope) {
+  const ScopeKey data = random_key<ScopeRole>();
+  const LastingKey lasting = random_key<LastingRole>();
+  QUIETUS_TRY_AS(KeyRecord data_record,
+                 make_key(writer, root, row, scope, KeyLine::kData, data));
+  QUIETUS_TRY_AS(KeyRecord lasting_record,
+                 make_key(writer, root, row, scope, KeyLine::kLasting, lasting));
+  row.keys.push_back(std::move(data_record));
+  row.keys.push_back(std::move(lasting_record));
+  row.changed = scope.now;
+  QUIETUS_TRY(rows::put_key_row(writer, seal(), row));
+  const ScopeKeys own = derive_all(row.id, 1, data);
+  QUIETUS_TRY(rows::put_info(writer, seal_under(own), row.id,
+                             {scope.name, scope.data_class, scope.now}));
+  return write_root_row(writer, root, vault_.root);
+}
+
+Result<ScopeId> ScopeTable::create(ControlWriter& writer, RootRow& root, const NewScope& scope) {
+  QUIETUS_TRY_AS(const auto taken, child(writer, scope.parent, scope.name));
+  if (taken) return Error(ErrorCode::kAlreadyExists, "the scope exists already");
+  QUIETUS_TRY_AS(const auto parent, keys(writer, scope.parent));
+  KeyRow row;
+  QUIETUS_TRY_AS(row.id, fresh_scope_id(writer, seal()));
+  row.parent = scope.parent;
+  row.sources = scope.sources;
+  for (const ScopeId source : row.sources)
+    QUIETUS_TRY(rows::put_derived(writer, seal(), source, row.id));
+  const Prf128 name = prf128(parent->names, as_bytes(scope.name));
+  QUIETUS_TRY(rows::put_child(writer, seal(), scope.parent, name, row.id));
+  QUIETUS_TRY(write_scope(writer, root, row, scope));
+  return row.id;
+}
+
+Result<void> ScopeTable::create_vault_scope(ControlWriter& writer, RootRow& root, UnixMillis now) {
+  KeyRow row;
+  row.id = kVaultScope;
+  NewScope scope;
+  scope.now = now;
+  return write_scope(writer, root, row, scope);
+}
+
+}  // namespace quietus

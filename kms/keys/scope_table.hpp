@@ -1,0 +1,85 @@
+// Scopes: random keys, wrapped under what must live for them to live.
+//
+//   wrapping key = HKDF-SHA256(key material = leaf key || parent's child-wrapping key || child-wrapping
+//                  key of each source in ascending order of id; no salt;
+//                  info = "quietus/v1/wrap" || 00 || binding)
+//   wrapped key  = nonce || XAES-256-GCM(wrapping key, scope key) || tag;
+//                  associated data = "quietus/v1/ad/wrap" || 00 || binding
+//   binding      = vault id 16 || scope id u64 || parent id u64 || key id u64 || line u8 ||
+//                  generation u32 || parent generation u32 || sources u8 || source ids u64 each
+//
+// The vault itself is scope 0: no parent, its own leaf. Destroying any of leaf, parent or a source
+// makes the key underivable. Parent and sources are fixed when a scope is made.
+#pragma once
+
+#include <quietus/result.hpp>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "keys/control_rows.hpp"
+#include "keys/key_cache.hpp"
+#include "keys/root_row.hpp"
+
+namespace quietus {
+
+inline constexpr ScopeId kVaultScope = 0;
+inline constexpr KeyId kControlKeyId = 1;  // owner of leaf 0, from which the row key derives
+inline constexpr std::size_t kMaxScopeDepth = 32;
+
+// One transaction's view of the scopes: keys come from the cache or are unwrapped.
+class ScopeTable {
+ public:
+  // All borrowed for one transaction. `vault` must be of the root generation that the reader shows.
+  ScopeTable(const VaultId& id, const VaultKeys& vault, const KeyCache::Use& use)
+      : id_(id), vault_(vault), use_(use) {}
+
+  RowSeal seal() const { return {vault_.rows, id_, use_.context()}; }
+  RowSeal seal_under(const ScopeKeys& scope) const { return {scope.rows, id_, use_.context()}; }
+
+  // The keys of a scope. kErased when it, an ancestor or a source was erased; kNotFound for an unknown
+  // id; kCorrupt, also when a key does not match its commitment.
+  Result<std::shared_ptr<const ScopeKeys>> keys(ControlReader& reader, ScopeId scope);
+
+  // The child of that name. kErased when it was erased itself (its name stays taken); no value when
+  // there is none. Does not open the child.
+  Result<std::optional<ScopeId>> child(ControlReader& reader, ScopeId parent,
+                                       std::string_view name);
+
+  // The scope's own row. Errors as keys().
+  Result<InfoRow> info(ControlReader& reader, ScopeId scope);
+
+  struct NewScope {
+    ScopeId parent = kVaultScope;
+    std::string name;
+    std::string data_class;
+    std::vector<ScopeId> sources;  // ascending, at most kMaxSources, existing and alive
+    UnixMillis now = 0;
+  };
+  // Makes a scope with both key lines, logs its keys, writes its rows. kAlreadyExists; kErased.
+  Result<ScopeId> create(ControlWriter& writer, RootRow& root, const NewScope& scope);
+  // Scope 0, once.
+  Result<void> create_vault_scope(ControlWriter& writer, RootRow& root, UnixMillis now);
+
+ private:
+  Result<std::shared_ptr<const ScopeKeys>> unwrap(ControlReader& reader, ScopeId scope,
+                                                  std::size_t depth);
+  Result<WrapKey> wrapping_key(const KeyRow& row, const KeyRecord& key, const LeafKey& leaf,
+                               ControlReader& reader, std::size_t depth);
+  template <class Role>
+  Result<KeyRecord> make_key(ControlWriter& writer, RootRow& root, const KeyRow& row,
+                             const NewScope& scope, KeyLine line, const Key<Role>& key);
+  Result<void> write_scope(ControlWriter& writer, RootRow& root, KeyRow row, const NewScope& scope);
+
+  const VaultId& id_;
+  const VaultKeys& vault_;
+  const KeyCache::Use& use_;
+};
+
+// An id that no row has: random, checked for absence.
+Result<ScopeId> fresh_scope_id(ControlReader& reader, const RowSeal& seal);
+Result<KeyId> fresh_key_id(ControlReader& reader, const RowSeal& seal);
+
+}  // namespace quietus
