@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "evidence/merkle_tree.hpp"
+#include "evidence/log_store.hpp"
 #include "keys/anchor.hpp"
 #include "keys/holders.hpp"
 #include "keys/key_cache.hpp"
