@@ -23,7 +23,7 @@ const Clock& system_clock() noexcept {
 }
 
 std::string format_utc(UnixMillis time) {
-  const std::time_t seconds = time >= 0 ? time / 1000 : (time - 999) / 1000;
+  const std::time_t seconds = time / 1000 - (time % 1000 < 0 ? 1 : 0);  // rounds down
   std::tm utc{};
   gmtime_r(&seconds, &utc);
   std::array<char, 32> text{};
