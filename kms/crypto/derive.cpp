@@ -16,7 +16,10 @@ class Hmac {
  public:
   static constexpr std::size_t kSize = Size;
 
-  explicit Hmac(ByteView key) { Init(&state_, key.data(), key.size()); }
+  explicit Hmac(ByteView key) {
+    static constexpr std::uint8_t kNoKey = 0;  // libsodium takes no null pointer
+    Init(&state_, key.empty() ? &kNoKey : key.data(), key.size());
+  }
   ~Hmac() { sodium_memzero(&state_, sizeof state_); }
   Hmac(const Hmac&) = delete;
   Hmac& operator=(const Hmac&) = delete;

@@ -17,11 +17,11 @@ Result<UnlockKey> derive_from_passphrase(ByteView passphrase, const Argon2Salt& 
                                          const Argon2Parameters& parameters) {
   static_assert(crypto_pwhash_argon2id_SALTBYTES == std::tuple_size_v<Argon2Salt>);
   QUIETUS_TRY(check_argon2(parameters));
+  const char* const text = passphrase.empty() ? "" : as_text(passphrase).data();  // never null
   bool derived = false;
   UnlockKey key = UnlockKey::make([&](MutableBytes out) {
-    derived = crypto_pwhash_argon2id(out.data(), out.size(), as_text(passphrase).data(),
-                                     passphrase.size(), salt.data(), parameters.passes,
-                                     std::size_t{parameters.memory_kib} * 1024,
+    derived = crypto_pwhash_argon2id(out.data(), out.size(), text, passphrase.size(), salt.data(),
+                                     parameters.passes, std::size_t{parameters.memory_kib} * 1024,
                                      crypto_pwhash_argon2id_ALG_ARGON2ID13) == 0;
   });
   if (!derived)

@@ -21,6 +21,8 @@ constexpr std::size_t kLimit512 = 255 * 64;
 
 // HKDF-Extract of RFC 5869; the library never extracts with SHA-512.
 Bytes extract_sha512(ByteView key_material, ByteView salt) {
+  const Bytes no_salt(crypto_auth_hmacsha512_BYTES);  // as the RFC has it
+  if (salt.empty()) salt = no_salt;
   Bytes key(crypto_auth_hmacsha512_BYTES);
   crypto_auth_hmacsha512_state state;
   crypto_auth_hmacsha512_init(&state, salt.data(), salt.size());

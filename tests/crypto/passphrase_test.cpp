@@ -58,6 +58,7 @@ TEST_CASE("every input of the passphrase derivation matters") {
   CHECK(derive_hex("a", salt, kArgon2Floor) == base);
   CHECK(derive_hex("b", salt, kArgon2Floor) != base);
   CHECK(derive_hex("", salt, kArgon2Floor) != base);
+  CHECK(derive_hex({}, salt, kArgon2Floor) == derive_hex("", salt, kArgon2Floor));
   CHECK(derive_hex("a", Argon2Salt{2}, kArgon2Floor) != base);
   CHECK(derive_hex("a", salt, {3, kArgon2Floor.memory_kib}) != base);
   CHECK(derive_hex("a", salt, {2, kArgon2Floor.memory_kib + 1024}) != base);
