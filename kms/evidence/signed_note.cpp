@@ -1,0 +1,169 @@
+#include "evidence/signed_note.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/byte_reader.hpp"
+#include "base/byte_writer.hpp"
+#include "base/text_encoding.hpp"
+#include "crypto/hash.hpp"
+#include "evidence/text_lines.hpp"
+
+namespace quietus {
+namespace {
+
+constexpr std::uint8_t kEd25519Type = 0x01;
+constexpr std::string_view kSignaturePrefix = "\xE2\x80\x94 ";  // U+2014 and a space
+
+// Every space of Unicode (property White_Space) beyond the control characters.
+constexpr std::array<std::string_view, 20> kSpaces = {" ",
+                                                      "\xC2\x85",
+                                                      "\xC2\xA0",
+                                                      "\xE1\x9A\x80",
+                                                      "\xE2\x80\x80",
+                                                      "\xE2\x80\x81",
+                                                      "\xE2\x80\x82",
+                                                      "\xE2\x80\x83",
+                                                      "\xE2\x80\x84",
+                                                      "\xE2\x80\x85",
+                                                      "\xE2\x80\x86",
+                                                      "\xE2\x80\x87",
+                                                      "\xE2\x80\x88",
+                                                      "\xE2\x80\x89",
+                                                      "\xE2\x80\x8A",
+                                                      "\xE2\x80\xA8",
+                                                      "\xE2\x80\xA9",
+                                                      "\xE2\x80\xAF",
+                                                      "\xE2\x81\x9F",
+                                                      "\xE3\x80\x80"};
+
+Error malformed(const char* reason) {
+  return {ErrorCode::kUnverified, reason};
+}
+
+bool is_control(char c) noexcept {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+}
+
+// UTF-8 without control characters other than the newline, ending in one.
+bool is_note_text(std::string_view text) noexcept {
+  return !text.empty() && text.back() == '\n' && is_utf8(text) &&
+         std::none_of(text.begin(), text.end(),
+                      [](char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\n'; });
+}
+
+std::optional<NoteSignature> parse_signature(std::string_view line) {
+  if (!line.starts_with(kSignaturePrefix)) return std::nullopt;
+  line.remove_prefix(kSignaturePrefix.size());
+  const std::size_t space = line.find(' ');
+  if (space == std::string_view::npos) return std::nullopt;
+  const std::string_view name = line.substr(0, space);
+  const std::optional<Bytes> bytes = from_base64(line.substr(space + 1));
+  if (!is_note_key_name(name) || !bytes || bytes->size() <= sizeof(NoteKeyId)) return std::nullopt;
+
+  ByteReader reader(*bytes);
+  NoteSignature signature;
+  signature.name = name;
+  signature.key_id = reader.array<sizeof(NoteKeyId)>();
+  signature.signature.assign(reader.rest().begin(), reader.rest().end());
+  return signature;
+}
+
+const NoteKey* find_key(std::span<const NoteKey> known, const NoteSignature& signature) {
+  const auto found = std::find_if(known.begin(), known.end(), [&](const NoteKey& key) {
+    return key.name == signature.name && key.id() == signature.key_id;
+  });
+  return found == known.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+bool is_note_key_name(std::string_view name) noexcept {
+  return !name.empty() && is_utf8(name) && name.find('+') == std::string_view::npos &&
+         std::none_of(name.begin(), name.end(), is_control) &&
+         std::none_of(kSpaces.begin(), kSpaces.end(), [&](std::string_view space) {
+           return name.find(space) != std::string_view::npos;
+         });
+}
+
+NoteKeyId note_key_id(std::string_view name, const Ed25519PublicKey& key) {
+  static constexpr std::array<std::uint8_t, 2> kSeparator = {'\n', kEd25519Type};
+  const Sha256 digest = sha256({as_bytes(name), ByteView(kSeparator), ByteView(key)});
+  return ByteReader(digest).array<sizeof(NoteKeyId)>();
+}
+
+std::string format_vkey(const NoteKey& key) {
+  const Bytes typed = ByteWriter().u8(kEd25519Type).raw(key.key).take();
+  return key.name + "+" + to_hex(key.id()) + "+" + to_base64(typed);
+}
+
+Result<NoteKey> parse_vkey(std::string_view vkey) {
+  const auto invalid = [](const char* reason) {
+    return Error(ErrorCode::kInvalidArgument, reason);
+  };
+  const std::size_t first = vkey.find('+');
+  const std::size_t second = first == std::string_view::npos ? first : vkey.find('+', first + 1);
+  if (second == std::string_view::npos) return invalid("log key is not of the form name+id+key");
+
+  NoteKey key;
+  key.name = vkey.substr(0, first);
+  const std::optional<Bytes> typed = from_base64(vkey.substr(second + 1));
+  if (!is_note_key_name(key.name) || !typed || typed->empty())
+    return invalid("log key is not of the form name+id+key");
+  if (typed->front() != kEd25519Type)
+    return Error(ErrorCode::kUnsupported, "log key is not an Ed25519 key");
+  ByteReader reader(*typed);
+  reader.u8();
+  key.key = reader.array<sizeof(Ed25519PublicKey)>();
+  if (!reader.done()) return invalid("log key has the wrong length");
+  if (vkey.substr(first + 1, second - first - 1) != to_hex(key.id()))
+    return invalid("log key does not match its id");
+  return key;
+}
+
+Result<SignedNote> parse_note(std::string_view note) {
+  if (!is_note_text(note)) return malformed("note is not plain text that ends in a newline");
+  const std::size_t split = note.rfind("\n\n");
+  if (split == std::string_view::npos) return malformed("note has no signatures");
+
+  SignedNote parsed;
+  parsed.text = note.substr(0, split + 1);
+  LineReader lines(note.substr(split + 2));
+  while (const auto line = lines.next()) {
+    if (parsed.signatures.size() == kMaxNoteSignatures)
+      return malformed("note has too many signatures");
+    std::optional<NoteSignature> signature = parse_signature(*line);
+    if (!signature) return malformed("note has a malformed signature line");
+    parsed.signatures.push_back(*std::move(signature));
+  }
+  if (parsed.signatures.empty()) return malformed("note has no signatures");
+  return parsed;
+}
+
+Result<std::string> sign_note(std::string_view text, std::string_view name, const SigningKey& key) {
+  if (!is_note_text(text) || !is_note_key_name(name))
+    return Error(ErrorCode::kInvalidArgument, "not a text or key name that a note can have");
+  const NoteKeyId id = note_key_id(name, ed25519_public_key(key));
+  const Ed25519Signature signature = ed25519_sign(key, as_bytes(text));
+  const Bytes line = ByteWriter().raw(id).raw(signature).take();
+
+  std::string note(text);
+  note.append("\n").append(kSignaturePrefix).append(name).append(" ");
+  return note.append(to_base64(line)).append("\n");
+}
+
+Result<std::string> open_note(std::string_view note, std::span<const NoteKey> known) {
+  QUIETUS_TRY_AS(SignedNote parsed, parse_note(note));
+  bool signed_by_known_key = false;
+  for (const NoteSignature& signature : parsed.signatures) {
+    const NoteKey* key = find_key(known, signature);
+    if (key == nullptr) continue;
+    if (!ed25519_verify(key->key, as_bytes(parsed.text), signature.signature))
+      return malformed("note has a bad signature by a known key");
+    signed_by_known_key = true;
+  }
+  if (!signed_by_known_key) return malformed("note is not signed by a known key");
+  return std::move(parsed.text);
+}
+
+}  // namespace quietus
