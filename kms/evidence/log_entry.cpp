@@ -1,0 +1,206 @@
+#include "evidence/log_entry.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/text_encoding.hpp"
+#include "crypto/random.hpp"
+#include "evidence/strict_json.hpp"
+
+namespace quietus {
+namespace {
+
+Error malformed(const char* reason) {
+  return {ErrorCode::kUnverified, reason};
+}
+
+// The members of an entry, in the order they are added.
+class EntryBuilder {
+ public:
+  EntryBuilder(const EntryHead& head, std::string_view kind) {
+    bytes("entry", head.id);
+    json_["kind"] = kind;
+    json_["time"] = format_utc(head.time);
+  }
+
+  EntryBuilder& bytes(const char* name, ByteView value) {
+    json_[name] = to_hex(value);
+    return *this;
+  }
+  EntryBuilder& id(const char* name, std::uint64_t value) {
+    json_[name] = hex_id(value);
+    return *this;
+  }
+  EntryBuilder& number(const char* name, std::uint64_t value) {
+    json_[name] = value;
+    return *this;
+  }
+  EntryBuilder& code(const char* name, const Code& value) {
+    json_[name] = value.text();
+    return *this;
+  }
+  // `write` makes the text of one item.
+  template <class Items, class Write>
+  EntryBuilder& list(const char* name, const Items& items, Write write) {
+    Json list = Json::array();
+    for (const auto& item : items) list.push_back(write(item));
+    json_[name] = std::move(list);
+    return *this;
+  }
+
+  std::string text() const { return canonical_text(json_); }
+
+ private:
+  Json json_ = Json::object();
+};
+
+std::optional<std::vector<std::string>> text_list(const Json& json) {
+  std::vector<std::string> texts;
+  for (const Json& item : json) {
+    if (!item.is_string()) return std::nullopt;
+    texts.push_back(item.get_ref<const std::string&>());
+  }
+  return texts;
+}
+
+// Entries begin with these three, in this order.
+bool begins_as_entry(const Json& json) {
+  static constexpr std::array<std::string_view, 3> kFirst = {"entry", "kind", "time"};
+  if (!json.is_object() || json.size() < kFirst.size()) return false;
+  auto member = json.begin();
+  return std::all_of(kFirst.begin(), kFirst.end(),
+                     [&](std::string_view name) { return (member++).key() == name; });
+}
+
+}  // namespace
+
+std::string_view name_of(KeyLine line) noexcept {
+  return line == KeyLine::kData ? "data" : "lasting";
+}
+
+EntryHead new_entry(UnixMillis now) {
+  EntryHead head;
+  random_bytes(head.id);
+  head.time = now;
+  return head;
+}
+
+std::string entry_text(const EntryHead& head, const VaultCreated& entry) {
+  return EntryBuilder(head, entry_kinds::kVaultCreated).bytes("vault", entry.vault).text();
+}
+
+std::string entry_text(const EntryHead& head, const KeyCreated& entry) {
+  return EntryBuilder(head, entry_kinds::kKeyCreated)
+      .id("scope", entry.scope)
+      .id("key", entry.key)
+      .code("line", entry.line == KeyLine::kData ? Code("data") : Code("lasting"))
+      .number("generation", entry.generation)
+      .bytes("commitment", entry.commitment)
+      .text();
+}
+
+std::string entry_text(const EntryHead& head, const KeysUnreachable& entry) {
+  return EntryBuilder(head, entry_kinds::kKeysUnreachable)
+      .bytes("erasure", entry.erasure)
+      .number("generation_before", entry.generation_before)
+      .number("generation_after", entry.generation_after)
+      .list("keys", entry.keys, hex_id)
+      .text();
+}
+
+std::string entry_text(const EntryHead& head, const SlotDestroyed& entry) {
+  return EntryBuilder(head, entry_kinds::kSlotDestroyed)
+      .bytes("erasure", entry.erasure)
+      .list("slots", entry.slots, [](const SlotId& slot) { return to_hex(slot); })
+      .code("method", entry.method)
+      .number("acknowledged", entry.acknowledged)
+      .number("ended", entry.ended)
+      .text();
+}
+
+std::string entry_text(const EntryHead& head, const ErasureAborted& entry) {
+  return EntryBuilder(head, entry_kinds::kErasureAborted)
+      .bytes("erasure", entry.erasure)
+      .code("reason", entry.reason)
+      .text();
+}
+
+std::string entry_text(const EntryHead& head, const UnlockChanged& entry) {
+  return EntryBuilder(head, entry_kinds::kUnlockChanged)
+      .number("generation_before", entry.generation_before)
+      .number("generation_after", entry.generation_after)
+      .text();
+}
+
+std::string entry_text(const EntryHead& head, const CertificateIssued& entry) {
+  return EntryBuilder(head, entry_kinds::kCertificateIssued)
+      .bytes("certificate", entry.certificate)
+      .bytes("payload_sha256", entry.payload)
+      .text();
+}
+
+std::string entry_text(const EntryHead& head, const AnchorRewritten& entry) {
+  return EntryBuilder(head, entry_kinds::kAnchorRewritten)
+      .number("generation", entry.generation)
+      .text();
+}
+
+std::string entry_text(const EntryHead& head, const ExportMade& entry) {
+  return EntryBuilder(head, entry_kinds::kExportMade)
+      .id("scope", entry.scope)
+      .number("records", entry.records)
+      .number("bytes", entry.bytes)
+      .text();
+}
+
+std::string entry_text(const EntryHead& head, const VaultDestroyed& entry) {
+  return EntryBuilder(head, entry_kinds::kVaultDestroyed)
+      .bytes("vault", entry.vault)
+      .bytes("erasure", entry.erasure)
+      .text();
+}
+
+Result<LogEntry> LogEntry::parse(ByteView text) {
+  QUIETUS_TRY_AS(const Json json, parse_strict_json(as_text(text)));
+  if (!begins_as_entry(json)) return malformed("log entry does not begin with id, kind and time");
+  if (canonical_text(json) != as_text(text)) return malformed("log entry is not in canonical form");
+
+  LogEntry entry;
+  std::string fault;
+  JsonFields fields(json, fault);
+  entry.head_.id = fields.hex<sizeof(EntryId)>("entry");
+  entry.head_.time = fields.time("time");
+  entry.kind_ = fields.code("kind").text();
+  if (!fault.empty()) return malformed("log entry has a malformed id, kind or time");
+
+  for (const auto& [name, value] : json.items()) {
+    if (value.is_string()) {
+      entry.members_.emplace(name, value.get_ref<const std::string&>());
+    } else if (value.is_number_unsigned()) {
+      entry.members_.emplace(name, value.get<std::uint64_t>());
+    } else {
+      auto texts = value.is_array() ? text_list(value) : std::nullopt;
+      if (!texts) return malformed("log entry has a member of an unknown form");
+      entry.members_.emplace(name, *std::move(texts));
+    }
+  }
+  return entry;
+}
+
+template <class T>
+const T* LogEntry::find(std::string_view name) const {
+  const auto found = members_.find(name);
+  return found == members_.end() ? nullptr : std::get_if<T>(&found->second);
+}
+
+const std::string* LogEntry::text(std::string_view name) const {
+  return find<std::string>(name);
+}
+const std::uint64_t* LogEntry::number(std::string_view name) const {
+  return find<std::uint64_t>(name);
+}
+const std::vector<std::string>* LogEntry::list(std::string_view name) const {
+  return find<std::vector<std::string>>(name);
+}
+
+}  // namespace quietus

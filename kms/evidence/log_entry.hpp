@@ -1,0 +1,145 @@
+// What the evidence log says, one line of JSON an entry: ASCII, members in a fixed order, no names
+// and no free text (a log cannot forget). Ids and hashes are lower-case hex, numbers unsigned
+// integers, times RFC 3339 in UTC, everything else a Code.
+//
+//   {"entry":"<32 hex, random>","kind":"key-created","time":"2026-03-01T12:30:05Z", …}
+//
+// The random id makes an entry's hash say nothing about its content to those who see only hashes.
+#pragma once
+
+#include <quietus/bytes.hpp>
+#include <quietus/result.hpp>
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/ids.hpp"
+#include "crypto/derive.hpp"
+#include "crypto/hash.hpp"
+#include "evidence/code.hpp"
+
+namespace quietus {
+
+using EntryId = std::array<std::uint8_t, 16>;        // random
+using ErasureId = std::array<std::uint8_t, 16>;      // random
+using CertificateId = std::array<std::uint8_t, 16>;  // random
+
+enum class KeyLine { kData, kLasting };
+std::string_view name_of(KeyLine line) noexcept;  // "data", "lasting"
+
+// What every entry begins with.
+struct EntryHead {
+  EntryId id{};
+  UnixMillis time = 0;
+};
+EntryHead new_entry(UnixMillis now);  // with a random id
+
+struct VaultCreated {
+  VaultId vault;
+};
+struct KeyCreated {
+  ScopeId scope;
+  KeyId key;
+  KeyLine line;
+  std::uint64_t generation;
+  KeyCommitment commitment;
+};
+// Written with the commit after which no key opens the listed ones; their root slot still exists.
+struct KeysUnreachable {
+  ErasureId erasure;
+  std::uint64_t generation_before;  // of the root
+  std::uint64_t generation_after;
+  std::vector<KeyId> keys;
+};
+struct SlotDestroyed {
+  ErasureId erasure;
+  std::vector<SlotId> slots;
+  Code method;
+  std::uint64_t acknowledged;  // processes that dropped the keys
+  std::uint64_t ended;         // processes that were gone
+};
+struct ErasureAborted {
+  ErasureId erasure;
+  Code reason;
+};
+struct UnlockChanged {
+  std::uint64_t generation_before;
+  std::uint64_t generation_after;
+};
+struct CertificateIssued {
+  CertificateId certificate;
+  Sha256 payload;  // SHA-256 of the signed payload
+};
+struct AnchorRewritten {
+  std::uint64_t generation;
+};
+struct ExportMade {
+  ScopeId scope;
+  std::uint64_t records;
+  std::uint64_t bytes;
+};
+struct VaultDestroyed {
+  VaultId vault;
+  ErasureId erasure;
+};
+
+// The kinds as they are written.
+namespace entry_kinds {
+inline constexpr std::string_view kVaultCreated = "vault-created";
+inline constexpr std::string_view kKeyCreated = "key-created";
+inline constexpr std::string_view kKeysUnreachable = "keys-unreachable";
+inline constexpr std::string_view kSlotDestroyed = "slot-destroyed";
+inline constexpr std::string_view kErasureAborted = "erasure-aborted";
+inline constexpr std::string_view kUnlockChanged = "unlock-changed";
+inline constexpr std::string_view kCertificateIssued = "certificate-issued";
+inline constexpr std::string_view kAnchorRewritten = "anchor-rewritten";
+inline constexpr std::string_view kExportMade = "export-made";
+inline constexpr std::string_view kVaultDestroyed = "vault-destroyed";
+}  // namespace entry_kinds
+
+// The text of an entry; one content has one text.
+std::string entry_text(const EntryHead& head, const VaultCreated& entry);
+std::string entry_text(const EntryHead& head, const KeyCreated& entry);
+std::string entry_text(const EntryHead& head, const KeysUnreachable& entry);
+std::string entry_text(const EntryHead& head, const SlotDestroyed& entry);
+std::string entry_text(const EntryHead& head, const ErasureAborted& entry);
+std::string entry_text(const EntryHead& head, const UnlockChanged& entry);
+std::string entry_text(const EntryHead& head, const CertificateIssued& entry);
+std::string entry_text(const EntryHead& head, const AnchorRewritten& entry);
+std::string entry_text(const EntryHead& head, const ExportMade& entry);
+std::string entry_text(const EntryHead& head, const VaultDestroyed& entry);
+
+// An entry read back.
+class LogEntry {
+ public:
+  // Refuses duplicate members, another beginning than id, kind and time, values that are neither
+  // text, number nor list of texts, and every text that entry_text() would not have written so. A
+  // kind that is not known is read too. kUnverified.
+  static Result<LogEntry> parse(ByteView text);
+
+  const EntryHead& head() const noexcept { return head_; }
+  const std::string& kind() const noexcept { return kind_; }
+
+  // A member of that name and kind; nullptr when there is none.
+  const std::string* text(std::string_view name) const;
+  const std::uint64_t* number(std::string_view name) const;
+  const std::vector<std::string>* list(std::string_view name) const;
+
+ private:
+  using Value = std::variant<std::string, std::uint64_t, std::vector<std::string>>;
+  LogEntry() = default;
+  template <class T>
+  const T* find(std::string_view name) const;
+
+  EntryHead head_;
+  std::string kind_;
+  std::map<std::string, Value, std::less<>> members_;
+};
+
+}  // namespace quietus

@@ -1,0 +1,114 @@
+#include "evidence/log_entry.hpp"
+
+#include "base/text_encoding.hpp"
+#include "support/result_matchers.hpp"
+
+namespace quietus::test {
+namespace {
+
+EntryHead head() {
+  EntryHead head;
+  head.id.fill(0xAB);
+  head.time = 1772368205123;
+  return head;
+}
+
+const std::string kStart = R"({"entry":"abababababababababababababababab","kind":")";
+const std::string kTime = R"(","time":"2026-03-01T12:30:05Z")";
+
+template <std::size_t N>
+std::array<std::uint8_t, N> filled(std::uint8_t byte) {
+  std::array<std::uint8_t, N> out{};
+  out.fill(byte);
+  return out;
+}
+
+TEST_CASE("each kind of entry has one text", "[log-entry]") {
+  const std::string id16 = "01010101010101010101010101010101";
+  const std::string hash32 = "0202020202020202020202020202020202020202020202020202020202020202";
+  const auto a = filled<16>(1);
+  const auto h = filled<32>(2);
+  CHECK(entry_text(head(), VaultCreated{a}) ==
+        kStart + "vault-created" + kTime + R"(,"vault":")" + id16 + "\"}");
+  CHECK(entry_text(head(), KeyCreated{16, 255, KeyLine::kLasting, 3, h}) ==
+        kStart + "key-created" + kTime +
+            R"(,"scope":"0000000000000010","key":"00000000000000ff","line":"lasting",)" +
+            R"("generation":3,"commitment":")" + hash32 + "\"}");
+  CHECK(entry_text(head(), KeysUnreachable{a, 4, 5, {1, 2}}) ==
+        kStart + "keys-unreachable" + kTime + R"(,"erasure":")" + id16 +
+            R"(","generation_before":4,"generation_after":5,)" +
+            R"("keys":["0000000000000001","0000000000000002"]})");
+  CHECK(entry_text(head(), SlotDestroyed{a, {a}, "overwritten", 2, 1}) ==
+        kStart + "slot-destroyed" + kTime + R"(,"erasure":")" + id16 + R"(","slots":[")" + id16 +
+            R"("],"method":"overwritten","acknowledged":2,"ended":1})");
+  CHECK(entry_text(head(), ErasureAborted{a, "held"}) ==
+        kStart + "erasure-aborted" + kTime + R"(,"erasure":")" + id16 + R"(","reason":"held"})");
+  CHECK(entry_text(head(), UnlockChanged{1, 2}) ==
+        kStart + "unlock-changed" + kTime + R"(,"generation_before":1,"generation_after":2})");
+  CHECK(entry_text(head(), CertificateIssued{a, h}) ==
+        kStart + "certificate-issued" + kTime + R"(,"certificate":")" + id16 +
+            R"(","payload_sha256":")" + hash32 + "\"}");
+  CHECK(entry_text(head(), AnchorRewritten{9}) ==
+        kStart + "anchor-rewritten" + kTime + R"(,"generation":9})");
+  CHECK(entry_text(head(), ExportMade{16, 100, 4096}) ==
+        kStart + "export-made" + kTime +
+            R"(,"scope":"0000000000000010","records":100,"bytes":4096})");
+  CHECK(entry_text(head(), VaultDestroyed{a, a}) == kStart + "vault-destroyed" + kTime +
+                                                        R"(,"vault":")" + id16 +
+                                                        R"(","erasure":")" + id16 + "\"}");
+}
+
+TEST_CASE("an entry reads back", "[log-entry]") {
+  const std::string text = entry_text(head(), KeysUnreachable{filled<16>(1), 4, 5, {1, 2}});
+  const LogEntry entry = must(LogEntry::parse(as_bytes(text)));
+  CHECK(entry.kind() == entry_kinds::kKeysUnreachable);
+  CHECK(entry.head().id == head().id);
+  CHECK(entry.head().time == 1772368205000);
+  CHECK(*entry.number("generation_after") == 5);
+  CHECK(*entry.text("erasure") == "01010101010101010101010101010101");
+  CHECK(*entry.list("keys") == std::vector<std::string>{"0000000000000001", "0000000000000002"});
+  CHECK(entry.number("erasure") == nullptr);
+  CHECK(entry.text("missing") == nullptr);
+}
+
+TEST_CASE("an entry of a kind that is not known reads too", "[log-entry]") {
+  CHECK(must(LogEntry::parse(as_bytes(kStart + "from-the-future" + kTime + R"(,"n":1})"))).kind() ==
+        "from-the-future");
+}
+
+TEST_CASE("new entries have ids of their own", "[log-entry]") {
+  CHECK(new_entry(1).id != new_entry(1).id);
+  CHECK(new_entry(7).time == 7);
+}
+
+TEST_CASE("malformed entries are refused", "[log-entry]") {
+  const std::string good = entry_text(head(), AnchorRewritten{9});
+  must(LogEntry::parse(as_bytes(good)));
+  const std::string body = good.substr(0, good.size() - 1);
+  const std::string malformed[] = {
+      "",
+      "[]",
+      "{}",
+      good + "\n",
+      " " + good,
+      body + R"(,"generation":9})",
+      body + R"(,"x":{"y":1}})",
+      body + R"(,"x":[1]})",
+      body + R"(,"x":true})",
+      body + R"(,"x": 1})",
+      body + R"(,"x":"\u0061"})",
+      R"({"kind":"a","entry":"abababababababababababababababab","time":"2026-03-01T12:30:05Z"})",
+      R"({"entry":"abababababababababababababababab","kind":"a"})",
+      R"({"entry":"ab","kind":"a","time":"2026-03-01T12:30:05Z"})",
+      R"({"entry":"ABABABABABABABABABABABABABABABAB","kind":"a","time":"2026-03-01T12:30:05Z"})",
+      R"({"entry":"abababababababababababababababab","kind":"A b","time":"2026-03-01T12:30:05Z"})",
+      R"({"entry":"abababababababababababababababab","kind":"a","time":"2026-03-01"})",
+  };
+  for (const std::string& text : malformed) {
+    INFO(text);
+    CHECK_FAILS_WITH(LogEntry::parse(as_bytes(text)), ErrorCode::kUnverified);
+  }
+}
+
+}  // namespace
+}  // namespace quietus::test
