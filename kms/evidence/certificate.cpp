@@ -1,0 +1,153 @@
+#include "evidence/certificate.hpp"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "base/text_encoding.hpp"
+#include "crypto/hash.hpp"
+#include "evidence/jws.hpp"
+#include "evidence/log_evidence.hpp"
+
+namespace quietus {
+namespace {
+
+constexpr std::array<std::string_view, 5> kClaims = {
+    "Every copy of the listed keys that this vault and the systems listed here made was destroyed "
+    "by "
+    "the method and at the times stated.",
+    "All data under the listed keys was encrypted before it was stored; its ciphertext may remain "
+    "and "
+    "cannot be decrypted without these keys.",
+    "This vault made no key snapshot and no escrow copy of the listed keys.",
+    "This is the issuer's signed statement; the log entries it rests on were fixed under the "
+    "enclosed "
+    "checkpoint no later than the time of issue.",
+    "It does not prove destruction by itself.",
+};
+
+constexpr std::array<std::string_view, 7> kExclusions = {
+    "Copies of the data that an application keeps or made outside the vault.",
+    "Exports of these scopes: those known are listed under exports, what became of them is not "
+    "known "
+    "here.",
+    "Images of the memory of a process or machine taken before the slot was destroyed.",
+    "Copies of a root slot that were made, by any means, before it was destroyed.",
+    "What encryption does not hide: sizes, times and structure of the stored records.",
+    "Other data on the same medium: this is a partial sanitization.",
+    "Keys of the same scopes that are not listed here.",
+};
+
+constexpr std::size_t kMaxAssurance = 1024;
+constexpr std::size_t kMaxVersion = 32;
+
+Error unverified(const char* reason) {
+  return {ErrorCode::kUnverified, reason};
+}
+
+// The program's name and a version.
+bool is_tool(std::string_view text) noexcept {
+  static constexpr std::string_view kName = "quietus ";
+  if (!text.starts_with(kName)) return false;
+  text.remove_prefix(kName.size());
+  return !text.empty() && text.size() <= kMaxVersion &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '.' || c == '-' ||
+                  c == '+';
+         });
+}
+
+bool is_printable_ascii(std::string_view text, std::size_t limit) noexcept {
+  return !text.empty() && text.size() <= limit &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7F; });
+}
+
+Result<void> check_targets(const std::vector<ClaimedTarget>& targets) {
+  if (targets.empty()) return unverified("certificate names no scope");
+  std::set<ScopeId> scopes;
+  std::set<KeyId> keys;
+  for (const ClaimedTarget& target : targets) {
+    if (!scopes.insert(target.scope).second) return unverified("certificate names a scope twice");
+    if (target.keys.empty()) return unverified("certificate names a scope without keys");
+    for (const ClaimedKey& key : target.keys)
+      if (!keys.insert(key.id).second) return unverified("certificate names a key twice");
+  }
+  return {};
+}
+
+Result<void> check_root(const ClaimedRoot& root) {
+  if (!is_printable_ascii(root.assurance, kMaxAssurance))
+    return unverified("certificate has a malformed assurance");
+  if (root.generation_after <= root.generation_before)
+    return unverified("root generation did not grow");
+  std::set<SlotId> slots;
+  for (const ClaimedSlot& slot : root.slots) {
+    if (!slots.insert(slot.id).second) return unverified("certificate names a root slot twice");
+    if (slot.generation >= root.generation_after)
+      return unverified(
+          "certificate names a root slot as destroyed that is newer than the erasure");
+  }
+  const bool names_old_slot = std::any_of(
+      root.slots.begin(), root.slots.end(),
+      [&](const ClaimedSlot& slot) { return slot.generation == root.generation_before; });
+  if (!names_old_slot)
+    return unverified("certificate does not name the root slot that was destroyed");
+  return {};
+}
+
+Result<void> check_status(const ErasureClaims& claims) {
+  if (claims.phase != CertificatePhase::kFinal)
+    return unverified("a certificate without key snapshots is final");
+  if (claims.status != CertificateStatus::kComplete) return {};
+  const std::vector<ClaimedSlot>& slots = claims.root.slots;
+  if (!std::all_of(slots.begin(), slots.end(), [](const ClaimedSlot& slot) {
+        return slot.overwritten && slot.read_back && slot.gone;
+      }))
+    return unverified("status is complete, but not every root slot was seen destroyed");
+  if (!claims.root.assurance_known)
+    return unverified("status is complete, but the assurance is unknown");
+  return {};
+}
+
+Result<void> check_times(const ErasureClaims& claims) {
+  const ClaimedTimes& times = claims.times;
+  if (times.begun > times.keys_unreachable || times.keys_unreachable > times.slot_destroyed ||
+      times.slot_destroyed > claims.issued_at)
+    return unverified("times are not in order");
+  return {};
+}
+
+}  // namespace
+
+std::span<const std::string_view> certificate_claims() noexcept {
+  return kClaims;
+}
+std::span<const std::string_view> certificate_exclusions() noexcept {
+  return kExclusions;
+}
+
+std::string log_origin(const VaultId& vault) {
+  return "quietus/" + to_hex(vault);
+}
+
+Result<void> check_claims(const ErasureClaims& claims) {
+  if (!is_tool(claims.tool)) return unverified("certificate has a malformed tool");
+  QUIETUS_TRY(check_targets(claims.targets));
+  QUIETUS_TRY(check_root(claims.root));
+  QUIETUS_TRY(check_status(claims));
+  return check_times(claims);
+}
+
+Result<IssuedCertificate> issue_certificate(ErasureClaims claims, const SigningKey& issuer) {
+  claims.issuer_kid = jwk_thumbprint(ed25519_public_key(issuer));
+  QUIETUS_TRY(check_claims(claims).within("certificate not issued"));
+  const std::string payload = encode_claims(claims);
+  // What is signed is what a verifier will read: seconds instead of milliseconds, for one thing.
+  QUIETUS_TRY_AS(const ErasureClaims read_back,
+                 decode_claims(as_bytes(payload)).within("certificate not issued"));
+  QUIETUS_TRY(verify_log_evidence(read_back).within("certificate not issued"));
+  return IssuedCertificate{sign_jws(as_bytes(payload), kCertificateType, issuer),
+                           sha256(as_bytes(payload))};
+}
+
+}  // namespace quietus

@@ -1,0 +1,133 @@
+// What an erasure certificate says, and the issuing of one. The payload is one line of JSON: ASCII,
+// members in a fixed order, numbers unsigned integers, ids and hashes lower-case hex, times RFC
+// 3339 in UTC. It holds ids, codes, numbers and sentences that are constants of the program; no
+// names and no text of a user's.
+//
+//   version 1, type, certificate_id, vault_id, issuer {kid, tool}, issued_at, status, phase,
+//   erasure_id, reason, targets [{scope_id, keys [{key_id, line, generation, algorithm,
+//   strength_bits, commitment}]}], method {…}, root {provider, assurance, assurance_known,
+//   generation_before, generation_after, slots_destroyed [{slot_id, generation, mirrors,
+//   overwritten, read_back, gone}]}, holders {acknowledged, ended}, times {begun, keys_unreachable,
+//   slot_destroyed}, log {origin, vkey, proofs [{kind, entry, proof}]}, exports [{scope_id, time,
+//   records, bytes}], claims [sentences], exclusions [sentences]
+#pragma once
+
+#include <quietus/bytes.hpp>
+#include <quietus/certificate.hpp>
+#include <quietus/result.hpp>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/ids.hpp"
+#include "crypto/signature.hpp"
+#include "evidence/code.hpp"
+#include "evidence/log_entry.hpp"
+#include "evidence/log_store.hpp"
+
+namespace quietus {
+
+inline constexpr std::string_view kCertificateType = "quietus-erasure-cert+jws";
+
+struct ClaimedKey {
+  KeyId id = 0;
+  KeyLine line = KeyLine::kData;
+  std::uint64_t generation = 0;
+  KeyCommitment commitment{};
+};
+
+struct ClaimedTarget {
+  ScopeId scope = 0;
+  std::vector<ClaimedKey> keys;
+};
+
+struct ClaimedSlot {
+  SlotId id{};
+  std::uint64_t generation = 0;
+  std::uint64_t mirrors = 0;  // copies that the provider itself kept
+  bool overwritten = false;   // made unreadable, by the provider's own means
+  bool read_back = false;     // looked at again, through an independent path
+  bool gone = false;          // no longer there
+};
+
+struct ClaimedRoot {
+  Code provider = "none";
+  std::string assurance;         // the provider's own words: printable ASCII, at most 1,024 bytes
+  bool assurance_known = false;  // false: nobody can tell what the medium keeps; never `complete`
+  std::uint64_t generation_before = 0;
+  std::uint64_t generation_after = 0;
+  std::vector<ClaimedSlot> slots;  // every slot destroyed, abandoned ones included
+};
+
+// Never earlier than the one before: where the clock went back in between, the earlier time stands.
+struct ClaimedTimes {
+  UnixMillis begun = 0;
+  UnixMillis keys_unreachable = 0;
+  UnixMillis slot_destroyed = 0;
+};
+
+struct ClaimedExport {
+  ScopeId scope = 0;
+  UnixMillis time = 0;
+  std::uint64_t records = 0;
+  std::uint64_t bytes = 0;
+};
+
+// Proofs of the entries keys-unreachable and slot-destroyed of this erasure and of the key-created
+// entry of every key, all under one checkpoint signed after slot-destroyed was logged.
+struct ClaimedLog {
+  std::string origin;
+  std::string vkey;
+  std::vector<ProvenEntry> proofs;
+};
+
+struct ErasureClaims {
+  CertificateId certificate{};
+  VaultId vault{};
+  std::string issuer_kid;  // set by issue_certificate()
+  std::string tool;        // "quietus 0.1.0"
+  UnixMillis issued_at = 0;
+  CertificateStatus status = CertificateStatus::kPartial;
+  CertificatePhase phase = CertificatePhase::kFinal;
+  ErasureId erasure{};
+  Code reason = "none";
+  std::vector<ClaimedTarget> targets;
+  ClaimedRoot root;
+  std::uint64_t holders_acknowledged = 0;
+  std::uint64_t holders_ended = 0;
+  ClaimedTimes times;
+  ClaimedLog log;
+  std::vector<ClaimedExport> exports;
+};
+
+// The sentences of every certificate of this version.
+std::span<const std::string_view> certificate_claims() noexcept;
+std::span<const std::string_view> certificate_exclusions() noexcept;
+
+// The origin and key name of the evidence log of a vault. A verifier accepts every origin that has
+// the vault's id in it.
+std::string log_origin(const VaultId& vault);
+
+std::string encode_claims(const ErasureClaims& claims);
+// The claims that encode_claims() makes exactly this payload of: one that has other members,
+// another order or other sentences is refused. kUnverified, kUnsupported.
+Result<ErasureClaims> decode_claims(ByteView payload);
+
+// Whether the claims agree with each other: a status that the facts carry, times in order,
+// generations that grow, ids that are there once. kUnverified.
+Result<void> check_claims(const ErasureClaims& claims);
+
+struct IssuedCertificate {
+  std::string file;
+  Sha256 payload;  // what the certificate-issued entry records
+};
+
+// Signs the claims. Claims that a verifier would refuse are refused here, proofs included:
+// kUnverified.
+Result<IssuedCertificate> issue_certificate(ErasureClaims claims, const SigningKey& issuer);
+
+}  // namespace quietus

@@ -1,0 +1,103 @@
+// Verifies erasure certificates: bytes in, verdict out. It needs no vault, no disk and no network.
+//
+// Three steps, three types: the bytes of a certificate, what the reader expects of it, and a
+// VerifiedCertificate, which only verify_certificate() makes. Whoever holds one holds a certificate
+// that was signed by the issuer's key, says one thing only, agrees with itself, and rests on log
+// entries that were proved. What that is worth is in report(): all three parts belong in front of a
+// reader.
+#pragma once
+
+#include <quietus/export.h>
+#include <quietus/bytes.hpp>
+#include <quietus/result.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace quietus {
+
+// kPartial: keys are unreachable, but not every root slot is known to be gone, or nobody can say
+// what the medium kept. It is never to be read as complete.
+enum class CertificateStatus { kComplete, kPartial };
+
+// kLive: key snapshots still age out. kFinal: none holds the keys.
+enum class CertificatePhase { kLive, kFinal };
+
+QUIETUS_EXPORT std::string_view name_of(
+    CertificateStatus status) noexcept;                                    // "complete", "partial"
+QUIETUS_EXPORT std::string_view name_of(CertificatePhase phase) noexcept;  // "live", "final"
+
+// What the reader knows from elsewhere.
+struct CertificateExpectations {
+  // The evidence log's key (C2SP vkey). Without it the one in the certificate is used, and the
+  // report says that it was not pinned.
+  std::optional<std::string> log_vkey;
+};
+
+// Milliseconds since 1970-01-01T00:00:00Z, whole seconds, by the issuer's clock.
+struct CertificateTimes {
+  std::int64_t begun_unix_ms = 0;
+  std::int64_t keys_unreachable_unix_ms = 0;
+  std::int64_t slot_destroyed_unix_ms = 0;
+  std::int64_t issued_unix_ms = 0;
+};
+
+// One line of plain English each.
+struct CertificateReport {
+  std::vector<std::string> checked;
+  std::vector<std::string> not_checked;
+  std::vector<std::string> claims;       // what the issuer states
+  std::vector<std::string> not_claimed;  // what the certificate does not cover
+};
+
+class QUIETUS_EXPORT VerifiedCertificate {
+ public:
+  const std::string& certificate_id() const noexcept { return certificate_id_; }  // 32 hex digits
+  const std::string& vault_id() const noexcept { return vault_id_; }              // 32 hex digits
+  const std::string& erasure_id() const noexcept { return erasure_id_; }          // 32 hex digits
+  const std::string& reason() const noexcept { return reason_; }                  // a code
+  CertificateStatus status() const noexcept { return status_; }
+  CertificatePhase phase() const noexcept { return phase_; }
+  const std::vector<std::uint64_t>& scope_ids() const noexcept { return scope_ids_; }
+  const CertificateTimes& times() const noexcept { return times_; }
+  // RFC 7638 thumbprint of the key that signed it: the one that was passed in.
+  const std::string& issuer_kid() const noexcept { return issuer_kid_; }
+  const std::string& log_vkey() const noexcept { return log_vkey_; }
+  bool log_key_pinned() const noexcept { return log_key_pinned_; }
+  const CertificateReport& report() const noexcept { return report_; }
+
+ private:
+  friend class CertificateVerifier;
+  VerifiedCertificate() = default;
+
+  std::string certificate_id_;
+  std::string vault_id_;
+  std::string erasure_id_;
+  std::string reason_;
+  CertificateStatus status_ = CertificateStatus::kPartial;
+  CertificatePhase phase_ = CertificatePhase::kLive;
+  std::vector<std::uint64_t> scope_ids_;
+  CertificateTimes times_;
+  std::string issuer_kid_;
+  std::string log_vkey_;
+  bool log_key_pinned_ = false;
+  CertificateReport report_;
+};
+
+// Verifies the bytes of a certificate file against the issuer's public key (PEM). Thread-safe.
+//   kInvalidArgument  the key or an expectation is not one
+//   kUnsupported      a certificate of a later version
+//   kUnverified       everything else; the text says what does not hold
+QUIETUS_EXPORT Result<VerifiedCertificate> verify_certificate(
+    ByteView file, std::string_view issuer_key_pem,
+    const CertificateExpectations& expectations = {});
+
+// The issuer's public key in the two forms that tools read: PEM (openssl) and JWK (JOSE libraries).
+// kInvalidArgument for anything but an Ed25519 public key.
+QUIETUS_EXPORT Result<std::string> issuer_key_jwk(std::string_view pem);
+QUIETUS_EXPORT Result<std::string> issuer_key_pem(std::string_view jwk);
+
+}  // namespace quietus
