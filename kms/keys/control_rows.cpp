@@ -28,6 +28,12 @@ Bytes row_key(char table, ByteView id) {
   return ByteWriter().u8(static_cast<std::uint8_t>(table)).raw(id).take();
 }
 
+constexpr std::size_t kPieceSize = 32 * 1024;
+
+Bytes piece_key(const CertificateId& id, std::uint16_t piece) {
+  return ByteWriter().u8('Y').raw(id).u16(piece).take();
+}
+
 Error damaged(char table) {
   return Error(ErrorCode::kCorrupt, std::string("control store: a row of table ") + table +
                                         " is damaged");
@@ -107,6 +113,14 @@ Result<void> put_leaf_owner(ControlWriter& writer, const RowSeal& seal, KeyId ke
 }
 Result<void> remove_leaf_owner(ControlWriter& writer, KeyId key) {
   return writer.remove(row_key('L', key));
+}
+
+Result<std::vector<KeyId>> keys_of(ControlReader& reader, const RowSeal& seal, ScopeId scope) {
+  QUIETUS_TRY_AS(const auto found, all_rows(reader, seal, Bytes{'L'}, decode_leaf_owner));
+  std::vector<KeyId> keys;
+  for (const auto& [key, owner] : found)
+    if (owner.scope == scope) keys.push_back(ByteReader(key).u64());
+  return keys;
 }
 
 Result<std::optional<std::uint64_t>> take_freed_leaf(ControlWriter& writer) {
@@ -205,10 +219,6 @@ Result<void> remove_intent(ControlWriter& writer, const ErasureId& id) {
   return writer.remove(row_key('J', id));
 }
 
-Result<std::optional<CertificateRow>> certificate(ControlReader& reader, const RowSeal& seal,
-                                                  const CertificateId& id) {
-  return get_row(reader, seal, row_key('X', id), codec::decode_certificate_row);
-}
 Result<std::vector<std::pair<CertificateId, CertificateRow>>> certificates(ControlReader& reader,
                                                                            const RowSeal& seal) {
   QUIETUS_TRY_AS(auto found, all_rows(reader, seal, Bytes{'X'}, codec::decode_certificate_row));
@@ -221,8 +231,26 @@ Result<std::vector<std::pair<CertificateId, CertificateRow>>> certificates(Contr
   }
   return all;
 }
+Result<std::optional<std::string>> certificate(ControlReader& reader, const RowSeal& seal,
+                                               const CertificateId& id) {
+  QUIETUS_TRY_AS(const auto row,
+                 get_row(reader, seal, row_key('X', id), codec::decode_certificate_row));
+  if (!row) return std::optional<std::string>();
+  std::string document;
+  for (std::uint16_t piece = 0; piece < row->pieces; ++piece) {
+    QUIETUS_TRY_AS(const auto part, get_sealed(reader, seal, piece_key(id, piece)));
+    if (!part) return damaged('Y');
+    document += as_text(*part);
+  }
+  return std::optional(std::move(document));
+}
 Result<void> put_certificate(ControlWriter& writer, const RowSeal& seal, const CertificateId& id,
-                             const CertificateRow& row) {
+                             CertificateRow row, std::string_view document) {
+  row.pieces = static_cast<std::uint16_t>((document.size() + kPieceSize - 1) / kPieceSize);
+  for (std::uint16_t piece = 0; piece < row.pieces; ++piece) {
+    const std::string_view part = document.substr(piece * kPieceSize, kPieceSize);
+    QUIETUS_TRY(put_sealed(writer, seal, piece_key(id, piece), as_bytes(part)));
+  }
   return put_sealed(writer, seal, row_key('X', id), codec::encode(row));
 }
 

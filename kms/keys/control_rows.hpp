@@ -13,7 +13,8 @@
 //   "T" scope id                 Tombstone
 //   "Z" scope id                 free text of the erasure's reason, sealed under the parent's row key
 //   "J" erasure id               Intent: a root change that was begun
-//   "X" certificate id           CertificateRow
+//   "X" certificate id           CertificateRow, and behind it
+//   "Y" certificate id || u16    the document in pieces of 32 KiB
 //   "V" name                     the vault's own secrets: "issuing-key", "log-key" (32-byte seeds)
 #pragma once
 
@@ -86,7 +87,11 @@ struct Tombstone {
 
 // Numbers reach the disk.
 enum class ChangeKind : std::uint8_t { kErase = 1, kUnlock = 2, kDestroyVault = 3 };
-enum class IntentState : std::uint8_t { kBegun = 1, kCommitted = 2 };
+enum class IntentState : std::uint8_t {
+  kBegun = 1,          // T1: nothing was destroyed yet
+  kCommitted = 2,      // T2: the keys are unreachable, old slots may still be there
+  kSlotDestroyed = 3,  // the old slots are gone; a holder has not confirmed yet
+};
 
 struct IntentTarget {
   ScopeId scope = 0;
@@ -104,14 +109,15 @@ struct Intent {
   SlotName slot;  // the new one
   std::uint64_t generation_before = 0;
   std::vector<SlotName> old_slots;
-  std::uint64_t log_index = 0;  // of keys-unreachable, once committed
+  std::uint64_t log_index = 0;             // of keys-unreachable, once committed
+  std::vector<SlotDestruction> destroyed;  // once kSlotDestroyed
 };
 
 struct CertificateRow {
   ErasureId erasure{};
   UnixMillis issued = 0;
   bool complete = false;
-  std::string document;
+  std::uint16_t pieces = 0;
 };
 
 // Typed access to the rows. Absence is a value; a row that does not open or parse is kCorrupt.
@@ -128,6 +134,8 @@ Result<std::optional<LeafOwner>> leaf_owner(ControlReader& reader, const RowSeal
 Result<void> put_leaf_owner(ControlWriter& writer, const RowSeal& seal, KeyId key,
                             const LeafOwner& owner);
 Result<void> remove_leaf_owner(ControlWriter& writer, KeyId key);
+// Every key of a scope, found without its row. O(keys in the vault): for scopes whose row is damaged.
+Result<std::vector<KeyId>> keys_of(ControlReader& reader, const RowSeal& seal, ScopeId scope);
 
 // The lowest freed leaf index, taken out of the list.
 Result<std::optional<std::uint64_t>> take_freed_leaf(ControlWriter& writer);
@@ -163,12 +171,13 @@ Result<std::vector<Intent>> intents(ControlReader& reader, const RowSeal& seal);
 Result<void> put_intent(ControlWriter& writer, const RowSeal& seal, const Intent& intent);
 Result<void> remove_intent(ControlWriter& writer, const ErasureId& id);
 
-Result<std::optional<CertificateRow>> certificate(ControlReader& reader, const RowSeal& seal,
-                                                  const CertificateId& id);
 Result<std::vector<std::pair<CertificateId, CertificateRow>>> certificates(ControlReader& reader,
                                                                            const RowSeal& seal);
+// The document; no value when there is no such certificate.
+Result<std::optional<std::string>> certificate(ControlReader& reader, const RowSeal& seal,
+                                               const CertificateId& id);
 Result<void> put_certificate(ControlWriter& writer, const RowSeal& seal, const CertificateId& id,
-                             const CertificateRow& row);
+                             CertificateRow row, std::string_view document);
 
 // Opened straight into guarded memory. kCorrupt when absent.
 Result<SigningKey> signing_key(ControlReader& reader, const RowSeal& seal, std::string_view name);

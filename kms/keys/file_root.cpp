@@ -85,7 +85,7 @@ Result<std::unique_ptr<File>> FileRoot::room_for(const SlotName& slot, std::uint
 Result<void> FileRoot::write_mirror(const SlotName& slot, std::uint8_t mirror, const RootKey& key) {
   SecretBuffer content(kSlotFileSize);
   QUIETUS_TRY(content.fill([&](MutableBytes to) {
-    return encode_slot({options_.vault, slot, mirror}, *unlock_, *parameters_, key, to);
+    return encode_slot({options_.vault, slot, mirror}, *unlock_.secret, *unlock_.parameters, key, to);
   }));
   QUIETUS_TRY_AS(auto file, room_for(slot, mirror));
   QUIETUS_FAILPOINT("slot/before-write");
@@ -94,7 +94,7 @@ Result<void> FileRoot::write_mirror(const SlotName& slot, std::uint8_t mirror, c
 }
 
 Result<void> FileRoot::create(const SlotName& slot, const RootKey& key) {
-  if (!parameters_)
+  if (!unlock_.parameters)
     return Error(ErrorCode::kInternal, "root slot: no unlock parameters for a new slot");
   for (std::uint8_t mirror = 0; mirror < kSlotMirrors; ++mirror)
     QUIETUS_TRY(write_mirror(slot, mirror, key));
@@ -125,8 +125,8 @@ Result<RootKey> FileRoot::read_mirror(const SlotName& slot, std::uint8_t mirror)
   QUIETUS_TRY_AS(const SecretBuffer content, load(slot, mirror));
   const SlotAddress address{options_.vault, slot, mirror};
   return content.expose([&](ByteView file) -> Result<RootKey> {
-    QUIETUS_TRY_AS(RootKey key, decode_slot(address, *unlock_, file));
-    QUIETUS_TRY_AS(parameters_, decode_slot_parameters(address, file));
+    QUIETUS_TRY_AS(RootKey key, decode_slot(address, *unlock_.secret, file));
+    QUIETUS_TRY_AS(unlock_.parameters, decode_slot_parameters(address, file));
     return key;
   });
 }

@@ -25,18 +25,15 @@ struct FileRootOptions {
 class FileRoot final : public RootProvider {
  public:
   // `files` must outlive the provider.
-  FileRoot(FileSystem& files, FileRootOptions options, std::shared_ptr<const UnlockSecret> unlock)
+  FileRoot(FileSystem& files, FileRootOptions options, SlotUnlock unlock)
       : files_(files), options_(std::move(options)), unlock_(std::move(unlock)) {}
 
   // Makes the folder, its notes to backup tools (CACHEDIR.TAG) and room for the first two slots.
   // Durable on return.
   Result<void> prepare();
 
-  void use(std::shared_ptr<const UnlockSecret> unlock,
-           const UnlockParameters& parameters) override {
-    unlock_ = std::move(unlock);
-    parameters_ = parameters;
-  }
+  SlotUnlock unlock() const override { return unlock_; }
+  void use(SlotUnlock unlock) override { unlock_ = std::move(unlock); }
 
   std::string kind() const override { return "file"; }
   std::string location() const override { return options_.folder.string(); }
@@ -62,8 +59,7 @@ class FileRoot final : public RootProvider {
 
   FileSystem& files_;
   FileRootOptions options_;
-  std::shared_ptr<const UnlockSecret> unlock_;
-  std::optional<UnlockParameters> parameters_;  // of the slot last read or of use()
+  SlotUnlock unlock_;  // the parameters are those of the slot last read, or of use()
 };
 
 }  // namespace quietus

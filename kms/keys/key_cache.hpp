@@ -76,6 +76,11 @@ class KeyCache {
     // read again, what was to be written must not be.
     bool current() const noexcept { return cache_->holders_.epoch() == epoch_; }
 
+    // Called once what was written is durable: from then on the operation stands, whatever is
+    // published after.
+    void set_committed() const noexcept { committed_ = true; }
+    bool committed() const noexcept { return committed_; }
+
     std::shared_ptr<const VaultKeys> vault() const;
     std::shared_ptr<const ScopeKeys> scope(ScopeId id) const;
     void keep(std::shared_ptr<const VaultKeys> keys) const;
@@ -89,6 +94,7 @@ class KeyCache {
     Slot* slot_;
     std::uint64_t epoch_;
     std::shared_ptr<Contents> contents_;
+    mutable bool committed_ = false;
   };
 
   // kUnavailable in a forked child.

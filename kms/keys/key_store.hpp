@@ -35,8 +35,7 @@ struct RootChangeRequest {
   std::vector<ScopeId> scopes;  // to be erased; never the vault's own
   std::string reason;           // a code
   std::string reason_text;      // free text, sealed under each scope's parent
-  std::shared_ptr<const UnlockSecret> new_unlock;  // kUnlock
-  UnlockParameters new_parameters;
+  SlotUnlock new_unlock;        // kUnlock
 };
 
 class KeyStore {
@@ -68,7 +67,7 @@ class KeyStore {
     bool recovery_pending = false;  // something is left to be done by a writable opener
     std::vector<RootChangeOutcome> finished;
   };
-  Result<Opened> open();
+  Result<Opened> open(const VaultId& vault);
 
   const VaultId& vault_id() const noexcept { return vault_; }
 
@@ -86,34 +85,45 @@ class KeyStore {
   Result<void> update(WriteWork work);
 
   // T1 to T3. kErasureIncomplete: begun and recorded, it will resume; every other error: nothing was
-  // destroyed. On success the old slots are gone, and every holder has dropped the keys.
+  // destroyed. On success the old slots are gone, and every holder has dropped the keys. After a
+  // kDestroyVault the store is unusable.
   Result<RootChangeOutcome> change_root(const RootChangeRequest& request);
-  // Finishes everything that is pending.
-  Result<std::vector<RootChangeOutcome>> recover();
-  // Destroys every slot. The store is unusable afterwards.
-  Result<RootChangeOutcome> destroy_vault(const RootChangeRequest& request);
-
+  // Finishes everything that is pending; waits so long for holders.
+  Result<std::vector<RootChangeOutcome>> recover(std::chrono::milliseconds patience);
   // Brings the anchor up to date with the log (clean close). Skipped when somebody changes the root.
   Result<void> refresh_anchor();
   // Makes the anchor anew from what the store says, after the operator vouched for it. Logged.
-  Result<void> rewrite_anchor();
+  Result<void> rewrite_anchor(const VaultId& vault);
 
   Result<std::vector<Intent>> pending();
   Result<TreeHead> log_head();
 
-  // For root_change.cpp and recovery.cpp.
-  const Parts& parts() const noexcept { return parts_; }
-  Result<std::shared_ptr<const VaultKeys>> load_vault_keys(ControlReader& reader,
-                                                           GcmContext& context);
-
  private:
   friend class RootChange;
+  // What a look at store, slots and anchor showed.
+  struct Look {
+    RootRow row;
+    std::optional<Anchor> anchor;  // authenticated; none: missing or damaged
+    std::vector<SlotName> slots;   // every slot the provider lists
+    std::shared_ptr<const VaultKeys> keys;
+    std::vector<Intent> intents;
+  };
+  // Requires the root-change lock. kRolledBack, kCorrupt and all errors of reading a slot.
+  Result<Look> look(bool anchor_required);
+  static bool settled(const Look& seen);
+  Error destroyed_error(const std::vector<SlotName>& slots) const;
+  static Result<void> check_rollback(ControlReader& reader, const RootRow& row,
+                                     const std::optional<Anchor>& anchor,
+                                     const std::vector<SlotName>& slots);
+  Result<std::shared_ptr<const VaultKeys>> load_vault_keys(ControlReader& reader,
+                                                           GcmContext& context);
   Result<std::shared_ptr<const VaultKeys>> vault_keys(const KeyCache::Use& use);
-  Result<void> check_rollback(const RootRow& row, const TreeHead& head, ControlReader& reader,
-                              Anchor& anchor);
-  struct Look;
-  Result<Look> look(LockFile::Mode mode);
-  Result<std::shared_ptr<const ScopeKeys>> scope_keys(ScopeId scope, const KeyCache::Use& use);
+  Result<std::shared_ptr<const VaultKeys>> fresh_vault_keys(const KeyCache::Use& use);
+  Result<void> read_in(const KeyCache::Use& use, ReadWork work);
+  Result<void> write_first_rows(ControlWriter& writer, const KeyCache::Use& use,
+                                const VaultKeys& keys, const LeafKey& control, RootRow& row,
+                                UnixMillis now);
+  Result<void> confirm_root(const VaultKeys& keys);
 
   Parts parts_;
   VaultId vault_{};

@@ -8,6 +8,7 @@
 #include <compare>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,12 @@ struct Assurance {
   bool known = false;  // false: it cannot be told here; certificates are then never `complete`
 };
 
+// The unlock secret and the parameters by which it seals new slots; none before a slot was read.
+struct SlotUnlock {
+  std::shared_ptr<const UnlockSecret> secret;
+  std::optional<UnlockParameters> parameters;
+};
+
 class RootProvider {
  public:
   virtual ~RootProvider() = default;
@@ -62,10 +69,9 @@ class RootProvider {
 
   virtual Assurance assurance() = 0;
 
-  // From now on slots are made and read under another unlock secret, with these parameters. Called
-  // only while the root-change lock is held exclusively.
-  virtual void use(std::shared_ptr<const UnlockSecret> unlock,
-                   const UnlockParameters& parameters) = 0;
+  // What slots are made and read under. Changed only while the root-change lock is held exclusively.
+  virtual SlotUnlock unlock() const = 0;
+  virtual void use(SlotUnlock unlock) = 0;
 };
 
 }  // namespace quietus

@@ -9,9 +9,8 @@ namespace {
 constexpr std::uint8_t kVersion = 1;
 constexpr std::size_t kMaxName = 255;
 constexpr std::size_t kMaxReason = 64;
-constexpr std::size_t kMaxDocument = 60 * 1024;
 constexpr std::size_t kMaxKeys = 4096;
-constexpr std::size_t kMaxTargets = 4096;
+constexpr std::size_t kMaxTargets = 1024;
 constexpr std::size_t kMaxSlots = 16;
 
 std::int64_t time_of(std::uint64_t value) { return static_cast<std::int64_t>(value); }
@@ -64,6 +63,21 @@ SlotName get_slot(ByteReader& in) {
   SlotName slot;
   slot.generation = in.u64();
   slot.id = in.array<16>();
+  return slot;
+}
+
+void put_destruction(ByteWriter& out, const SlotDestruction& slot) {
+  put_slot(out, slot.slot);
+  out.u32(slot.mirrors).u8(slot.overwritten ? 1 : 0).u8(slot.read_back ? 1 : 0);
+  out.u8(slot.gone ? 1 : 0);
+}
+SlotDestruction get_destruction(ByteReader& in) {
+  SlotDestruction slot;
+  slot.slot = get_slot(in);
+  slot.mirrors = in.u32();
+  slot.overwritten = in.u8() == 1;
+  slot.read_back = in.u8() == 1;
+  slot.gone = in.u8() == 1;
   return slot;
 }
 
@@ -136,7 +150,9 @@ Bytes encode(const Intent& row) {
   put_slot(out, row.slot);
   out.u64(row.generation_before).u32(static_cast<std::uint32_t>(row.old_slots.size()));
   for (const SlotName& slot : row.old_slots) put_slot(out, slot);
-  return out.u64(row.log_index).take();
+  out.u64(row.log_index).u32(static_cast<std::uint32_t>(row.destroyed.size()));
+  for (const SlotDestruction& slot : row.destroyed) put_destruction(out, slot);
+  return out.take();
 }
 
 std::optional<Intent> decode_intent(ByteView content) {
@@ -145,7 +161,7 @@ std::optional<Intent> decode_intent(ByteView content) {
   Intent row;
   const std::uint8_t kind = in.u8();
   const std::uint8_t state = in.u8();
-  if (kind < 1 || kind > 3 || state < 1 || state > 2) return std::nullopt;
+  if (kind < 1 || kind > 3 || state < 1 || state > 3) return std::nullopt;
   row.kind = static_cast<ChangeKind>(kind);
   row.state = static_cast<IntentState>(state);
   row.begun = time_of(in.u64());
@@ -161,13 +177,14 @@ std::optional<Intent> decode_intent(ByteView content) {
   row.generation_before = in.u64();
   row.old_slots = list_of(in, kMaxSlots, [&] { return get_slot(in); });
   row.log_index = in.u64();
+  row.destroyed = list_of(in, kMaxSlots, [&] { return get_destruction(in); });
   return in.done() ? std::optional(std::move(row)) : std::nullopt;
 }
 
 Bytes encode(const CertificateRow& row) {
   ByteWriter out;
   out.u8(kVersion).raw(row.erasure).u64(from_time(row.issued)).u8(row.complete ? 1 : 0);
-  return out.text(row.document).take();
+  return out.u16(row.pieces).take();
 }
 
 std::optional<CertificateRow> decode_certificate_row(ByteView content) {
@@ -179,7 +196,7 @@ std::optional<CertificateRow> decode_certificate_row(ByteView content) {
   const std::uint8_t complete = in.u8();
   if (complete > 1) return std::nullopt;
   row.complete = complete == 1;
-  row.document = in.text(kMaxDocument);
+  row.pieces = in.u16();
   return in.done() ? std::optional(std::move(row)) : std::nullopt;
 }
 

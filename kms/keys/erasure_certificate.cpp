@@ -1,0 +1,119 @@
+#include "keys/erasure_certificate.hpp"
+
+#include <algorithm>
+
+#include "crypto/random.hpp"
+#include "evidence/checkpoint.hpp"
+#include "evidence/signed_note.hpp"
+
+namespace quietus {
+namespace {
+
+// A key of the erased scopes with the place of its key-created entry.
+struct TargetKeys {
+  std::vector<ClaimedTarget> targets;
+  std::vector<std::uint64_t> log_indices;
+};
+
+Result<TargetKeys> collect_keys(const CertificateInputs& inputs) {
+  TargetKeys found;
+  for (const IntentTarget& target : inputs.outcome.intent.targets) {
+    ClaimedTarget claimed;
+    claimed.scope = target.scope;
+    auto row = rows::key_row(inputs.writer, inputs.seal, target.scope);
+    if (!row.ok() || !row.value())
+      return Error(ErrorCode::kCorrupt, "certificate: the row of an erased scope is damaged");
+    for (const KeyRecord& key : row.value()->keys) {
+      if (std::find(target.keys.begin(), target.keys.end(), key.id) == target.keys.end()) continue;
+      claimed.keys.push_back({key.id, key.line, key.generation, key.commitment});
+      found.log_indices.push_back(key.log_index);
+    }
+    found.targets.push_back(std::move(claimed));
+  }
+  return found;
+}
+
+ClaimedRoot claimed_root(const CertificateInputs& inputs) {
+  ClaimedRoot root;
+  root.provider = Code::parse(inputs.parts.provider.kind()).value_or(Code("unknown"));
+  root.assurance = inputs.parts.provider.assurance().text;
+  root.generation_before = inputs.outcome.intent.generation_before;
+  root.generation_after = inputs.outcome.intent.slot.generation;
+  for (const SlotDestruction& slot : inputs.outcome.destroyed)
+    root.slots.push_back({slot.slot.id, slot.slot.generation, slot.mirrors, slot.overwritten,
+                          slot.read_back, slot.gone});
+  return root;
+}
+
+bool is_complete(const CertificateInputs& inputs) {
+  const auto& destroyed = inputs.outcome.destroyed;
+  return inputs.parts.provider.assurance().known && !destroyed.empty() &&
+         std::all_of(destroyed.begin(), destroyed.end(),
+                     [](const SlotDestruction& slot) { return slot.complete(); });
+}
+
+Result<ClaimedLog> claimed_log(const CertificateInputs& inputs,
+                               std::vector<std::uint64_t> key_indices) {
+  ClaimedLog log;
+  log.origin = inputs.parts.origin;
+  QUIETUS_TRY_AS(const SigningKey log_key,
+                 rows::signing_key(inputs.writer, inputs.seal, "log-key"));
+  log.vkey = format_vkey({log.origin, ed25519_public_key(log_key)});
+  QUIETUS_TRY_AS(const std::string checkpoint,
+                 signed_checkpoint(inputs.writer, inputs.seal, log.origin));
+  std::vector<std::uint64_t> indices = {inputs.outcome.intent.log_index, inputs.destroyed_index};
+  indices.insert(indices.end(), key_indices.begin(), key_indices.end());
+  QUIETUS_TRY_AS(const TreeHead head, log_head(inputs.writer));
+  const LogSeal seal{inputs.seal.key, inputs.seal.vault, inputs.seal.context};
+  for (const std::uint64_t index : indices) {
+    QUIETUS_TRY_AS(ProvenEntry proven,
+                   prove_entry(inputs.writer, seal, index, head.size, checkpoint));
+    log.proofs.push_back(std::move(proven));
+  }
+  return log;
+}
+
+}  // namespace
+
+Result<std::string> signed_checkpoint(ControlReader& reader, const RowSeal& seal,
+                                      const std::string& origin) {
+  QUIETUS_TRY_AS(const SigningKey key, rows::signing_key(reader, seal, "log-key"));
+  QUIETUS_TRY_AS(const TreeHead head, log_head(reader));
+  return sign_checkpoint({origin, head}, key);
+}
+
+Result<WrittenCertificate> write_certificate(const CertificateInputs& inputs) {
+  const Intent& intent = inputs.outcome.intent;
+  QUIETUS_TRY_AS(TargetKeys keys, collect_keys(inputs));
+  ErasureClaims claims;
+  random_bytes(claims.certificate);
+  claims.vault = inputs.seal.vault;
+  claims.tool = inputs.parts.tool;
+  claims.status = is_complete(inputs) ? CertificateStatus::kComplete : CertificateStatus::kPartial;
+  claims.erasure = intent.id;
+  claims.reason = Code::parse(intent.reason).value_or(Code("other"));
+  claims.targets = std::move(keys.targets);
+  claims.root = claimed_root(inputs);
+  claims.holders_acknowledged = inputs.outcome.holders.acknowledged;
+  claims.holders_ended = inputs.outcome.holders.ended;
+  // A clock that went back meanwhile must not make the story run backwards.
+  claims.times.begun = intent.begun;
+  claims.times.keys_unreachable = std::max(intent.committed, intent.begun);
+  claims.times.slot_destroyed = std::max(inputs.destroyed_time, claims.times.keys_unreachable);
+  claims.issued_at = std::max(inputs.parts.clock.now(), claims.times.slot_destroyed);
+  QUIETUS_TRY_AS(claims.log, claimed_log(inputs, std::move(keys.log_indices)));
+  QUIETUS_TRY_AS(const SigningKey issuer,
+                 rows::signing_key(inputs.writer, inputs.seal, "issuing-key"));
+  const CertificateId id = claims.certificate;
+  const UnixMillis issued = claims.issued_at;
+  const bool complete = claims.status == CertificateStatus::kComplete;
+  QUIETUS_TRY_AS(IssuedCertificate certificate, issue_certificate(std::move(claims), issuer));
+  QUIETUS_TRY(rows::put_certificate(inputs.writer, inputs.seal, id,
+                                    {intent.id, issued, complete, 0}, certificate.file));
+  const std::string entry = entry_text(new_entry(issued), CertificateIssued{id, certificate.payload});
+  const LogSeal seal{inputs.seal.key, inputs.seal.vault, inputs.seal.context};
+  QUIETUS_TRY(append_entry(inputs.writer, seal, as_bytes(entry)));
+  return WrittenCertificate{id, std::move(certificate.file)};
+}
+
+}  // namespace quietus

@@ -1,0 +1,367 @@
+#include "keys/key_store.hpp"
+
+#include <algorithm>
+
+#include "base/failpoint.hpp"
+#include "crypto/random.hpp"
+#include "keys/key_tree.hpp"
+#include "keys/root_change.hpp"
+
+namespace quietus {
+namespace {
+
+constexpr int kMaxTries = 16;
+// Opening does not wait long for a holder that does not answer: it serves, and says what is pending.
+constexpr auto kOpenPatience = std::chrono::milliseconds(500);
+constexpr std::string_view kIssuingKey = "issuing-key";
+constexpr std::string_view kLogKey = "log-key";
+constexpr LeafRef kControlLeaf{kControlKeyId, 0};
+
+VaultKeys derive_vault_keys(std::uint64_t generation, RootKey root, const LeafKey& control) {
+  return {generation, std::move(root), derive(edges::kControlRows, control),
+          derive(edges::kAnchor, control)};
+}
+
+// The snapshot is of another root generation than the keys: not an error to anybody but the loops
+// here, which load the keys again.
+Error moved_on() { return Error(ErrorCode::kChanged, "the root key was changed meanwhile"); }
+
+bool is_moved_on(const Result<void>& result) {
+  return !result.ok() && result.error().code() == ErrorCode::kChanged;
+}
+
+Anchor anchor_for(const RootRow& row, const TreeHead& head) {
+  Anchor anchor;
+  anchor.vault = row.vault;
+  anchor.generation = row.generation;
+  anchor.log_size = head.size;
+  anchor.log_root = head.root;
+  return anchor;
+}
+
+Error rolled_back(std::string_view what) {
+  return Error(ErrorCode::kRolledBack,
+               std::string(what) + "; an older copy of the vault was put back; nothing was touched");
+}
+
+}  // namespace
+
+Result<void> KeyStore::create(const VaultId& vault) {
+  vault_ = vault;
+  const UnixMillis now = parts_.clock.now();
+  RootRow row;
+  row.vault = vault;
+  row.generation = 1;
+  row.next_generation = 2;
+  row.height = kTreeHeight;
+  row.next_leaf = 1;
+  row.provider = parts_.provider.kind();
+  SlotName slot{1, {}};
+  random_bytes(slot.id);
+  row.slots = {slot};
+  RootKey root = random_key<RootRole>();
+  QUIETUS_FAILPOINT("create/before-slot");
+  QUIETUS_TRY(parts_.provider.create(slot, root));
+  QUIETUS_FAILPOINT("create/after-slot");
+  const LeafKey control = random_key<LeafRole>();
+  const auto keys =
+      std::make_shared<const VaultKeys>(derive_vault_keys(1, std::move(root), control));
+  QUIETUS_TRY_AS(const auto use, parts_.cache.begin());
+  QUIETUS_TRY(parts_.control.update(WriteClass::kOrdinary, [&](ControlWriter& writer) {
+    RootRow fresh = row;
+    return write_first_rows(writer, use, *keys, control, fresh, now);
+  }));
+  QUIETUS_FAILPOINT("create/after-rows");
+  QUIETUS_TRY(confirm_root(*keys));
+  QUIETUS_TRY_AS(const TreeHead head, log_head());
+  QUIETUS_FAILPOINT("create/before-anchor");
+  return parts_.anchor.create(anchor_for(row, head), keys->anchor);
+}
+
+Result<void> KeyStore::write_first_rows(ControlWriter& writer, const KeyCache::Use& use,
+                                        const VaultKeys& keys, const LeafKey& control, RootRow& row,
+                                        UnixMillis now) {
+  KeyTree tree(vault_, keys.root, use.context());
+  QUIETUS_TRY(tree.create(writer, row.generation));
+  QUIETUS_TRY(tree.add(writer, kControlLeaf, control));
+  ScopeTable scopes(vault_, keys, use);
+  QUIETUS_TRY(rows::put_leaf_owner(writer, scopes.seal(), kControlKeyId, {0, kVaultScope}));
+  QUIETUS_TRY(rows::put_signing_key(writer, scopes.seal(), kIssuingKey, random_key<SigningRole>()));
+  QUIETUS_TRY(rows::put_signing_key(writer, scopes.seal(), kLogKey, random_key<SigningRole>()));
+  const std::string entry = entry_text(new_entry(now), VaultCreated{vault_});
+  QUIETUS_TRY(append_entry(writer, {keys.rows, vault_, use.context()}, as_bytes(entry)));
+  return scopes.create_vault_scope(writer, row, now);
+}
+
+// The second synced transaction that names the root (attacks.md C2).
+Result<void> KeyStore::confirm_root(const VaultKeys& keys) {
+  return parts_.control.update(WriteClass::kErasure, [&](ControlWriter& writer) -> Result<void> {
+    QUIETUS_TRY_AS(SealedRootRow sealed, read_root_row(writer));
+    if (!sealed.authentic(keys.root)) return moved_on();
+    sealed.row.confirmed = true;
+    return write_root_row(writer, sealed.row, keys.root);
+  });
+}
+
+Result<std::shared_ptr<const VaultKeys>> KeyStore::load_vault_keys(ControlReader& reader,
+                                                                   GcmContext& context) {
+  QUIETUS_TRY_AS(const SealedRootRow sealed, read_root_row(reader));
+  Error failure(ErrorCode::kCorrupt, "root row: names no slot");
+  for (const SlotName& slot : sealed.row.slots) {
+    auto root = parts_.provider.read(slot);
+    if (!root) {
+      failure = std::move(root).error();
+      continue;
+    }
+    if (!sealed.authentic(*root)) return Error(ErrorCode::kCorrupt, "root row: does not authenticate");
+    KeyTree tree(sealed.row.vault, *root, context);
+    QUIETUS_TRY(tree.open_root(reader));
+    QUIETUS_TRY_AS(const LeafKey control, tree.leaf(reader, kControlLeaf));
+    return std::make_shared<const VaultKeys>(
+        derive_vault_keys(sealed.row.generation, std::move(root).value(), control));
+  }
+  if (failure.code() == ErrorCode::kNotFound)
+    return Error(ErrorCode::kUnavailable, "the root slot is not at " + parts_.provider.location() +
+                                              "; put the folder back; nothing was touched");
+  return failure;
+}
+
+// The vault's keys of the newest root, kept for this Use. Waits while a root change is under way.
+Result<std::shared_ptr<const VaultKeys>> KeyStore::fresh_vault_keys(const KeyCache::Use& use) {
+  QUIETUS_TRY_AS(const auto lock,
+                 RootChangeLock::take(parts_.control_path, LockFile::Mode::kShared,
+                                      parts_.lock_timeout));
+  std::shared_ptr<const VaultKeys> keys;
+  QUIETUS_TRY(parts_.control.read([&](ControlReader& reader) -> Result<void> {
+    QUIETUS_TRY_AS(keys, load_vault_keys(reader, use.context()));
+    return {};
+  }));
+  if (use.current()) use.keep(keys);
+  return keys;
+}
+
+Result<std::shared_ptr<const VaultKeys>> KeyStore::vault_keys(const KeyCache::Use& use) {
+  if (auto cached = use.vault()) return cached;
+  return fresh_vault_keys(use);
+}
+
+Result<void> KeyStore::read(ReadWork work) {
+  for (int tries = 0; tries < kMaxTries; ++tries) {
+    QUIETUS_TRY_AS(const auto use, parts_.cache.begin());
+    const auto result = read_in(use, work);
+    if (!is_moved_on(result) && use.current()) return result;
+  }
+  return Error(ErrorCode::kBusy, "the root key keeps changing; try again");
+}
+
+// One snapshot inside a Use that the caller holds; its keys are loaded again once when they are of
+// another root generation than the snapshot.
+Result<void> KeyStore::read_in(const KeyCache::Use& use, ReadWork work) {
+  QUIETUS_TRY_AS(auto keys, vault_keys(use));
+  for (int tries = 0;; ++tries) {
+    const auto result = parts_.control.read([&](ControlReader& reader) -> Result<void> {
+      QUIETUS_TRY_AS(const SealedRootRow sealed, read_root_row(reader));
+      if (sealed.row.generation != keys->generation) return moved_on();
+      if (!sealed.authentic(keys->root))
+        return Error(ErrorCode::kCorrupt, "root row: does not authenticate");
+      ScopeTable scopes(vault_, *keys, use);
+      return work(reader, scopes, sealed.row);
+    });
+    if (!is_moved_on(result) || tries > 0) return result;
+    QUIETUS_TRY_AS(keys, fresh_vault_keys(use));
+  }
+}
+
+Result<void> KeyStore::update(WriteWork work) {
+  if (parts_.read_only) return Error(ErrorCode::kRefused, "the vault is open for reading only");
+  for (int tries = 0; tries < kMaxTries; ++tries) {
+    bool unconfirmed = false;
+    Result<void> result;
+    {
+      QUIETUS_TRY_AS(const auto use, parts_.cache.begin());
+      QUIETUS_TRY_AS(const auto keys, tries == 0 ? vault_keys(use) : fresh_vault_keys(use));
+      result = parts_.control.update(
+          WriteClass::kOrdinary, [&](ControlWriter& writer) -> Result<void> {
+            QUIETUS_TRY_AS(SealedRootRow sealed, read_root_row(writer));
+            unconfirmed = !sealed.row.confirmed;
+            if (unconfirmed || sealed.row.generation != keys->generation || !use.current())
+              return moved_on();
+            if (!sealed.authentic(keys->root))
+              return Error(ErrorCode::kCorrupt, "root row: does not authenticate");
+            ScopeTable scopes(vault_, *keys, use);
+            return work(writer, scopes, sealed.row);
+          });
+    }
+    if (!is_moved_on(result)) return result;
+    // Nobody is changing the root (its lock was had just now), yet the change is not confirmed: whoever
+    // began it is gone.
+    if (unconfirmed && tries > 0) QUIETUS_TRY(recover(kOpenPatience));
+  }
+  return Error(ErrorCode::kBusy, "the root key keeps changing; try again");
+}
+
+Result<void> KeyStore::with_scope(ScopeId scope, ScopeWork work) {
+  for (int tries = 0; tries < kMaxTries; ++tries) {
+    QUIETUS_TRY_AS(const auto use, parts_.cache.begin());
+    auto keys = use.scope(scope);
+    if (!keys) {
+      const auto loaded =
+          read_in(use, [&](ControlReader& reader, ScopeTable& table, const RootRow&) -> Result<void> {
+            QUIETUS_TRY_AS(keys, table.keys(reader, scope));
+            return {};
+          });
+      if (is_moved_on(loaded)) continue;
+      QUIETUS_TRY(loaded);
+    }
+    auto result = work(*keys, use);
+    if (use.current()) return result;
+    if (result.ok() && use.committed()) return result;
+  }
+  return Error(ErrorCode::kBusy, "the root key keeps changing; try again");
+}
+
+Result<TreeHead> KeyStore::log_head() {
+  TreeHead head;
+  QUIETUS_TRY(parts_.control.read([&](ControlReader& reader) -> Result<void> {
+    QUIETUS_TRY_AS(head, quietus::log_head(reader));
+    return {};
+  }));
+  return head;
+}
+
+Result<std::vector<Intent>> KeyStore::pending() {
+  std::vector<Intent> found;
+  QUIETUS_TRY(read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+    QUIETUS_TRY_AS(found, rows::intents(reader, scopes.seal()));
+    return {};
+  }));
+  return found;
+}
+
+// Signs of a rollback that show without any key. Destroys nothing, whatever it finds.
+Result<void> KeyStore::check_rollback(ControlReader& reader, const RootRow& row,
+                                      const std::optional<Anchor>& anchor,
+                                      const std::vector<SlotName>& slots) {
+  for (const SlotName& slot : slots)
+    if (slot.generation > row.generation && (!row.attempt || slot != *row.attempt))
+      return rolled_back("there is a root slot newer than the control store");
+  if (!anchor) return {};
+  if (anchor->generation > row.generation)
+    return rolled_back("the anchor is of a newer root generation than the control store");
+  QUIETUS_TRY_AS(const TreeHead head, quietus::log_head(reader));
+  if (anchor->log_size > head.size)
+    return rolled_back("the anchor knows more log entries than the control store has");
+  QUIETUS_TRY_AS(const Hash root, root_at(reader, anchor->log_size));
+  if (root != anchor->log_root)
+    return rolled_back("the log is not the one that the anchor knows");
+  return {};
+}
+
+Result<KeyStore::Look> KeyStore::look(bool anchor_required) {
+  Look seen;
+  auto anchor = parts_.anchor.read(vault_);
+  if (anchor) {
+    seen.anchor = *anchor;
+  } else if (anchor_required) {
+    return Error(ErrorCode::kCorrupt,
+                 "the anchor beside the root slots is missing or damaged, so it cannot be told "
+                 "whether this is the newest copy of the vault; open read-only to read, or, if you "
+                 "are sure that it is, run `quietus doctor --rewrite-anchor`");
+  }
+  QUIETUS_TRY_AS(seen.slots, parts_.provider.list());
+  const auto context = openssl_engine().make_context();
+  QUIETUS_TRY(parts_.control.read([&](ControlReader& reader) -> Result<void> {
+    QUIETUS_TRY_AS(const SealedRootRow sealed, read_root_row(reader));
+    seen.row = sealed.row;
+    if (seen.row.vault != vault_)
+      return Error(ErrorCode::kCorrupt, "control store: of another vault");
+    QUIETUS_TRY(check_rollback(reader, seen.row, seen.anchor, seen.slots));
+    if (seen.row.state == VaultState::kDestroying) return destroyed_error(seen.slots);
+    QUIETUS_TRY_AS(seen.keys, load_vault_keys(reader, *context));
+    const RowSeal seal{seen.keys->rows, vault_, *context};
+    QUIETUS_TRY_AS(seen.intents, rows::intents(reader, seal));
+    return {};
+  }));
+  if (seen.anchor && !AnchorFile::authentic(*seen.anchor, seen.keys->anchor)) {
+    if (anchor_required) return Error(ErrorCode::kCorrupt, "the anchor does not authenticate");
+    seen.anchor.reset();
+  }
+  return seen;
+}
+
+Error KeyStore::destroyed_error(const std::vector<SlotName>& slots) const {
+  if (slots.empty()) return {ErrorCode::kErased, "the whole vault was destroyed"};
+  return {ErrorCode::kErasureIncomplete,
+          "the destruction of the whole vault was begun; run `quietus vault destroy` to finish it"};
+}
+
+bool KeyStore::settled(const Look& seen) {
+  return seen.row.confirmed && seen.anchor && seen.anchor->generation == seen.row.generation &&
+         seen.slots == seen.row.slots && seen.intents.empty();
+}
+
+Result<KeyStore::Opened> KeyStore::open(const VaultId& vault) {
+  vault_ = vault;
+  {
+    QUIETUS_TRY_AS(const auto lock,
+                   RootChangeLock::take(parts_.control_path, LockFile::Mode::kShared,
+                                        parts_.lock_timeout));
+    QUIETUS_TRY_AS(const Look seen, look(!parts_.read_only));
+    if (settled(seen)) return Opened{};
+  }
+  if (parts_.read_only) return Opened{true, {}};
+  auto finished = recover(kOpenPatience);
+  if (finished) return Opened{false, std::move(finished).value()};
+  // What cannot be finished now (a holder that does not answer, a lock that is busy) stays recorded;
+  // the vault serves meanwhile. Everything else is a reason not to open.
+  const ErrorCode code = finished.error().code();
+  if (code == ErrorCode::kErasureIncomplete || code == ErrorCode::kBusy) return Opened{true, {}};
+  return std::move(finished).error();
+}
+
+Result<RootChangeOutcome> KeyStore::change_root(const RootChangeRequest& request) {
+  if (parts_.read_only) return Error(ErrorCode::kRefused, "the vault is open for reading only");
+  return RootChange(*this).run(request);
+}
+
+Result<std::vector<RootChangeOutcome>> KeyStore::recover(
+    std::chrono::milliseconds patience) {
+  if (parts_.read_only) return Error(ErrorCode::kRefused, "the vault is open for reading only");
+  return RootChange(*this).recover(patience);
+}
+
+Result<void> KeyStore::refresh_anchor() {
+  auto lock = RootChangeLock::take(parts_.control_path, LockFile::Mode::kExclusive,
+                                   std::chrono::milliseconds(0));
+  if (!lock) return {};
+  QUIETUS_TRY_AS(const Look seen, look(true));
+  QUIETUS_TRY_AS(const TreeHead head, log_head());
+  if (seen.anchor->log_size == head.size && seen.anchor->generation == seen.row.generation)
+    return {};
+  if (!seen.row.confirmed) return {};
+  return parts_.anchor.write(anchor_for(seen.row, head), seen.keys->anchor);
+}
+
+Result<void> KeyStore::rewrite_anchor(const VaultId& vault) {
+  vault_ = vault;
+  QUIETUS_TRY_AS(const auto lock,
+                 RootChangeLock::take(parts_.control_path, LockFile::Mode::kExclusive,
+                                      parts_.lock_timeout));
+  if (const auto anchor = parts_.anchor.read(vault_)) {
+    QUIETUS_TRY_AS(const Look seen, look(false));
+    if (seen.anchor) return Error(ErrorCode::kRefused, "the anchor is whole; it stays as it is");
+  }
+  QUIETUS_TRY_AS(const Look seen, look(false));
+  const auto context = openssl_engine().make_context();
+  const UnixMillis now = parts_.clock.now();
+  QUIETUS_TRY(parts_.control.update(WriteClass::kErasure, [&](ControlWriter& writer) -> Result<void> {
+    const std::string entry =
+        entry_text(new_entry(now), AnchorRewritten{seen.row.generation});
+    QUIETUS_TRY(append_entry(writer, {seen.keys->rows, vault_, *context}, as_bytes(entry)));
+    return {};
+  }));
+  QUIETUS_TRY_AS(const TreeHead head, log_head());
+  return parts_.anchor.create(anchor_for(seen.row, head), seen.keys->anchor);
+}
+
+}  // namespace quietus

@@ -1,0 +1,65 @@
+// One change of the root, from intent to certificate, and the recovery of what a crash interrupted.
+// The steps T1, slot, T2, confirm, anchor, revoke, destroy, acknowledge, T3 are those of
+// docs/erasure.md; the numbered invariants there say what must hold after each.
+#pragma once
+
+#include "keys/key_store.hpp"
+
+namespace quietus {
+
+class RootChange {
+ public:
+  explicit RootChange(KeyStore& store) : store_(store), parts_(store.parts_) {}
+
+  Result<RootChangeOutcome> run(const RootChangeRequest& request);
+  Result<std::vector<RootChangeOutcome>> recover(std::chrono::milliseconds patience);
+
+ private:
+  using Look = KeyStore::Look;
+
+  // A transaction under the lock, with the keys of the root that stands.
+  Result<void> update(KeyStore::WriteWork work);
+
+  // T1 to the destroyed slot, under the lock.
+  Result<RootChangeOutcome> change(const RootChangeRequest& request, Intent intent);
+  Result<Intent> prepare(const RootChangeRequest& request);
+  Result<void> add_targets(const RootChangeRequest& request, Intent& intent);
+  Result<IntentTarget> target_of(ControlReader& reader, ScopeTable& scopes, ScopeId scope);
+  Result<void> begin(const RootChangeRequest& request, Intent& intent);
+  Result<void> write_reasons(ControlWriter& writer, ScopeTable& scopes,
+                             const RootChangeRequest& request);
+  Result<void> decide(Intent& intent, const std::shared_ptr<const RootKey>& new_root);
+  Result<void> decide_in(ControlWriter& writer, Intent& intent, const RootKey& new_root);
+  Result<void> check_fence(ControlWriter& writer, const Intent& intent, const RootRow& row,
+                           const RootKey& new_root);
+  Result<void> rekey(ControlWriter& writer, const Intent& intent, const RootKey& new_root);
+  Result<void> bury(ControlWriter& writer, const Intent& intent);
+  Result<std::vector<KeyRecord>> keys_from_log(ControlReader& reader, const IntentTarget& target);
+  Error abort(const Intent& intent, Error reason);
+
+  // From a committed root on.
+  Result<void> confirm();
+  Result<void> write_anchor();
+  Result<std::vector<SlotDestruction>> destroy_other_slots(const std::vector<Intent>& committed);
+  Result<void> await_holders(RootChangeOutcome& outcome, std::uint64_t epoch,
+                             std::chrono::milliseconds patience);
+  Result<void> remember_destroyed(RootChangeOutcome& outcome);
+  Result<void> finish(RootChangeOutcome& outcome);
+  Result<void> finish_in(ControlWriter& writer, RootChangeOutcome& outcome);
+  Result<void> free_leaves(ControlWriter& writer, const Intent& intent);
+
+  Result<std::vector<Intent>> settle(Look& seen, std::vector<RootChangeOutcome>& outcomes);
+  Result<void> resume_begun(const std::vector<Intent>& begun,
+                            std::vector<RootChangeOutcome>& outcomes);
+
+  RowSeal seal() const { return {keys_->rows, store_.vault_, *context_}; }
+
+  KeyStore& store_;
+  const KeyStore::Parts& parts_;
+  std::unique_ptr<GcmContext> context_ = openssl_engine().make_context();
+  std::shared_ptr<const VaultKeys> keys_;  // of the root that stands now
+  RootRow row_;
+  bool decided_ = false;  // T2 was committed for certain
+};
+
+}  // namespace quietus
