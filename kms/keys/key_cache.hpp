@@ -100,6 +100,9 @@ class KeyCache {
   // kUnavailable in a forked child.
   Result<Use> begin();
 
+  // Whether this is the copy in a forked child.
+  bool forked() const noexcept { return forked_.load(std::memory_order_relaxed); }
+
   // Called around fork(): nothing of the ciphers' working memory may be in the child, and guarded
   // memory reads as zero there.
   void before_fork() noexcept;

@@ -39,8 +39,8 @@ class QUIETUS_EXPORT Unlock {
 QUIETUS_EXPORT Result<void> new_key_file(const std::filesystem::path& path);
 
 struct CreateOptions {
-  // Where the root slots and the anchor lie; empty means /var/lib/quietus-roots/<vault id> for root,
-  // else $XDG_STATE_HOME/quietus/roots/<vault id>. Keep it out of every backup.
+  // The folder under which the root slots and the anchor lie, in <root_folder>/<vault id>; empty means
+  // /var/lib/quietus-roots for root, else $XDG_STATE_HOME/quietus/roots. Keep it out of every backup.
   std::filesystem::path root_folder;
   // Allows root_folder inside the vault's folder, where every copy of the vault takes the slots along.
   // Certificates then say so.

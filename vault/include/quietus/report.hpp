@@ -24,7 +24,8 @@ struct ScopeInfo {
 // derived from it, are in `also`.
 struct ErasePlan {
   std::vector<ScopeInfo> targets;
-  std::vector<ScopeInfo> also;
+  std::vector<ScopeInfo> also;  // the first 1,000
+  std::uint64_t also_count = 0;
   std::uint64_t keys_destroyed = 0;
   std::uint64_t root_generation = 0;  // before
 };

@@ -15,6 +15,8 @@ namespace quietus {
 // Called now and then during long work: done so far, in all (0 when unknown). False stops the work.
 using Progress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
 
+struct VaultCore;
+
 struct ScopeOptions {
   std::string data_class;                 // empty: the second path element, or its parent's class
   std::vector<std::string> derived_from;  // at most 16 existing scopes; fixed for ever
@@ -68,6 +70,9 @@ class QUIETUS_EXPORT Vault {
   // Destroys every root slot: all data, for ever. The last certificate is written to `certificate`,
   // durable on return. The handle is closed.
   Result<ErasureReport> destroy(const std::filesystem::path& certificate, std::string_view reason);
+  // Finishes a destroy() that was interrupted; there is no certificate then, because the key that would
+  // sign it is gone. kRefused when none was begun.
+  static Result<void> finish_destruction(const std::filesystem::path& folder);
   // Writes a new anchor where it is missing or damaged, after the operator has made sure that this is
   // the newest copy of the vault. Logged.
   static Result<void> rewrite_anchor(const std::filesystem::path& folder, const Unlock& unlock);
@@ -88,11 +93,10 @@ class QUIETUS_EXPORT Vault {
   Result<std::string> log_verifier_key();              // C2SP vkey
   Result<LogHead> verify_log();                        // recomputes everything; kUnverified, kCorrupt
 
-  struct Impl;
-  explicit Vault(std::shared_ptr<Impl> impl);
+  explicit Vault(std::shared_ptr<VaultCore> core);
 
  private:
-  std::shared_ptr<Impl> impl_;
+  std::shared_ptr<VaultCore> core_;
 };
 
 }  // namespace quietus

@@ -1,0 +1,198 @@
+#include "vault_core.hpp"
+
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "base/failpoint.hpp"
+#include "base/text_encoding.hpp"
+#include "crypto/random.hpp"
+#include "evidence/certificate.hpp"
+
+namespace quietus {
+namespace {
+
+// In a forked child nothing may be taken down: locks, maps and threads belong to the parent.
+void take_down(VaultCore* core) {
+  if (core->cache && core->cache->forked()) return;
+  delete core;
+}
+
+std::filesystem::path default_root_base() {
+  if (::geteuid() == 0) return "/var/lib/quietus-roots";
+  const char* state = std::getenv("XDG_STATE_HOME");  // NOLINT(concurrency-mt-unsafe)
+  if (state != nullptr && *state == '/') return std::filesystem::path(state) / "quietus" / "roots";
+  const char* home = std::getenv("HOME");  // NOLINT(concurrency-mt-unsafe)
+  return std::filesystem::path(home != nullptr ? home : "/") / ".local/state/quietus/roots";
+}
+
+bool lies_inside(const std::filesystem::path& inner, const std::filesystem::path& outer) {
+  const auto relative = inner.lexically_relative(outer);
+  return !relative.empty() && *relative.begin() != "..";
+}
+
+// The absolute form, with links resolved as far as the path exists.
+Result<std::filesystem::path> resolved(const std::filesystem::path& path) {
+  std::error_code error;
+  auto absolute = std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
+  if (error)
+    return Error(ErrorCode::kInvalidArgument, path.string() + ": " + error.message());
+  return absolute;
+}
+
+// What an interrupted creation left behind: its own files and unused root slots, nothing else.
+Result<void> remove_unfinished(FileSystem& files, const VaultFiles& vault) {
+  QUIETUS_TRY_AS(const bool unfinished, files.exists(vault.unfinished_header()));
+  if (!unfinished) return {};
+  if (const auto header = read_header(files, vault.unfinished_header())) {
+    FileRoot slots(files, {header->root_folder, header->vault, false}, {});
+    if (const auto names = slots.list())
+      for (const SlotName& slot : *names) QUIETUS_TRY(slots.destroy(slot));
+    QUIETUS_TRY(slots.remove_remains());
+  }
+  for (const auto& path : {vault.control(), vault.control_lock(), vault.records(),
+                           vault.records_lock(), vault.holders(), vault.unfinished_header()}) {
+    QUIETUS_TRY_AS(const bool there, files.exists(path));
+    if (there) QUIETUS_TRY(files.remove(path));
+  }
+  return files.sync_folder(vault.folder);
+}
+
+Result<void> require_empty(FileSystem& files, const VaultFiles& vault) {
+  QUIETUS_TRY_AS(const bool taken, files.exists(vault.header()));
+  if (taken) return Error(ErrorCode::kAlreadyExists, vault.folder.string() + ": is a vault already");
+  QUIETUS_TRY(remove_unfinished(files, vault));
+  QUIETUS_TRY_AS(const auto names, files.list(vault.folder));
+  for (const std::string& name : names)
+    if (name != "runtime")
+      return Error(ErrorCode::kAlreadyExists, vault.folder.string() + ": is not empty");
+  return {};
+}
+
+Result<void> check_place(FileSystem& files, const VaultFiles& vault, FileRoot& provider,
+                         const std::filesystem::path& root_folder, const CreateOptions& options) {
+  if (lies_inside(root_folder, vault.folder) && !options.insecure_root_in_vault)
+    return Error(ErrorCode::kRefused,
+                 "the root slots would lie inside the vault, where every copy of the vault takes "
+                 "them along and erased data can come back; choose another place for them");
+  static_cast<void>(files);
+  const Assurance assurance = provider.assurance();
+  if (!assurance.known && !options.accept_unknown_medium)
+    return Error(ErrorCode::kRefused, root_folder.string() + ": " + assurance.text +
+                                          "; choose another place, or accept that certificates "
+                                          "will say so and never be complete");
+  return {};
+}
+
+}  // namespace
+
+std::string tool_version() { return "quietus " QUIETUS_VERSION; }
+
+VaultCore::~VaultCore() {
+  if (keys && !options.read_only && !destroyed && !recovery_pending) {
+    // A clean close leaves the anchor up to date; where that fails, the next open finds it older, which
+    // is no harm.
+    const auto refreshed = keys->refresh_anchor();
+    static_cast<void>(refreshed);
+  }
+}
+
+// Opens the stores and joins the holders; reads no key yet.
+Result<void> VaultCore::connect(std::shared_ptr<const UnlockSecret> secret, bool create) {
+  LmdbOptions store_options;
+  store_options.create = create;
+  store_options.read_only = options.read_only;
+  QUIETUS_TRY_AS(control, open_lmdb_control(files.control(), store_options));
+  QUIETUS_TRY_AS(record_store, open_lmdb_records(files.records(), store_options));
+  const bool inside = lies_inside(header.root_folder, files.folder);
+  if (!provider)
+    provider = std::make_unique<FileRoot>(
+        environment.files, FileRootOptions{header.root_folder, header.vault, inside},
+        SlotUnlock{std::move(secret), {}});
+  anchor = std::make_unique<AnchorFile>(environment.files, anchor_path(header.root_folder));
+  if (!options.read_only) QUIETUS_TRY(environment.files.make_folder(files.runtime()));
+  const bool cached = options.key_caching == KeyCaching::kGuarded;
+  QUIETUS_TRY_AS(holders, Holders::join({files.control(), files.runtime(), options.read_only,
+                                         !cached}));
+  cache = std::make_unique<KeyCache>(*holders,
+                                     cached ? KeyCache::Mode::kGuarded : KeyCache::Mode::kNone);
+  KeyStore::Parts parts{files.control(), *control, *provider, *anchor, *holders, *cache,
+                        environment.clock, tool_version(), log_origin(header.vault)};
+  parts.lock_timeout = options.lock_timeout;
+  parts.acknowledgement_timeout = options.acknowledgement_timeout;
+  parts.read_only = options.read_only;
+  keys = std::make_unique<KeyStore>(parts);
+  records = std::make_unique<Records>(*keys, *record_store, environment.clock);
+  return {};
+}
+
+Result<std::shared_ptr<VaultCore>> VaultCore::create(const std::filesystem::path& folder,
+                                                     const Unlock& unlock,
+                                                     const CreateOptions& options,
+                                                     Environment environment) {
+  QUIETUS_TRY_AS(const auto place, resolved(folder));
+  std::shared_ptr<VaultCore> core(new VaultCore(place, OpenOptions{}, environment), take_down);
+  FileSystem& files = environment.files;
+  const Argon2Parameters argon2{options.passphrase_passes, options.passphrase_memory_kib};
+  if (!check_argon2(argon2))
+    return Error(ErrorCode::kInvalidArgument, "passphrase cost: out of bounds");
+  QUIETUS_TRY_AS(const auto secret, load_secret(files, unlock));
+  QUIETUS_TRY(files.make_folder(place));
+  QUIETUS_TRY(require_empty(files, core->files));
+  random_bytes(core->header.vault);
+  const auto base = options.root_folder.empty() ? default_root_base() : options.root_folder;
+  QUIETUS_TRY_AS(const auto resolved_base, resolved(base));
+  core->header.root_folder = resolved_base / to_hex(core->header.vault);
+  const bool inside = lies_inside(core->header.root_folder, place);
+  core->provider = std::make_unique<FileRoot>(
+      files, FileRootOptions{core->header.root_folder, core->header.vault, inside},
+      SlotUnlock{secret, secret->fresh_parameters(argon2)});
+  QUIETUS_TRY(files.make_folder(resolved_base));
+  QUIETUS_TRY(check_place(files, core->files, *core->provider, core->header.root_folder, options));
+  // From here on an interrupted creation can be recognised and taken away.
+  QUIETUS_TRY(write_file(files, core->files.unfinished_header(), encode_header(core->header)));
+  QUIETUS_FAILPOINT("create/after-header");
+  QUIETUS_TRY(core->provider->prepare());
+  QUIETUS_FAILPOINT("create/after-room");
+  QUIETUS_TRY(core->connect(secret, true));
+  QUIETUS_FAILPOINT("create/after-stores");
+  QUIETUS_TRY(core->keys->create(core->header.vault));
+  QUIETUS_FAILPOINT("create/before-rename");
+  QUIETUS_TRY(files.rename(core->files.unfinished_header(), core->files.header()));
+  QUIETUS_TRY(files.sync_folder(place));
+  QUIETUS_FAILPOINT("create/after-rename");
+  return core;
+}
+
+Result<std::shared_ptr<VaultCore>> VaultCore::assemble(const std::filesystem::path& folder,
+                                                       const Unlock& unlock,
+                                                       const OpenOptions& options,
+                                                       Environment environment) {
+  QUIETUS_TRY_AS(const auto place, resolved(folder));
+  std::shared_ptr<VaultCore> core(new VaultCore(place, options, environment), take_down);
+  auto header = read_header(environment.files, core->files.header());
+  if (!header && header.error().code() == ErrorCode::kNotFound)
+    return Error(ErrorCode::kNotFound, place.string() + ": no vault there");
+  QUIETUS_TRY_AS(core->header, std::move(header));
+  QUIETUS_TRY_AS(auto secret, load_secret(environment.files, unlock));
+  QUIETUS_TRY(core->connect(std::move(secret), false));
+  return core;
+}
+
+Result<std::shared_ptr<VaultCore>> VaultCore::open(const std::filesystem::path& folder,
+                                                   const Unlock& unlock, const OpenOptions& options,
+                                                   Environment environment) {
+  QUIETUS_TRY_AS(auto core, assemble(folder, unlock, options, environment));
+  auto opened = core->keys->open(core->header.vault);
+  if (!opened) {
+    core->recovery_pending = true;  // nothing here may touch the anchor
+    return std::move(opened).error();
+  }
+  core->recovery_pending = opened->recovery_pending;
+  if (options.require_locked_memory && !guarded_memory_status().all_locked())
+    return Error(ErrorCode::kUnavailable,
+                 "the system does not let key memory be locked; raise RLIMIT_MEMLOCK");
+  return core;
+}
+
+}  // namespace quietus

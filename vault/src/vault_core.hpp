@@ -1,0 +1,82 @@
+// An open vault: everything it is made of, in the order in which it must be taken down again.
+#pragma once
+
+#include <quietus/options.hpp>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "keys/file_root.hpp"
+#include "keys/key_store.hpp"
+#include "records.hpp"
+#include "storage/lmdb_store.hpp"
+#include "vault_files.hpp"
+#include "vault_header.hpp"
+
+namespace quietus {
+
+// What tests put something else in place of.
+struct Environment {
+  FileSystem& files = posix_file_system();
+  const Clock& clock = system_clock();
+};
+
+struct VaultCore {
+  VaultCore(std::filesystem::path folder, const OpenOptions& options, Environment environment)
+      : files(std::move(folder)), options(options), environment(environment) {}
+  ~VaultCore();
+  VaultCore(const VaultCore&) = delete;
+  VaultCore& operator=(const VaultCore&) = delete;
+
+  VaultFiles files;
+  OpenOptions options;
+  Environment environment;
+  VaultHeader header;
+  std::unique_ptr<ControlStore> control;
+  std::unique_ptr<RecordStore> record_store;
+  std::unique_ptr<FileRoot> provider;
+  std::unique_ptr<AnchorFile> anchor;
+  std::unique_ptr<Holders> holders;
+  std::unique_ptr<KeyCache> cache;
+  std::unique_ptr<KeyStore> keys;
+  std::unique_ptr<Records> records;
+  bool recovery_pending = false;
+  bool destroyed = false;
+
+  // A vault that is not opened yet but has its parts; for open() and for the repair of an anchor.
+  static Result<std::shared_ptr<VaultCore>> assemble(const std::filesystem::path& folder,
+                                                     const Unlock& unlock,
+                                                     const OpenOptions& options,
+                                                     Environment environment);
+  static Result<std::shared_ptr<VaultCore>> create(const std::filesystem::path& folder,
+                                                   const Unlock& unlock,
+                                                   const CreateOptions& options,
+                                                   Environment environment);
+  static Result<std::shared_ptr<VaultCore>> open(const std::filesystem::path& folder,
+                                                 const Unlock& unlock, const OpenOptions& options,
+                                                 Environment environment);
+
+  // A control-store transaction or snapshot with the vault's keys.
+  Result<void> read(KeyStore::ReadWork work) { return keys->read(work); }
+  Result<void> update(KeyStore::WriteWork work) { return keys->update(work); }
+
+ private:
+  Result<void> connect(std::shared_ptr<const UnlockSecret> secret, bool create);
+};
+
+// The secret that an Unlock names, read now.
+struct Unlock::Source {
+  enum class Kind { kKeyFile, kPassphraseFile, kDescriptor };
+  Kind kind;
+  std::filesystem::path path;
+  int descriptor = -1;
+};
+Result<std::shared_ptr<const UnlockSecret>> load_secret(FileSystem& files, const Unlock& unlock);
+
+// The version that is shown and certified, for example "quietus 0.1.0".
+std::string tool_version();
+
+}  // namespace quietus

@@ -1,0 +1,28 @@
+// Every file of a vault, in one place.
+#pragma once
+
+#include <filesystem>
+
+namespace quietus {
+
+struct VaultFiles {
+  explicit VaultFiles(std::filesystem::path vault_folder) : folder(std::move(vault_folder)) {}
+
+  std::filesystem::path folder;
+
+  std::filesystem::path header() const { return folder / "vault.json"; }
+  std::filesystem::path unfinished_header() const { return folder / "vault.json.new"; }
+  std::filesystem::path control() const { return folder / "control.mdb"; }
+  std::filesystem::path control_lock() const { return folder / "control.mdb-lock"; }
+  std::filesystem::path records() const { return folder / "records.mdb"; }
+  std::filesystem::path records_lock() const { return folder / "records.mdb-lock"; }
+  std::filesystem::path runtime() const { return folder / "runtime"; }
+  std::filesystem::path holders() const { return runtime() / "holders"; }
+};
+
+// Beside the root slots.
+inline std::filesystem::path anchor_path(const std::filesystem::path& root_folder) {
+  return root_folder / "anchor";
+}
+
+}  // namespace quietus
