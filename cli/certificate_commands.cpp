@@ -1,0 +1,171 @@
+// cert: list, show, verify, key.
+#include "attach.hpp"
+#include "input_file.hpp"
+#include "printable_text.hpp"
+
+#include <quietus/certificate.hpp>
+
+#include <nlohmann/json.hpp>
+
+namespace quietus::cli {
+namespace {
+
+constexpr std::size_t kCertificateLimit = 16 * 1024 * 1024;  // bytes
+constexpr std::size_t kKeyLimit = 64 * 1024;
+
+struct ShowCommand {
+  std::string id;
+};
+struct VerifyCommand {
+  std::string file;
+  std::string key;
+};
+struct KeyCommand {
+  bool jwk = false;
+};
+
+// A text that ends in a line end, as files do.
+std::string whole_line(std::string text) {
+  if (!text.ends_with('\n')) text += '\n';
+  return text;
+}
+
+Result<ExitCode> run_list(const NoOptions&, Invocation& invocation) {
+  QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
+  QUIETUS_TRY_AS(const std::vector<CertificateInfo> certificates, vault.certificates());
+  Json list = Json::array();
+  std::vector<std::vector<std::string>> rows;
+  for (const CertificateInfo& info : certificates) {
+    list.push_back({{"id", info.id},
+                    {"erasure_id", info.erasure_id},
+                    {"issued", timestamp(info.issued_unix_ms)},
+                    {"status", info.status}});
+    rows.push_back({info.id, timestamp(info.issued_unix_ms), info.status, info.erasure_id});
+  }
+  if (invocation.terminal.json)
+    invocation.terminal.document({{"certificates", std::move(list)}});
+  else
+    invocation.terminal.print(columns(rows));
+  return ExitCode::kDone;
+}
+
+// The signed document itself, which is JSON: the same with and without --json.
+Result<ExitCode> run_show(const ShowCommand& command, Invocation& invocation) {
+  QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
+  QUIETUS_TRY_AS(std::string certificate, vault.certificate(command.id).within(command.id));
+  invocation.terminal.verbatim(whole_line(std::move(certificate)));
+  return ExitCode::kDone;
+}
+
+// ---- verify -----------------------------------------------------------------------------------
+
+Json verdict_json(const VerifiedCertificate& certificate) {
+  Json scopes = Json::array();
+  for (const std::uint64_t id : certificate.scope_ids()) scopes.push_back(hex16(id));
+  const CertificateTimes& times = certificate.times();
+  const CertificateReport& report = certificate.report();
+  return {{"valid", true},
+          {"certificate_id", certificate.certificate_id()},
+          {"vault_id", certificate.vault_id()},
+          {"erasure_id", certificate.erasure_id()},
+          {"status", name_of(certificate.status())},
+          {"phase", name_of(certificate.phase())},
+          {"reason", certificate.reason()},
+          {"scope_ids", std::move(scopes)},
+          {"begun", timestamp(times.begun_unix_ms)},
+          {"keys_unreachable", timestamp(times.keys_unreachable_unix_ms)},
+          {"slot_destroyed", timestamp(times.slot_destroyed_unix_ms)},
+          {"issued", timestamp(times.issued_unix_ms)},
+          {"issuer_kid", certificate.issuer_kid()},
+          {"log_verifier_key", certificate.log_vkey()},
+          {"log_key_pinned", certificate.log_key_pinned()},
+          {"checked", report.checked},
+          {"not_checked", report.not_checked},
+          {"claims", report.claims},
+          {"not_claimed", report.not_claimed}};
+}
+
+std::string paragraph(std::string_view heading, const std::vector<std::string>& lines) {
+  if (lines.empty()) return {};
+  std::string text = std::string(heading) + "\n";
+  for (const std::string& line : lines) text += "  " + printable(line) + "\n";
+  return text;
+}
+
+std::string verdict_text(const VerifiedCertificate& certificate) {
+  const CertificateTimes& times = certificate.times();
+  const CertificateReport& report = certificate.report();
+  std::string scopes;
+  for (const std::uint64_t id : certificate.scope_ids())
+    scopes += (scopes.empty() ? "" : " ") + hex16(id);
+  return columns({{"valid", std::string(name_of(certificate.status())) + ", " +
+                                std::string(name_of(certificate.phase()))},
+                  {"certificate", certificate.certificate_id()},
+                  {"vault", certificate.vault_id()},
+                  {"erasure", certificate.erasure_id()},
+                  {"scopes", scopes},
+                  {"reason", certificate.reason()},
+                  {"destroyed", timestamp(times.slot_destroyed_unix_ms)},
+                  {"issued", timestamp(times.issued_unix_ms)},
+                  {"issuer", certificate.issuer_kid()}}) +
+         paragraph("checked", report.checked) + paragraph("not checked", report.not_checked) +
+         paragraph("the issuer states", report.claims) +
+         paragraph("not covered", report.not_claimed);
+}
+
+Result<ExitCode> run_verify(const VerifyCommand& command, Invocation& invocation) {
+  if (command.key.empty())
+    return Error(ErrorCode::kInvalidArgument,
+                 "give the issuer's public key with --key PEM; the vault's operator gets it with "
+                 "`quietus cert key` and has to hand it over by a way you trust");
+  QUIETUS_TRY_AS(const Bytes file, read_file(command.file, kCertificateLimit));
+  QUIETUS_TRY_AS(const Bytes key, read_file(command.key, kKeyLimit));
+  QUIETUS_TRY_AS(const VerifiedCertificate certificate,
+                 verify_certificate(file, as_text(key)).within(command.file));
+  if (invocation.terminal.json)
+    invocation.terminal.document(verdict_json(certificate));
+  else
+    invocation.terminal.print(verdict_text(certificate));
+  return ExitCode::kDone;
+}
+
+// ---- key --------------------------------------------------------------------------------------
+
+Result<ExitCode> run_key(const KeyCommand& command, Invocation& invocation) {
+  QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
+  QUIETUS_TRY_AS(const std::string pem, vault.issuing_key_pem());
+  if (command.jwk) {
+    QUIETUS_TRY_AS(std::string jwk, issuer_key_jwk(pem));
+    invocation.terminal.verbatim(whole_line(std::move(jwk)));
+  } else if (invocation.terminal.json) {
+    invocation.terminal.document({{"pem", pem}});
+  } else {
+    invocation.terminal.verbatim(whole_line(pem));
+  }
+  return ExitCode::kDone;
+}
+
+}  // namespace
+
+void attach_certificate_commands(CLI::App& app, Action& chosen) {
+  CLI::App& group = group_of(app, "cert", "Erasure certificates");
+  plain_command(group, "list", "All certificates of this vault", chosen, run_list);
+
+  auto shown = std::make_shared<ShowCommand>();
+  CLI::App& show = *group.add_subcommand("show", "Print one, as it was signed");
+  show.add_option("ID", shown->id, "")->required();
+  on_chosen(show, chosen, std::move(shown), run_show);
+
+  auto verified = std::make_shared<VerifyCommand>();
+  CLI::App& verify = *group.add_subcommand("verify", "Verify one; needs no vault and no network");
+  verify.add_option("FILE", verified->file, "The certificate")->required();
+  verify.add_option("--key", verified->key, "The issuer's public key (PEM)");
+  on_chosen(verify, chosen, std::move(verified), run_verify);
+
+  auto printed = std::make_shared<KeyCommand>();
+  CLI::App& key = *group.add_subcommand("key", "Print the issuing key's public half as PEM");
+  key.add_flag("--jwk", printed->jwk, "As a JSON Web Key instead");
+  on_chosen(key, chosen, std::move(printed), run_key);
+}
+
+}  // namespace quietus::cli

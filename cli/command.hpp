@@ -1,0 +1,35 @@
+// How a command is made: attach_…() tells CLI11 its name and options and leaves an action behind
+// when the command is chosen; main runs that action after parsing is over. So no error of the
+// library passes through CLI11, and every exit code is ours.
+#pragma once
+
+#include "exit_code.hpp"
+#include "terminal.hpp"
+#include "vault_access.hpp"
+
+#include <functional>
+
+namespace CLI {
+class App;
+}
+
+namespace quietus::cli {
+
+struct Invocation {
+  GlobalOptions options;
+  Terminal terminal;
+};
+
+// What a command does. An exit code other than kDone without an Error is an answer that was given
+// in full and is not a yes: damage found, a transfer with failures.
+using Action = std::function<Result<ExitCode>(Invocation&)>;
+
+void attach_vault_commands(CLI::App& app, Action& chosen);        // init status doctor check unlock
+void attach_scope_commands(CLI::App& app, Action& chosen);        // tenant scope
+void attach_record_commands(CLI::App& app, Action& chosen);       // put get ls rm
+void attach_transfer_commands(CLI::App& app, Action& chosen);     // import export
+void attach_erase_commands(CLI::App& app, Action& chosen);        // erase vault
+void attach_certificate_commands(CLI::App& app, Action& chosen);  // cert
+void attach_audit_commands(CLI::App& app, Action& chosen);        // audit
+
+}  // namespace quietus::cli

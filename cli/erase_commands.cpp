@@ -1,0 +1,214 @@
+// erase, vault destroy: what cannot be undone. Both show what they would do and ask.
+#include "attach.hpp"
+#include "output_file.hpp"
+#include "printable_text.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+namespace quietus::cli {
+namespace {
+
+struct EraseCommand {
+  std::vector<std::string> scopes;
+  std::string reason;
+  std::string certificate;
+  bool yes = false;
+  bool resume = false;
+};
+
+constexpr std::string_view kNotCovered =
+    "Not covered: exports and other copies made outside this vault. Sizes, times and structure "
+    "stay\n"
+    "visible to who holds a copy.\n";
+
+// How many scopes a plan names before it only counts.
+constexpr std::size_t kNamedInPlan = 20;
+
+std::string plan_lines(const std::vector<ScopeInfo>& scopes) {
+  std::vector<std::vector<std::string>> rows;
+  for (std::size_t i = 0; i < std::min(scopes.size(), kNamedInPlan); ++i)
+    rows.push_back({"  " + scopes[i].path, scopes[i].data_class, hex16(scopes[i].id)});
+  std::string text = columns(rows);
+  if (scopes.size() > kNamedInPlan)
+    text += "  and " + counted(scopes.size() - kNamedInPlan, "more scope") + "\n";
+  return text;
+}
+
+std::string plan_text(const ErasePlan& plan) {
+  std::string text = "This destroys, for ever, the keys of\n" + plan_lines(plan.targets);
+  if (!plan.also.empty())
+    text += "and of what lies below or was derived from it\n" + plan_lines(plan.also);
+  text += counted(plan.keys_destroyed, "key") +
+          " in all. No backup, no older copy of the vault and no key file brings the data back.\n";
+  return text.append(kNotCovered);
+}
+
+// What the person is asked to type.
+std::string confirmation_of(const std::vector<std::string>& scopes) {
+  return scopes.size() == 1 ? scopes.front() : "erase " + std::to_string(scopes.size()) + " scopes";
+}
+
+// A certificate that came after the keys were gone, and could not be written where it was wanted.
+Error unwritten(const Error& error, const ErasureReport& report) {
+  return {error.code(),
+          "the erasure is done, but its certificate was not written: " + error.context() +
+              "; `quietus cert show " + report.certificate_id + "` prints it"};
+}
+
+Result<void> write_certificate(std::optional<OutputFile>& file, const ErasureReport& report) {
+  if (!file) return {};
+  Result<void> written = file->write(as_bytes(report.certificate));
+  if (written) written = file->commit();
+  if (!written) return unwritten(written.error(), report);
+  return {};
+}
+
+// The file is made before anything is destroyed, so that a wrong path is found in time.
+Result<std::optional<OutputFile>> prepare_certificate(const std::string& path) {
+  if (path.empty()) return std::optional<OutputFile>();
+  QUIETUS_TRY_AS(OutputFile file, OutputFile::create(path));
+  return std::optional<OutputFile>(std::move(file));
+}
+
+Json erased_json(const ErasePlan& plan, const ErasureReport& report, const EraseCommand& command) {
+  Json document = {{"erased", to_json(plan.targets)},
+                   {"also", to_json(plan.also)},
+                   {"keys_destroyed", plan.keys_destroyed}};
+  document.update(to_json(report));
+  document["certificate_file"] =
+      command.certificate.empty() ? Json(nullptr) : Json(command.certificate);
+  return document;
+}
+
+void print_erased(Terminal& terminal, const ErasePlan& plan, const ErasureReport& report,
+                  const EraseCommand& command) {
+  if (terminal.json) return terminal.document(erased_json(plan, report, command));
+  terminal.print(
+      columns({{"erased", counted(plan.targets.size() + plan.also.size(), "scope") + ", " +
+                              counted(plan.keys_destroyed, "key")},
+               {"erasure", report.erasure_id},
+               {"certificate",
+                report.certificate_id +
+                    (command.certificate.empty() ? std::string() : "  " + command.certificate)},
+               {"processes", counted(report.holders_acknowledged, "acknowledgement") + ", " +
+                                 grouped(report.holders_ended) + " ended"}}));
+}
+
+Result<ExitCode> resume(Invocation& invocation) {
+  QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
+  QUIETUS_TRY_AS(const std::vector<ErasureReport> finished, vault.resume());
+  Json list = Json::array();
+  std::string text;
+  for (const ErasureReport& report : finished) {
+    list.push_back(to_json(report));
+    text += "finished " + report.erasure_id + "  certificate " + report.certificate_id + "\n";
+  }
+  if (invocation.terminal.json)
+    invocation.terminal.document({{"finished", std::move(list)}});
+  else
+    invocation.terminal.print(text.empty() ? "no erasure is pending\n" : text);
+  return ExitCode::kDone;
+}
+
+Result<void> check_usage(const EraseCommand& command) {
+  const auto usage = [](std::string text) {
+    return Error(ErrorCode::kInvalidArgument, std::move(text));
+  };
+  if (command.resume)
+    return command.scopes.empty() ? Result<void>()
+                                  : usage("erase --resume finishes what is pending; name no scope");
+  if (command.scopes.empty()) return usage("erase: name at least one scope");
+  if (command.reason.empty())
+    return usage("erase: --reason is missing: a code or a text why this is erased");
+  return {};
+}
+
+Result<ExitCode> run_erase(const EraseCommand& command, Invocation& invocation) {
+  QUIETUS_TRY(check_usage(command));
+  if (command.resume) return resume(invocation);
+  QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
+  const std::string what =
+      command.scopes.size() == 1 ? command.scopes.front() : std::string("erase");
+  QUIETUS_TRY_AS(const ErasePlan plan, vault.plan_erase(command.scopes).within(what));
+  Terminal::plan(plan_text(plan));
+  if (!command.yes)
+    QUIETUS_TRY(Terminal::confirm("Erase for ever?", confirmation_of(command.scopes)));
+  QUIETUS_TRY_AS(std::optional<OutputFile> file, prepare_certificate(command.certificate));
+  QUIETUS_TRY_AS(const ErasureReport report,
+                 vault.erase(command.scopes, command.reason).within(what));
+  QUIETUS_TRY(write_certificate(file, report));
+  print_erased(invocation.terminal, plan, report, command);
+  return ExitCode::kDone;
+}
+
+void attach_erase(CLI::App& app, Action& chosen) {
+  auto options = std::make_shared<EraseCommand>();
+  CLI::App& erase = *app.add_subcommand(
+      "erase", "Destroy the keys of scopes and of all below them, for ever, with a certificate");
+  erase.add_option("SCOPE", options->scopes, "What to erase; several in one go");
+  erase.add_option("--reason", options->reason,
+                   "Why: a code (contract-ended, request, …) or a text, which is kept sealed");
+  erase.add_option("--certificate", options->certificate, "Write the certificate to this file");
+  erase.add_flag("--yes", options->yes, "Do not ask");
+  erase.add_flag("--resume", options->resume, "Finish erasures that were interrupted");
+  on_chosen(erase, chosen, std::move(options), run_erase);
+}
+
+// ---- vault destroy ----------------------------------------------------------------------------
+
+struct DestroyCommand {
+  std::string reason;
+  std::string certificate;
+  bool yes = false;
+};
+
+std::string destroy_plan(const VaultStatus& status, const std::string& folder) {
+  return printable("This destroys every root slot of the vault in " + folder) + "\n" +
+         columns({{"  id", status.vault_id}, {"  tenants", grouped(status.tenants)}}) +
+         "All data of all tenants is gone then, for ever, in every copy of the vault.\n" +
+         std::string(kNotCovered);
+}
+
+Result<ExitCode> run_destroy(const DestroyCommand& command, Invocation& invocation) {
+  QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
+  QUIETUS_TRY_AS(const VaultStatus status, vault.status());
+  Terminal::plan(destroy_plan(status, invocation.options.vault));
+  if (!command.yes)
+    QUIETUS_TRY(
+        Terminal::confirm("Destroy the whole vault?", "destroy " + status.vault_id.substr(0, 8)));
+  QUIETUS_TRY_AS(const ErasureReport report, vault.destroy(command.certificate, command.reason));
+  if (invocation.terminal.json) {
+    Json document = {{"destroyed", true}, {"vault_id", status.vault_id}};
+    document.update(to_json(report));
+    document["certificate_file"] = command.certificate;
+    invocation.terminal.document(document);
+  } else {
+    invocation.terminal.print(
+        columns({{"destroyed", status.vault_id},
+                 {"certificate", report.certificate_id + "  " + command.certificate}}));
+  }
+  return ExitCode::kDone;
+}
+
+void attach_vault_group(CLI::App& app, Action& chosen) {
+  auto options = std::make_shared<DestroyCommand>();
+  CLI::App& group = group_of(app, "vault", "The vault as a whole");
+  CLI::App& destroy =
+      *group.add_subcommand("destroy", "Destroy every root slot: all data, for ever");
+  destroy.add_option("--reason", options->reason, "Why: a code or a text")->required();
+  destroy.add_option("--certificate", options->certificate, "Where the last certificate goes")
+      ->required();
+  destroy.add_flag("--yes", options->yes, "Do not ask");
+  on_chosen(destroy, chosen, std::move(options), run_destroy);
+}
+
+}  // namespace
+
+void attach_erase_commands(CLI::App& app, Action& chosen) {
+  attach_erase(app, chosen);
+  attach_vault_group(app, chosen);
+}
+
+}  // namespace quietus::cli

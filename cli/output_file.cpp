@@ -1,0 +1,75 @@
+#include "output_file.hpp"
+
+#include "terminal.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <utility>
+
+namespace quietus::cli {
+namespace {
+
+std::string writing(const std::filesystem::path& path) {
+  return "cannot write " + path.string();
+}
+
+// Makes the new name durable; a folder that cannot be opened or synced is left to the system.
+void sync_folder_of(const std::filesystem::path& path) {
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  const int descriptor = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  (void)fsync(descriptor);
+  (void)close(descriptor);
+}
+
+}  // namespace
+
+Result<OutputFile> OutputFile::create(const std::filesystem::path& path) {
+  std::error_code ignored;
+  const std::filesystem::file_status status = std::filesystem::status(path, ignored);
+  if (!path.has_filename() || std::filesystem::is_directory(status))
+    return Error(ErrorCode::kInvalidArgument, path.string() + " is a folder, not a file");
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+    return Error(ErrorCode::kInvalidArgument, path.string() + " is not a regular file");
+  std::string temporary = (path.parent_path() / ".quietus-XXXXXX").string();
+  const int descriptor = mkostemp(temporary.data(), O_CLOEXEC);
+  if (descriptor < 0) return io_error(writing(path), errno);
+  return OutputFile(path, std::move(temporary), descriptor);
+}
+
+OutputFile::OutputFile(std::filesystem::path path, std::string temporary, int descriptor)
+    : path_(std::move(path)), temporary_(std::move(temporary)), descriptor_(descriptor) {}
+
+OutputFile::OutputFile(OutputFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      temporary_(std::exchange(other.temporary_, {})),
+      descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+OutputFile::~OutputFile() {
+  if (descriptor_ >= 0) (void)close(descriptor_);
+  if (!temporary_.empty()) (void)unlink(temporary_.c_str());
+}
+
+Result<void> OutputFile::write(ByteView bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return io_error(writing(path_), errno);
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+Result<void> OutputFile::commit() {
+  if (fsync(descriptor_) != 0) return io_error(writing(path_), errno);
+  if (close(std::exchange(descriptor_, -1)) != 0) return io_error(writing(path_), errno);
+  if (std::rename(temporary_.c_str(), path_.c_str()) != 0) return io_error(writing(path_), errno);
+  temporary_.clear();
+  sync_folder_of(path_);
+  return {};
+}
+
+}  // namespace quietus::cli

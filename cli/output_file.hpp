@@ -1,0 +1,38 @@
+// A file that appears under its name whole or not at all.
+#pragma once
+
+#include <quietus/bytes.hpp>
+#include <quietus/result.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+namespace quietus::cli {
+
+// Written under a temporary name in the same folder (mode 0600) and renamed by commit(); without
+// commit() nothing is left. A file that was there is replaced; a link is replaced, not followed.
+class OutputFile {
+ public:
+  // kInvalidArgument when `path` names a folder, a device or a pipe; kIo; kFull.
+  static Result<OutputFile> create(const std::filesystem::path& path);
+
+  OutputFile(OutputFile&& other) noexcept;
+  OutputFile& operator=(OutputFile&& other) = delete;
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+  ~OutputFile();
+
+  Result<void> write(ByteView bytes);
+  // The file is on the device under its name when this returns.
+  Result<void> commit();
+
+ private:
+  OutputFile(std::filesystem::path path, std::string temporary, int descriptor);
+
+  std::filesystem::path path_;
+  std::string temporary_;
+  int descriptor_ = -1;
+};
+
+}  // namespace quietus::cli

@@ -1,0 +1,147 @@
+// import and export.
+#include "attach.hpp"
+#include "input_file.hpp"
+#include "output_file.hpp"
+#include "printable_text.hpp"
+#include "progress.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace quietus::cli {
+namespace {
+
+struct TransferCommand {
+  std::string scope;
+  std::string path;
+};
+
+// How many names are told one by one before the rest is only counted.
+constexpr std::size_t kToldOneByOne = 20;
+
+void tell_exceptions(const TransferReport& report) {
+  for (std::size_t i = 0; i < std::min(report.skipped.size(), kToldOneByOne); ++i)
+    Terminal::message("skipped " + report.skipped[i].name + ": " + report.skipped[i].reason);
+  for (std::size_t i = 0; i < std::min(report.failed.size(), kToldOneByOne); ++i)
+    Terminal::message("failed " + report.failed[i].name + ": " + report.failed[i].error.context());
+  if (report.skipped.size() > kToldOneByOne || report.failed.size() > kToldOneByOne)
+    Terminal::message(counted(report.skipped.size(), "entry") + " skipped and " +
+                      counted(report.failed.size(), "failure") + " in all; --json lists them");
+  if (report.stopped) Terminal::message("stopped before the end: " + report.stopped->context());
+}
+
+ExitCode exit_of(const TransferReport& report) {
+  if (report.stopped) return exit_code(report.stopped->code());
+  return report.failed.empty() ? ExitCode::kDone : exit_code(report.failed.front().error.code());
+}
+
+Json document_of(const TransferCommand& command, const TransferReport& report) {
+  Json document = {{"scope", command.scope}, {"path", command.path}};
+  document.update(to_json(report));
+  return document;
+}
+
+std::string summary(std::string_view done, const TransferReport& report) {
+  return std::string(done) + " " + counted(report.records, "record") + ", " +
+         byte_size(report.bytes);
+}
+
+// ---- import -----------------------------------------------------------------------------------
+
+Result<TransferReport> import_path(Scope& scope, const std::string& path) {
+  ProgressLine progress("importing", "records");
+  std::error_code unknown;
+  const bool folder = std::filesystem::is_directory(path, unknown);
+  if (folder) return import_folder(scope, path, progress.callback());
+  QUIETUS_TRY_AS(InputFile lines, InputFile::open(path));
+  return import_ndjson(scope, lines.source(), progress.callback());
+}
+
+Result<ExitCode> run_import(const TransferCommand& command, Invocation& invocation) {
+  QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
+  QUIETUS_TRY_AS(Scope scope, vault.scope(command.scope).within(command.scope));
+  QUIETUS_TRY_AS(const TransferReport report, import_path(scope, command.path));
+  if (invocation.terminal.json)
+    invocation.terminal.document(document_of(command, report));
+  else
+    invocation.terminal.line(summary("imported", report));
+  tell_exceptions(report);
+  return exit_of(report);
+}
+
+// ---- export -----------------------------------------------------------------------------------
+
+// A file appears only when nothing stopped the export.
+Result<TransferReport> export_to_file(Vault& vault, const TransferCommand& command,
+                                      const Progress& progress) {
+  QUIETUS_TRY_AS(OutputFile file, OutputFile::create(command.path));
+  const ByteSink sink = [&](ByteView piece) { return file.write(piece); };
+  QUIETUS_TRY_AS(TransferReport report, export_ndjson(vault, command.scope, sink, progress));
+  if (!report.stopped) QUIETUS_TRY(file.commit());
+  return report;
+}
+
+Result<TransferReport> export_to(Vault& vault, const TransferCommand& command, Terminal& terminal) {
+  if (command.path == "-")
+    return export_ndjson(vault, command.scope,
+                         [&](ByteView piece) { return terminal.content(piece); });
+  ProgressLine progress("exporting", "records");
+  if (command.path.ends_with(".ndjson") && !std::filesystem::is_directory(command.path))
+    return export_to_file(vault, command, progress.callback());
+  return export_folder(vault, command.scope, command.path, progress.callback());
+}
+
+void tell_limits(Vault& vault, const TransferCommand& command, const TransferReport& report) {
+  const Result<std::vector<ScopeInfo>> below = vault.children(command.scope);
+  const auto active =
+      !below ? 0 : std::count_if(below->begin(), below->end(), [](const ScopeInfo& s) {
+        return s.state == ScopeState::kActive;
+      });
+  if (active > 0)
+    Terminal::message("the records of " + counted(static_cast<std::uint64_t>(active), "scope") +
+                      " below are not part of this export");
+  if (!report.recorded && !report.stopped)
+    Terminal::message("warning: the vault is open read-only, so the log does not know this export");
+}
+
+Result<ExitCode> run_export(const TransferCommand& command, Invocation& invocation) {
+  const bool to_stdout = command.path == "-";
+  if (to_stdout && invocation.terminal.json)
+    return Error(ErrorCode::kInvalidArgument, "--json needs -o with a file or folder");
+  QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
+  QUIETUS_TRY_AS(const TransferReport report,
+                 export_to(vault, command, invocation.terminal).within(command.scope));
+  if (invocation.terminal.json) {
+    Json document = document_of(command, report);
+    document["recorded"] = report.recorded;
+    invocation.terminal.document(document);
+  } else if (!to_stdout) {
+    invocation.terminal.line(summary("exported", report));
+  }
+  tell_limits(vault, command, report);
+  tell_exceptions(report);
+  return exit_of(report);
+}
+
+}  // namespace
+
+void attach_transfer_commands(CLI::App& app, Action& chosen) {
+  auto in = std::make_shared<TransferCommand>();
+  CLI::App& import = *app.add_subcommand("import", "Store every file of a folder, or .ndjson");
+  import.add_option("SCOPE", in->scope, "")->required();
+  import.add_option("PATH", in->path, "A folder, a file of .ndjson lines, or - for such lines")
+      ->required();
+  on_chosen(import, chosen, std::move(in), run_import);
+
+  auto out = std::make_shared<TransferCommand>();
+  CLI::App& leave =
+      *app.add_subcommand("export", "Write out a scope's records; the log remembers it");
+  leave.add_option("SCOPE", out->scope, "")->required();
+  leave
+      .add_option("-o,--output", out->path,
+                  "A name that ends in .ndjson, a folder, or - for .ndjson on standard output")
+      ->required();
+  on_chosen(leave, chosen, std::move(out), run_export);
+}
+
+}  // namespace quietus::cli

@@ -1,0 +1,114 @@
+#include "vault_access.hpp"
+
+#include "passphrase_prompt.hpp"
+#include "terminal.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+namespace quietus::cli {
+namespace {
+
+std::string from_environment(const char* name) {
+  const char* value = secure_getenv(name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+// A secret's file that is not there or not readable is a reason not to unlock, whatever the errno.
+Result<void> check_readable(const std::string& path) {
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0)
+    return Error(ErrorCode::kWrongKey, io_error("cannot read " + path, errno).context());
+  (void)close(descriptor);
+  return {};
+}
+
+Result<HeldUnlock> typed(Result<Passphrase> answer) {
+  QUIETUS_TRY_AS(const Passphrase passphrase, std::move(answer));
+  QUIETUS_TRY_AS(const int pipe, passphrase.as_pipe());
+  return HeldUnlock(Unlock::passphrase_from(pipe), pipe);
+}
+
+bool may_be_readable(ErrorCode code) {
+  return code == ErrorCode::kCorrupt || code == ErrorCode::kIo ||
+         code == ErrorCode::kErasureIncomplete;
+}
+
+}  // namespace
+
+HeldUnlock::~HeldUnlock() {
+  if (pipe_ >= 0) (void)close(pipe_);
+}
+
+Result<void> complete_from_environment(GlobalOptions& options) {
+  if (options.vault.empty()) options.vault = from_environment("QUIETUS_VAULT");
+  if (!options.key_file.empty() || !options.passphrase_file.empty()) return {};
+  options.key_file = from_environment("QUIETUS_KEY_FILE");
+  options.passphrase_file = from_environment("QUIETUS_PASSPHRASE_FILE");
+  if (!options.key_file.empty() && !options.passphrase_file.empty())
+    return Error(ErrorCode::kInvalidArgument,
+                 "QUIETUS_KEY_FILE and QUIETUS_PASSPHRASE_FILE are both set; unset one");
+  return {};
+}
+
+Result<HeldUnlock> existing_secret(const GlobalOptions& options) {
+  if (!options.key_file.empty()) {
+    QUIETUS_TRY(check_readable(options.key_file));
+    return HeldUnlock(Unlock::key_file(options.key_file));
+  }
+  if (!options.passphrase_file.empty()) {
+    QUIETUS_TRY(check_readable(options.passphrase_file));
+    return HeldUnlock(Unlock::passphrase_file(options.passphrase_file));
+  }
+  return typed(Passphrase::ask("Passphrase of the vault"));
+}
+
+Result<HeldUnlock> new_secret(const std::string& key_file, const std::string& passphrase_file,
+                              bool& key_file_made) {
+  if (!key_file.empty()) {
+    key_file_made = access(key_file.c_str(), F_OK) != 0 && errno == ENOENT;
+    if (key_file_made)
+      QUIETUS_TRY(new_key_file(key_file));
+    else
+      QUIETUS_TRY(check_readable(key_file));
+    return HeldUnlock(Unlock::key_file(key_file));
+  }
+  if (!passphrase_file.empty()) {
+    QUIETUS_TRY(check_readable(passphrase_file));
+    return HeldUnlock(Unlock::passphrase_file(passphrase_file));
+  }
+  return typed(Passphrase::ask_new("New passphrase"));
+}
+
+Result<std::filesystem::path> vault_folder(const GlobalOptions& options) {
+  if (options.vault.empty())
+    return Error(ErrorCode::kInvalidArgument,
+                 "no vault was named; give --vault DIR or set QUIETUS_VAULT");
+  return std::filesystem::path(options.vault);
+}
+
+Result<Vault> open_for_writing(const GlobalOptions& options) {
+  QUIETUS_TRY_AS(const std::filesystem::path folder, vault_folder(options));
+  QUIETUS_TRY_AS(const HeldUnlock secret, existing_secret(options));
+  return Vault::open(folder, secret.unlock()).within(folder.string());
+}
+
+Result<Vault> open_for_reading(const GlobalOptions& options) {
+  QUIETUS_TRY_AS(const std::filesystem::path folder, vault_folder(options));
+  QUIETUS_TRY_AS(const HeldUnlock secret, existing_secret(options));
+  Result<Vault> vault = Vault::open(folder, secret.unlock());
+  if (vault || !may_be_readable(vault.error().code()))
+    return std::move(vault).within(folder.string());
+  OpenOptions look;
+  look.read_only = true;
+  Result<Vault> readable = Vault::open(folder, secret.unlock(), look);
+  if (!readable) return std::move(vault).within(folder.string());
+  Terminal::message("warning: " + vault.error().context());
+  Terminal::message("warning: the vault was opened read-only; nothing in it is changed");
+  return readable;
+}
+
+}  // namespace quietus::cli

@@ -1,0 +1,288 @@
+// init, status, doctor, check, unlock change.
+#include "attach.hpp"
+#include "printable_text.hpp"
+#include "progress.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace quietus::cli {
+namespace {
+
+// ---- init -------------------------------------------------------------------------------------
+
+struct InitCommand {
+  std::string folder;
+  std::string root;
+  bool insecure_root_in_vault = false;
+  bool accept_unknown_medium = false;
+};
+
+Result<std::filesystem::path> root_folder(const std::string& root) {
+  constexpr std::string_view kFile = "file:";
+  if (root.empty()) return std::filesystem::path();
+  if (root.starts_with("tpm2:") || root.starts_with("pkcs11:"))
+    return Error(ErrorCode::kUnsupported, root + ": not offered by this build");
+  if (!root.starts_with(kFile) || root.size() == kFile.size())
+    return Error(ErrorCode::kInvalidArgument, "--root " + root + ": want file:PATH");
+  return std::filesystem::absolute(root.substr(kFile.size()));
+}
+
+// Before a key file is made for it.
+Result<void> check_free(const std::string& folder) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(folder, ignored) || std::filesystem::is_empty(folder, ignored))
+    return {};
+  return Error(ErrorCode::kAlreadyExists, folder + " is there already and is not empty");
+}
+
+std::vector<std::vector<std::string>> place_rows(const std::string& folder,
+                                                 const VaultStatus& status) {
+  return {{"vault", folder},
+          {"id", status.vault_id},
+          {"root", status.root_provider + ":" + status.root_location},
+          {"assurance", status.assurance}};
+}
+
+Json place_json(const std::string& folder, const VaultStatus& status) {
+  return {{"vault", folder},
+          {"vault_id", status.vault_id},
+          {"format_version", status.format_version},
+          {"root_provider", status.root_provider},
+          {"root_location", status.root_location},
+          {"assurance", status.assurance}};
+}
+
+Result<ExitCode> run_init(const InitCommand& command, Invocation& invocation) {
+  CreateOptions options;
+  options.insecure_root_in_vault = command.insecure_root_in_vault;
+  options.accept_unknown_medium = command.accept_unknown_medium;
+  QUIETUS_TRY_AS(options.root_folder, root_folder(command.root));
+  QUIETUS_TRY(check_free(command.folder));
+  bool made = false;
+  QUIETUS_TRY_AS(const HeldUnlock secret,
+                 new_secret(invocation.options.key_file, invocation.options.passphrase_file, made));
+  Result<Vault> vault = Vault::create(command.folder, secret.unlock(), options);
+  if (made)
+    Terminal::hint("the key file " + invocation.options.key_file +
+                   " was made; without it nothing in the vault can be read, so keep a copy of it "
+                   "apart from the vault");
+  QUIETUS_TRY_AS(Vault made_vault, std::move(vault).within(command.folder));
+  QUIETUS_TRY_AS(const VaultStatus status, made_vault.status());
+  if (invocation.terminal.json) {
+    Json document = place_json(command.folder, status);
+    document["key_file_made"] = made;
+    invocation.terminal.document(document);
+  } else {
+    invocation.terminal.print(columns(place_rows(command.folder, status)));
+  }
+  return ExitCode::kDone;
+}
+
+void attach_init(CLI::App& app, Action& chosen) {
+  auto options = std::make_shared<InitCommand>();
+  CLI::App& init = *app.add_subcommand(
+      "init", "Make a vault; the file that --key-file names is made when it is not there");
+  init.add_option("DIR", options->folder, "Folder to make it in: absent or empty")->required();
+  init.add_option("--root", options->root,
+                  "Where the root slots lie: file:PATH. Keep that out of every backup");
+  init.add_flag("--insecure-root-in-vault", options->insecure_root_in_vault,
+                "Allow root slots inside the vault's folder");
+  init.add_flag("--accept-unknown-medium", options->accept_unknown_medium,
+                "Allow a file system not known to overwrite in place");
+  on_chosen(init, chosen, std::move(options), run_init);
+}
+
+// ---- status -----------------------------------------------------------------------------------
+
+Json status_json(const std::string& folder, const VaultStatus& status) {
+  Json document = place_json(folder, status);
+  document["root_generation"] = status.root_generation;
+  document["tenants"] = status.tenants;
+  document["log_size"] = status.log_size;
+  document["certificates"] = status.certificates;
+  document["processes"] = status.processes;
+  document["read_only"] = status.read_only;
+  document["key_memory_locked"] = status.key_memory_locked;
+  document["pending_erasures"] = Json::array();
+  for (const PendingErasure& pending : status.pending)
+    document["pending_erasures"].push_back({{"erasure_id", pending.erasure_id},
+                                            {"step", pending.step},
+                                            {"begun", timestamp(pending.begun_unix_ms)}});
+  return document;
+}
+
+Result<ExitCode> run_status(const NoOptions&, Invocation& invocation) {
+  QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
+  QUIETUS_TRY_AS(const VaultStatus status, vault.status());
+  if (invocation.terminal.json) {
+    invocation.terminal.document(status_json(invocation.options.vault, status));
+    return ExitCode::kDone;
+  }
+  auto rows = place_rows(invocation.options.vault, status);
+  rows.push_back({"root generation", std::to_string(status.root_generation)});
+  rows.push_back({"tenants", grouped(status.tenants)});
+  rows.push_back({"log", counted(status.log_size, "line")});
+  rows.push_back({"certificates", grouped(status.certificates)});
+  rows.push_back({"open in", status.processes == 1
+                                 ? std::string("this process alone")
+                                 : std::to_string(status.processes) + " processes"});
+  rows.push_back({"opened", status.read_only ? "read-only" : "for reading and writing"});
+  rows.push_back(
+      {"key memory", status.key_memory_locked ? "locked" : "not locked: may be swapped"});
+  for (const PendingErasure& pending : status.pending)
+    rows.push_back({"pending erasure", pending.erasure_id + "  " + pending.step + "  " +
+                                           timestamp(pending.begun_unix_ms)});
+  invocation.terminal.print(columns(rows));
+  if (!status.pending.empty()) Terminal::hint("finish it with `quietus erase --resume`");
+  return ExitCode::kDone;
+}
+
+// ---- doctor -----------------------------------------------------------------------------------
+
+struct DoctorCommand {
+  bool rewrite_anchor = false;
+  bool yes = false;
+};
+
+std::string_view word_of(Finding::Level level) {
+  switch (level) {
+    case Finding::Level::kOk: return "ok";
+    case Finding::Level::kNote: return "note";
+    case Finding::Level::kWarning: return "warning";
+    case Finding::Level::kProblem: return "problem";
+  }
+  return "problem";
+}
+
+Result<void> rewrite_anchor(const DoctorCommand& command, const GlobalOptions& options) {
+  QUIETUS_TRY_AS(const std::filesystem::path folder, vault_folder(options));
+  if (!command.yes)
+    QUIETUS_TRY(
+        Terminal::confirm("The anchor tells an older copy of the vault from the newest. A new one "
+                          "makes this copy the "
+                          "newest, whatever it is.",
+                          "newest"));
+  QUIETUS_TRY_AS(const HeldUnlock secret, existing_secret(options));
+  return Vault::rewrite_anchor(folder, secret.unlock()).within(folder.string());
+}
+
+Result<ExitCode> run_doctor(const DoctorCommand& command, Invocation& invocation) {
+  if (command.rewrite_anchor) QUIETUS_TRY(rewrite_anchor(command, invocation.options));
+  QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
+  Json findings = Json::array();
+  std::vector<std::vector<std::string>> rows;
+  ExitCode exit = ExitCode::kDone;
+  for (const Finding& finding : vault.doctor()) {
+    const std::string level(word_of(finding.level));
+    findings.push_back({{"level", level}, {"subject", finding.subject}, {"text", finding.text}});
+    rows.push_back({level, finding.subject, finding.text});
+    if (finding.level == Finding::Level::kProblem) exit = ExitCode::kIntegrity;
+  }
+  if (invocation.terminal.json)
+    invocation.terminal.document({{"findings", std::move(findings)}});
+  else
+    invocation.terminal.print(columns(rows));
+  return exit;
+}
+
+void attach_doctor(CLI::App& app, Action& chosen) {
+  auto options = std::make_shared<DoctorCommand>();
+  CLI::App& doctor =
+      *app.add_subcommand("doctor", "Look at the medium, the memory and the clock under the vault");
+  doctor.add_flag(
+      "--rewrite-anchor", options->rewrite_anchor,
+      "Write a new anchor, after making sure that this is the newest copy of the vault");
+  doctor.add_flag("--yes", options->yes, "Do not ask");
+  on_chosen(doctor, chosen, std::move(options), run_doctor);
+}
+
+// ---- check ------------------------------------------------------------------------------------
+
+Json check_json(const CheckReport& report) {
+  Json damages = Json::array();
+  for (const Damage& damage : report.damages)
+    damages.push_back({{"where", damage.where}, {"what", damage.what}});
+  return {{"scopes", report.scopes},
+          {"records", report.records},
+          {"bytes", report.bytes},
+          {"log_entries", report.log_entries},
+          {"erased_records", report.erased_records},
+          {"orphaned_rows", report.orphaned_rows},
+          {"damages", std::move(damages)}};
+}
+
+std::string check_text(const CheckReport& report) {
+  std::string text = columns({{"scopes", grouped(report.scopes)},
+                              {"records", grouped(report.records)},
+                              {"content", byte_size(report.bytes)},
+                              {"log", counted(report.log_entries, "line")},
+                              {"of erased scopes", counted(report.erased_records, "row")},
+                              {"orphaned", counted(report.orphaned_rows, "row")}});
+  for (const Damage& damage : report.damages)
+    text += printable("damage: " + damage.where + ": " + damage.what) + "\n";
+  return text + (report.damages.empty() ? "every stored byte authenticates\n"
+                                        : counted(report.damages.size(), "damage") + "\n");
+}
+
+Result<CheckReport> check_with_progress(Vault& vault) {
+  ProgressLine progress("checking", "");
+  return vault.check(progress.callback());
+}
+
+Result<ExitCode> run_check(const NoOptions&, Invocation& invocation) {
+  QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
+  QUIETUS_TRY_AS(const CheckReport report, check_with_progress(vault));
+  if (invocation.terminal.json)
+    invocation.terminal.document(check_json(report));
+  else
+    invocation.terminal.print(check_text(report));
+  return report.damages.empty() ? ExitCode::kDone : ExitCode::kIntegrity;
+}
+
+// ---- unlock change ----------------------------------------------------------------------------
+
+struct UnlockChangeCommand {
+  std::string key_file;
+  std::string passphrase_file;
+};
+
+Result<ExitCode> run_unlock_change(const UnlockChangeCommand& command, Invocation& invocation) {
+  QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
+  bool made = false;
+  QUIETUS_TRY_AS(const HeldUnlock next,
+                 new_secret(command.key_file, command.passphrase_file, made));
+  if (made) Terminal::hint("the key file " + command.key_file + " was made; keep a copy of it");
+  QUIETUS_TRY(vault.change_unlock(next.unlock()));
+  Terminal::message("the vault opens with the new secret only");
+  if (!invocation.terminal.json) return ExitCode::kDone;
+  QUIETUS_TRY_AS(const VaultStatus status, vault.status());
+  invocation.terminal.document(
+      {{"changed", true}, {"root_generation", status.root_generation}, {"key_file_made", made}});
+  return ExitCode::kDone;
+}
+
+void attach_unlock(CLI::App& app, Action& chosen) {
+  auto options = std::make_shared<UnlockChangeCommand>();
+  CLI::App& unlock = group_of(app, "unlock", "The secret that opens the vault");
+  CLI::App& change = *unlock.add_subcommand(
+      "change", "Replace it; the file that --new-key-file names is made when it is not there");
+  auto* key = change.add_option("--new-key-file", options->key_file, "The new key file");
+  change
+      .add_option("--new-passphrase-file", options->passphrase_file,
+                  "File whose first line is the new passphrase")
+      ->excludes(key);
+  on_chosen(change, chosen, std::move(options), run_unlock_change);
+}
+
+}  // namespace
+
+void attach_vault_commands(CLI::App& app, Action& chosen) {
+  attach_init(app, chosen);
+  plain_command(app, "status", "What the vault says about itself", chosen, run_status);
+  attach_doctor(app, chosen);
+  plain_command(app, "check", "Authenticate every stored byte; exit 7 when something is damaged",
+                chosen, run_check);
+  attach_unlock(app, chosen);
+}
+
+}  // namespace quietus::cli

@@ -1,0 +1,69 @@
+#include "export_records.hpp"
+
+#include <algorithm>
+
+namespace quietus {
+namespace {
+
+bool concerns_one_record(ErrorCode code) noexcept {
+  return code == ErrorCode::kCorrupt || code == ErrorCode::kChanged ||
+         code == ErrorCode::kAlreadyExists || code == ErrorCode::kInvalidArgument;
+}
+
+// All at once and not while visiting: a visitor holds a snapshot open.
+Result<std::vector<RecordInfo>> sorted_records(const Scope& scope) {
+  std::vector<RecordInfo> records;
+  QUIETUS_TRY(scope.list({}, [&](const RecordInfo& record) -> Result<bool> {
+    records.push_back(record);
+    return true;
+  }));
+  std::sort(records.begin(), records.end(),
+            [](const RecordInfo& a, const RecordInfo& b) { return a.name < b.name; });
+  return records;
+}
+
+void deliver_one(const Scope& scope, const RecordInfo& record, const DeliverRecord& deliver,
+                 TransferReport& report) {
+  Result<std::optional<std::uint64_t>> size = deliver(scope, record);
+  if (size && *size) {
+    ++report.records;
+    report.bytes += **size;
+  } else if (!size && concerns_one_record(size.error().code())) {
+    report.failed.push_back({record.name, std::move(size).error()});
+  } else if (!size) {
+    report.stopped = std::move(size).error();
+  }
+}
+
+Result<void> record_export(Vault& vault, std::string_view scope_path, TransferReport& report) {
+  QUIETUS_TRY_AS(const VaultStatus status, vault.status());
+  if (status.read_only) return {};
+  QUIETUS_TRY(vault.record_export(scope_path, report.records, report.bytes));
+  report.recorded = true;
+  return {};
+}
+
+}  // namespace
+
+Result<TransferReport> export_records(Vault& vault, std::string_view scope_path,
+                                      const Progress& progress, const DeliverRecord& deliver) {
+  QUIETUS_TRY_AS(const Scope scope, vault.scope(scope_path));
+  QUIETUS_TRY_AS(const std::vector<RecordInfo> records, sorted_records(scope));
+  TransferReport report;
+  std::uint64_t done = 0;
+  for (const RecordInfo& record : records) {
+    deliver_one(scope, record, deliver, report);
+    if (report.stopped) break;
+    if (progress && !progress(++done, records.size())) {
+      report.stopped = Error(ErrorCode::kRefused, "stopped by the caller");
+      break;
+    }
+  }
+  // Also after a stop: what was handed out is outside.
+  if (Result<void> recorded = record_export(vault, scope_path, report);
+      !recorded && !report.stopped)
+    report.stopped = std::move(recorded).error().within("recording the export");
+  return report;
+}
+
+}  // namespace quietus
