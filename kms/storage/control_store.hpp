@@ -11,8 +11,8 @@
 
 namespace quietus {
 
-// A consistent view. Every view handed out is valid until the function it was handed to returns, or,
-// in a writing transaction, until the next put or remove.
+// A consistent view. Every view handed out is valid until the function it was handed to returns,
+// or, in a writing transaction, until the next put or remove.
 class ControlReader {
  public:
   virtual ~ControlReader() = default;
@@ -32,21 +32,23 @@ class ControlWriter : public ControlReader {
   virtual Result<void> remove(ByteView key) = 0;
 };
 
-// Who is writing: erasure and recovery may use the pages kept in reserve for them, so that a full disk
-// or a full map does not prevent an erasure; ordinary writes are refused while the reserve is short.
+// Who is writing: erasure and recovery may use the pages kept in reserve for them, so that a full
+// disk or a full map does not prevent an erasure; ordinary writes are refused while the reserve is
+// short.
 enum class WriteClass { kOrdinary, kErasure };
 
 class ControlStore {
  public:
   virtual ~ControlStore() = default;
 
-  // Runs `read` on one snapshot. Thread-safe; must not be nested in a transaction of the same thread.
+  // Runs `read` on one snapshot. Thread-safe; must not be nested in a transaction of the same
+  // thread.
   using ReadFunction = FunctionRef<Result<void>(ControlReader&)>;
   virtual Result<void> read(ReadFunction read) = 0;
 
-  // Runs `write` in one transaction and commits it durably; atomic. `write` may be run more than once
-  // and must have no effects of its own that a second run would repeat. An error from it is returned
-  // as it is and nothing is changed. Otherwise:
+  // Runs `write` in one transaction and commits it durably; atomic. `write` may be run more than
+  // once and must have no effects of its own that a second run would repeat. An error from it is
+  // returned as it is and nothing is changed. Otherwise:
   //   kFull         disk or map exhausted, nothing was changed
   //   kBusy         the writer lock could not be had, nothing was changed
   //   kUnavailable  the outcome is unknown: it may have happened. The store is closed from then on
@@ -54,6 +56,10 @@ class ControlStore {
   // Durable on return: everything written.
   using WriteFunction = FunctionRef<Result<void>(ControlWriter&)>;
   virtual Result<void> update(WriteClass write_class, WriteFunction write) = 0;
+
+  // Whether disk space is set aside for writes of class kErasure. An engine learns with its first
+  // ordinary write that the file system cannot, and answers true until then.
+  virtual bool keeps_reserve() const noexcept { return false; }
 };
 
 }  // namespace quietus

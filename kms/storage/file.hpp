@@ -1,6 +1,6 @@
-// The seam to the file system for the few files whose bytes must die in place or be updated in place:
-// root slots, anchor, the vault's own description. Tests put a double here that counts, fails and
-// forgets what was not synced.
+// The seam to the file system for the few files whose bytes must die in place or be updated in
+// place: root slots, anchor, the vault's own description. Tests put a double here that counts,
+// fails and forgets what was not synced.
 #pragma once
 
 #include <quietus/bytes.hpp>
@@ -14,7 +14,8 @@
 
 namespace quietus {
 
-// One open file. Offsets and sizes in bytes. Errors: kFull (no space), kIo; the text names the path.
+// One open file. Offsets and sizes in bytes. Errors: kFull (no space), kIo; the text names the
+// path.
 class File {
  public:
   virtual ~File() = default;
@@ -32,7 +33,7 @@ class File {
 
 // What the file system under a path can honestly be said to be, for assurance texts and `doctor`.
 struct MediumDescription {
-  std::string file_system;             // "ext4", "btrfs", "tmpfs", "overlay", … or "unknown (0x…)"
+  std::string file_system;  // "ext4", "btrfs", "tmpfs", "overlay", … or "unknown (0x…)"
   enum class Answer { kNo, kYes, kUnknown };
   Answer overwrites_in_place = Answer::kUnknown;  // no: copy-on-write, log-structured or layered
   Answer rotational = Answer::kUnknown;           // as the block device says
@@ -44,12 +45,13 @@ class FileSystem {
   virtual ~FileSystem() = default;
 
   enum class Open { kRead, kReadWrite, kCreate };  // kCreate fails with kAlreadyExists
-  // New files get mode 0600; links are not followed at the last element. kNotFound, kIo (also when the
-  // file system is read-only), kFull.
+  // New files get mode 0600; links are not followed at the last element. kNotFound, kIo (also when
+  // the file system is read-only), kFull.
   virtual Result<std::unique_ptr<File>> open(const std::filesystem::path& path, Open how) = 0;
   virtual Result<void> remove(const std::filesystem::path& path) = 0;  // kNotFound when absent
   // Atomic; replaces `to`.
-  virtual Result<void> rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
+  virtual Result<void> rename(const std::filesystem::path& from,
+                              const std::filesystem::path& to) = 0;
   virtual Result<bool> exists(const std::filesystem::path& path) = 0;
   // Names (not paths) in the folder, sorted. kNotFound.
   virtual Result<std::vector<std::string>> list(const std::filesystem::path& folder) = 0;

@@ -52,19 +52,20 @@ class RecordStore {
  public:
   virtual ~RecordStore() = default;
 
-  // Runs `read` on one snapshot. Thread-safe; must not be nested. No lock and no allocation in steady
-  // state: read transactions are kept and renewed.
+  // Runs `read` on one snapshot. Thread-safe; must not be nested. No lock and no allocation in
+  // steady state: read transactions are kept and renewed.
   using ReadFunction = FunctionRef<Result<void>(RecordReader&)>;
   virtual Result<void> read(ReadFunction read) = 0;
 
   // Runs `write` in a transaction and commits durably; atomic. Writers of several threads may share
   // one commit. `write` may be run more than once, so it checks everything before its first put or
-  // remove: an error after that makes the group run again without it. Errors as ControlStore::update.
+  // remove: an error after that makes the group run again without it. Errors as
+  // ControlStore::update.
   using WriteFunction = FunctionRef<Result<void>(RecordWriter&)>;
   virtual Result<void> update(WriteFunction write) = 0;
 
-  // Every scope that has rows in `table`, each once, in order, on one snapshot; `visit` returns false
-  // to stop. For checking and cleaning up.
+  // Every scope that has rows in `table`, each once, in order, on one snapshot; `visit` returns
+  // false to stop. For checking and cleaning up.
   virtual Result<void> scopes(RecordTable table, FunctionRef<Result<bool>(ScopeId)> visit) = 0;
 };
 

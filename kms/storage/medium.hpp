@@ -1,0 +1,17 @@
+// What is known of file systems by the number that statfs() reports.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include "storage/file.hpp"
+
+namespace quietus {
+
+// `rotational` is left unknown. Numbers that are not known make all answers unknown.
+MediumDescription describe_file_system(std::uint64_t magic);
+
+// The file system under `path`, or, where nothing is there yet, under its nearest folder that is.
+MediumDescription describe_medium(const std::filesystem::path& path);
+
+}  // namespace quietus
