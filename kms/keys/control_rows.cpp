@@ -254,6 +254,21 @@ Result<void> put_certificate(ControlWriter& writer, const RowSeal& seal, const C
   return put_sealed(writer, seal, row_key('X', id), codec::encode(row));
 }
 
+Result<void> put_export(ControlWriter& writer, const RowSeal& seal, std::uint64_t log_index,
+                        const ExportRow& row) {
+  const Bytes key = ByteWriter().u8('P').u64(row.scope).u64(log_index).take();
+  return put_sealed(writer, seal, key, codec::encode(row));
+}
+Result<std::vector<ExportRow>> exports(ControlReader& reader, const RowSeal& seal) {
+  QUIETUS_TRY_AS(auto found, all_rows(reader, seal, Bytes{'P'}, codec::decode_export_row));
+  std::vector<ExportRow> all;
+  for (auto& [key, row] : found) {
+    row.scope = ByteReader(key).u64();
+    all.push_back(row);
+  }
+  return all;
+}
+
 Result<SigningKey> signing_key(ControlReader& reader, const RowSeal& seal, std::string_view name) {
   const Bytes key = row_key('V', as_bytes(name));
   QUIETUS_TRY_AS(const auto stored, reader.get(key));

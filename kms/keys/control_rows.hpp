@@ -15,6 +15,7 @@
 //   "J" erasure id               Intent: a root change that was begun
 //   "X" certificate id           CertificateRow, and behind it
 //   "Y" certificate id || u16    the document in pieces of 32 KiB
+//   "P" scope id || log index    ExportRow: a copy that was made outside
 //   "V" name                     the vault's own secrets: "issuing-key", "log-key" (32-byte seeds)
 #pragma once
 
@@ -120,6 +121,13 @@ struct CertificateRow {
   std::uint16_t pieces = 0;
 };
 
+struct ExportRow {
+  ScopeId scope = 0;
+  UnixMillis time = 0;
+  std::uint64_t records = 0;
+  std::uint64_t bytes = 0;
+};
+
 // Typed access to the rows. Absence is a value; a row that does not open or parse is kCorrupt.
 namespace rows {
 
@@ -178,6 +186,10 @@ Result<std::optional<std::string>> certificate(ControlReader& reader, const RowS
                                                const CertificateId& id);
 Result<void> put_certificate(ControlWriter& writer, const RowSeal& seal, const CertificateId& id,
                              CertificateRow row, std::string_view document);
+
+Result<void> put_export(ControlWriter& writer, const RowSeal& seal, std::uint64_t log_index,
+                        const ExportRow& row);
+Result<std::vector<ExportRow>> exports(ControlReader& reader, const RowSeal& seal);
 
 // Opened straight into guarded memory. kCorrupt when absent.
 Result<SigningKey> signing_key(ControlReader& reader, const RowSeal& seal, std::string_view name);

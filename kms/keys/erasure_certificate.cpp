@@ -73,6 +73,28 @@ Result<ClaimedLog> claimed_log(const CertificateInputs& inputs,
   return log;
 }
 
+// Whether the scope is one of the targets or lies below one.
+bool lies_under_target(const CertificateInputs& inputs, ScopeId scope) {
+  for (std::size_t depth = 0; depth <= kMaxScopeDepth; ++depth) {
+    for (const IntentTarget& target : inputs.outcome.intent.targets)
+      if (target.scope == scope) return true;
+    if (scope == kVaultScope) return false;
+    const auto row = rows::key_row(inputs.writer, inputs.seal, scope);
+    if (!row.ok() || !row.value()) return false;
+    scope = row.value()->parent;
+  }
+  return false;
+}
+
+Result<std::vector<ClaimedExport>> claimed_exports(const CertificateInputs& inputs) {
+  QUIETUS_TRY_AS(const auto all, rows::exports(inputs.writer, inputs.seal));
+  std::vector<ClaimedExport> claimed;
+  for (const ExportRow& row : all)
+    if (lies_under_target(inputs, row.scope))
+      claimed.push_back({row.scope, row.time, row.records, row.bytes});
+  return claimed;
+}
+
 }  // namespace
 
 Result<std::string> signed_checkpoint(ControlReader& reader, const RowSeal& seal,
@@ -101,6 +123,7 @@ Result<WrittenCertificate> write_certificate(const CertificateInputs& inputs) {
   claims.times.keys_unreachable = std::max(intent.committed, intent.begun);
   claims.times.slot_destroyed = std::max(inputs.destroyed_time, claims.times.keys_unreachable);
   claims.issued_at = std::max(inputs.parts.clock.now(), claims.times.slot_destroyed);
+  QUIETUS_TRY_AS(claims.exports, claimed_exports(inputs));
   QUIETUS_TRY_AS(claims.log, claimed_log(inputs, std::move(keys.log_indices)));
   QUIETUS_TRY_AS(const SigningKey issuer,
                  rows::signing_key(inputs.writer, inputs.seal, "issuing-key"));

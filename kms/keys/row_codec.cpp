@@ -200,4 +200,19 @@ std::optional<CertificateRow> decode_certificate_row(ByteView content) {
   return in.done() ? std::optional(std::move(row)) : std::nullopt;
 }
 
+Bytes encode(const ExportRow& row) {
+  ByteWriter out;
+  return out.u8(kVersion).u64(from_time(row.time)).u64(row.records).u64(row.bytes).take();
+}
+
+std::optional<ExportRow> decode_export_row(ByteView content) {
+  ByteReader in(content);
+  if (!begins(in)) return std::nullopt;
+  ExportRow row;
+  row.time = time_of(in.u64());
+  row.records = in.u64();
+  row.bytes = in.u64();
+  return in.done() ? std::optional(row) : std::nullopt;
+}
+
 }  // namespace quietus::codec

@@ -13,11 +13,13 @@ Bytes encode(const InfoRow& row);
 Bytes encode(const Tombstone& row);
 Bytes encode(const Intent& row);
 Bytes encode(const CertificateRow& row);
+Bytes encode(const ExportRow& row);
 
 std::optional<KeyRow> decode_key_row(ByteView content);
 std::optional<InfoRow> decode_info_row(ByteView content);
 std::optional<Tombstone> decode_tombstone(ByteView content);
 std::optional<Intent> decode_intent(ByteView content);
 std::optional<CertificateRow> decode_certificate_row(ByteView content);
+std::optional<ExportRow> decode_export_row(ByteView content);
 
 }  // namespace quietus::codec

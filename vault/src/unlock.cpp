@@ -33,10 +33,17 @@ Result<void> new_key_file(const std::filesystem::path& path) {
 
 namespace {
 
+// A key file that is missing or is none: the vault itself is not what is wrong.
+Error cannot_unlock(Error error) {
+  const bool about_the_file =
+      error.code() == ErrorCode::kNotFound || error.code() == ErrorCode::kCorrupt;
+  return {about_the_file ? ErrorCode::kWrongKey : error.code(), error.context()};
+}
+
 Result<SecretBuffer> passphrase_in(const std::filesystem::path& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0)
-    return Error(errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,
+    return Error(errno == ENOENT ? ErrorCode::kWrongKey : ErrorCode::kIo,
                  "passphrase file " + path.string() + ": " + std::strerror(errno));
   auto passphrase = read_passphrase(descriptor);
   ::close(descriptor);
@@ -48,8 +55,9 @@ Result<SecretBuffer> passphrase_in(const std::filesystem::path& path) {
 Result<std::shared_ptr<const UnlockSecret>> load_secret(FileSystem& files, const Unlock& unlock) {
   const Unlock::Source& source = unlock.source();
   if (source.kind == Unlock::Source::Kind::kKeyFile) {
-    QUIETUS_TRY_AS(SecretBuffer key, read_key_file(files, source.path));
-    return std::make_shared<const UnlockSecret>(UnlockKind::kKeyFile, std::move(key));
+    auto key = read_key_file(files, source.path);
+    if (!key) return cannot_unlock(std::move(key).error());
+    return std::make_shared<const UnlockSecret>(UnlockKind::kKeyFile, std::move(key).value());
   }
   QUIETUS_TRY_AS(SecretBuffer passphrase, source.kind == Unlock::Source::Kind::kPassphraseFile
                                               ? passphrase_in(source.path)

@@ -37,7 +37,15 @@ Result<std::filesystem::path> resolved(const std::filesystem::path& path) {
   auto absolute = std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
   if (error)
     return Error(ErrorCode::kInvalidArgument, path.string() + ": " + error.message());
+  if (!is_utf8(absolute.string()))
+    return Error(ErrorCode::kInvalidArgument, "the path is not valid UTF-8");
   return absolute;
+}
+
+Result<void> remove_slots(FileRoot& slots) {
+  QUIETUS_TRY_AS(const auto names, slots.list());
+  for (const SlotName& slot : names) QUIETUS_TRY(slots.destroy(slot));
+  return slots.remove_remains();
 }
 
 // What an interrupted creation left behind: its own files and unused root slots, nothing else.
@@ -46,9 +54,8 @@ Result<void> remove_unfinished(FileSystem& files, const VaultFiles& vault) {
   if (!unfinished) return {};
   if (const auto header = read_header(files, vault.unfinished_header())) {
     FileRoot slots(files, {header->root_folder, header->vault, false}, {});
-    if (const auto names = slots.list())
-      for (const SlotName& slot : *names) QUIETUS_TRY(slots.destroy(slot));
-    QUIETUS_TRY(slots.remove_remains());
+    QUIETUS_TRY_AS(const bool made, files.exists(header->root_folder));
+    if (made) QUIETUS_TRY(remove_slots(slots));
   }
   for (const auto& path : {vault.control(), vault.control_lock(), vault.records(),
                            vault.records_lock(), vault.holders(), vault.unfinished_header()}) {
@@ -193,6 +200,37 @@ Result<std::shared_ptr<VaultCore>> VaultCore::open(const std::filesystem::path& 
     return Error(ErrorCode::kUnavailable,
                  "the system does not let key memory be locked; raise RLIMIT_MEMLOCK");
   return core;
+}
+
+// The root node was sealed under a key that nobody has, so there is nothing to unlock: what is left of
+// the slots opens old copies of the store only, and is destroyed here.
+Result<void> VaultCore::finish_destruction(const std::filesystem::path& folder,
+                                           Environment environment) {
+  QUIETUS_TRY_AS(const auto place, resolved(folder));
+  const VaultFiles vault(place);
+  QUIETUS_TRY_AS(const VaultHeader header, read_header(environment.files, vault.header()));
+  QUIETUS_TRY_AS(const auto lock,
+                 RootChangeLock::take(vault.control(), LockFile::Mode::kExclusive,
+                                      OpenOptions{}.lock_timeout));
+  QUIETUS_TRY_AS(const auto control, open_lmdb_control(vault.control(), LmdbOptions{}));
+  RootRow row;
+  QUIETUS_TRY(control->read([&](ControlReader& reader) -> Result<void> {
+    QUIETUS_TRY_AS(SealedRootRow sealed, read_root_row(reader));
+    row = std::move(sealed.row);
+    return {};
+  }));
+  if (row.state != VaultState::kDestroying || row.vault != header.vault)
+    return Error(ErrorCode::kRefused, "the destruction of this vault was never begun");
+  // The decision must be on the disk for certain before anything dies (as in recovery).
+  QUIETUS_TRY(control->update(WriteClass::kErasure, [&](ControlWriter& writer) -> Result<void> {
+    return writer.remove(as_bytes("destruction-confirmed"));
+  }));
+  FileRoot slots(environment.files, {header.root_folder, header.vault, false}, {});
+  QUIETUS_TRY(remove_slots(slots));
+  QUIETUS_TRY_AS(const auto left, slots.list());
+  if (!left.empty())
+    return Error(ErrorCode::kErasureIncomplete, "a root slot is still listed; try again");
+  return {};
 }
 
 }  // namespace quietus

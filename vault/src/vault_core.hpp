@@ -59,6 +59,9 @@ struct VaultCore {
                                                  const Unlock& unlock, const OpenOptions& options,
                                                  Environment environment);
 
+  static Result<void> finish_destruction(const std::filesystem::path& folder,
+                                         Environment environment);
+
   // A control-store transaction or snapshot with the vault's keys.
   Result<void> read(KeyStore::ReadWork work) { return keys->read(work); }
   Result<void> update(KeyStore::WriteWork work) { return keys->update(work); }

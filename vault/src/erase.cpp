@@ -1,0 +1,224 @@
+// Erasing: plans, reasons, and what is reported. The protocol itself is in kms/keys/root_change.cpp.
+#include <quietus/vault.hpp>
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "base/text_encoding.hpp"
+#include "scope_paths.hpp"
+#include "vault_core.hpp"
+
+namespace quietus {
+namespace {
+
+constexpr std::size_t kShownInPlan = 1000;
+constexpr std::size_t kMaxReasonText = 4096;
+
+// The closed list of reason codes; everything else is free text. A name that happens to look like a
+// code must not get into logs and certificates. docs/erasure.md explains them.
+constexpr std::array<std::string_view, 9> kReasonCodes = {
+    "contract-ended", "deletion-request", "consent-withdrawn", "objection", "retention-expired",
+    "incident",       "migration",        "test",              "other"};
+
+Error closed() { return {ErrorCode::kUnavailable, "the vault is closed"}; }
+
+struct Reason {
+  std::string code;
+  std::string text;
+};
+
+Result<Reason> parse_reason(std::string_view reason) {
+  if (reason.empty()) return Error(ErrorCode::kInvalidArgument, "an erasure needs a reason");
+  if (reason.size() > kMaxReasonText || !is_utf8(reason))
+    return Error(ErrorCode::kInvalidArgument, "reason: at most 4096 bytes of UTF-8");
+  const bool is_code =
+      std::find(kReasonCodes.begin(), kReasonCodes.end(), reason) != kReasonCodes.end();
+  if (is_code) return Reason{std::string(reason), {}};
+  return Reason{"other", std::string(reason)};
+}
+
+// Everything that dies with the targets: what lies below them and what was derived from any of it.
+class Closure {
+ public:
+  Closure(ControlReader& reader, ScopeTable& scopes) : reader_(reader), scopes_(scopes) {}
+
+  Result<void> add(ScopeId scope) {
+    std::vector<ScopeId> open{scope};
+    while (!open.empty()) {
+      const ScopeId next = open.back();
+      open.pop_back();
+      if (!seen_.insert(next).second) continue;
+      QUIETUS_TRY_AS(const auto below, rows::children(reader_, scopes_.seal(), next));
+      QUIETUS_TRY_AS(const auto derived, rows::derived(reader_, next));
+      open.insert(open.end(), below.begin(), below.end());
+      open.insert(open.end(), derived.begin(), derived.end());
+    }
+    return {};
+  }
+  const std::set<ScopeId>& scopes() const noexcept { return seen_; }
+
+ private:
+  ControlReader& reader_;
+  ScopeTable& scopes_;
+  std::set<ScopeId> seen_;
+};
+
+// A scope whose rows are damaged can still be erased, by its id.
+ScopeInfo damaged_scope(ScopeId id) {
+  ScopeInfo info;
+  info.id = id;
+  return info;
+}
+
+Result<ErasePlan> plan_in(ControlReader& reader, ScopeTable& scopes,
+                          const std::vector<ScopeId>& targets) {
+  ErasePlan plan;
+  Closure closure(reader, scopes);
+  for (const ScopeId target : targets) {
+    auto info = describe_scope(reader, scopes, target);
+    if (!info && info.error().code() != ErrorCode::kCorrupt) return std::move(info).error();
+    plan.targets.push_back(info.ok() ? std::move(info).value() : damaged_scope(target));
+    QUIETUS_TRY(closure.add(target));
+  }
+  for (const ScopeId scope : closure.scopes()) {
+    QUIETUS_TRY_AS(const auto row, rows::key_row(reader, scopes.seal(), scope));
+    if (!row || row->state == KeyState::kDestroyed) continue;
+    plan.keys_destroyed += row->keys.size();
+    if (std::find(targets.begin(), targets.end(), scope) != targets.end()) continue;
+    ++plan.also_count;
+    if (plan.also.size() >= kShownInPlan) continue;
+    QUIETUS_TRY_AS(ScopeInfo info, describe_scope(reader, scopes, scope));
+    if (info.state == ScopeState::kActive) plan.also.push_back(std::move(info));
+  }
+  return plan;
+}
+
+Result<std::vector<ScopeId>> resolve_all(ControlReader& reader, ScopeTable& scopes,
+                                         std::span<const std::string> paths) {
+  if (paths.empty()) return Error(ErrorCode::kInvalidArgument, "no scope to erase");
+  std::vector<ScopeId> ids;
+  for (const std::string& path : paths) {
+    if (path.empty())
+      return Error(ErrorCode::kInvalidArgument, "an empty path is the whole vault; name a scope");
+    QUIETUS_TRY_AS(const ScopeId id, resolve_for_erasure(reader, scopes, path));
+    if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
+  }
+  return ids;
+}
+
+ErasureReport report_of(const RootChangeOutcome& outcome) {
+  ErasureReport report;
+  report.erasure_id = to_hex(outcome.intent.id);
+  report.certificate_id = to_hex(outcome.certificate);
+  report.certificate = outcome.certificate_document;
+  report.root_generation_before = outcome.intent.generation_before;
+  report.root_generation_after = outcome.intent.slot.generation;
+  report.holders_acknowledged = outcome.holders.acknowledged;
+  report.holders_ended = outcome.holders.ended;
+  return report;
+}
+
+// When another process finished the erasure first, the certificate is the one that it made.
+Result<ErasureReport> with_certificate(VaultCore& core, const RootChangeOutcome& outcome) {
+  ErasureReport report = report_of(outcome);
+  if (!report.certificate.empty()) return report;
+  QUIETUS_TRY(core.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+    QUIETUS_TRY_AS(const auto all, rows::certificates(reader, scopes.seal()));
+    for (const auto& [id, row] : all) {
+      if (row.erasure != outcome.intent.id) continue;
+      QUIETUS_TRY_AS(auto document, rows::certificate(reader, scopes.seal(), id));
+      report.certificate_id = to_hex(id);
+      report.certificate = document.value_or("");
+    }
+    return {};
+  }));
+  if (report.certificate.empty())
+    return Error(ErrorCode::kErasureIncomplete, "the erasure was finished by another process");
+  return report;
+}
+
+}  // namespace
+
+Result<ErasePlan> Vault::plan_erase(std::span<const std::string> paths) {
+  if (!core_) return closed();
+  ErasePlan plan;
+  QUIETUS_TRY(core_->read([&](ControlReader& reader, ScopeTable& scopes,
+                              const RootRow& root) -> Result<void> {
+    QUIETUS_TRY_AS(const auto targets, resolve_all(reader, scopes, paths));
+    QUIETUS_TRY_AS(plan, plan_in(reader, scopes, targets));
+    plan.root_generation = root.generation;
+    return {};
+  }));
+  return plan;
+}
+
+Result<ErasureReport> Vault::erase(std::span<const std::string> paths, std::string_view reason) {
+  if (!core_) return closed();
+  QUIETUS_TRY_AS(const Reason why, parse_reason(reason));
+  RootChangeRequest request;
+  request.reason = why.code;
+  request.reason_text = why.text;
+  QUIETUS_TRY(core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+    QUIETUS_TRY_AS(request.scopes, resolve_all(reader, scopes, paths));
+    return {};
+  }));
+  QUIETUS_TRY_AS(const RootChangeOutcome outcome, core_->keys->change_root(request));
+  return with_certificate(*core_, outcome);
+}
+
+Result<std::vector<ErasureReport>> Vault::resume() {
+  if (!core_) return closed();
+  QUIETUS_TRY_AS(const auto finished,
+                 core_->keys->recover(core_->options.acknowledgement_timeout));
+  core_->recovery_pending = false;
+  std::vector<ErasureReport> reports;
+  for (const RootChangeOutcome& outcome : finished)
+    if (outcome.intent.kind == ChangeKind::kErase) reports.push_back(report_of(outcome));
+  return reports;
+}
+
+Result<void> Vault::change_unlock(const Unlock& next) {
+  if (!core_) return closed();
+  QUIETUS_TRY_AS(const auto secret, load_secret(core_->environment.files, next));
+  RootChangeRequest request;
+  request.kind = ChangeKind::kUnlock;
+  request.reason = "unlock-change";
+  request.new_unlock = {secret, secret->fresh_parameters(Argon2Parameters{})};
+  QUIETUS_TRY(core_->keys->change_root(request));
+  return {};
+}
+
+Result<ErasureReport> Vault::destroy(const std::filesystem::path& certificate,
+                                     std::string_view reason) {
+  if (!core_) return closed();
+  FileSystem& files = core_->environment.files;
+  QUIETUS_TRY_AS(const Reason why, parse_reason(reason));
+  QUIETUS_TRY_AS(const bool taken, files.exists(certificate));
+  if (taken)
+    return Error(ErrorCode::kAlreadyExists, certificate.string() + ": there is a file already");
+  // The certificate is the last thing the vault says: its place must be good before anything dies.
+  QUIETUS_TRY(write_file(files, certificate, {}));
+  RootChangeRequest request;
+  request.kind = ChangeKind::kDestroyVault;
+  request.reason = why.code;
+  request.scopes = {kVaultScope};
+  auto outcome = core_->keys->change_root(request);
+  if (!outcome) {
+    const auto removed = files.remove(certificate);
+    static_cast<void>(removed);
+    return std::move(outcome).error();
+  }
+  core_->destroyed = true;
+  ErasureReport report = report_of(*outcome);
+  QUIETUS_TRY(write_file(files, certificate, as_bytes(report.certificate)));
+  QUIETUS_TRY(core_->provider->remove_remains());
+  core_.reset();
+  return report;
+}
+
+Result<void> Vault::finish_destruction(const std::filesystem::path& folder) {
+  return VaultCore::finish_destruction(folder, {});
+}
+
+}  // namespace quietus

@@ -1,0 +1,55 @@
+// What the vault says about its state.
+#include <quietus/vault.hpp>
+
+#include "base/text_encoding.hpp"
+#include "evidence/log_store.hpp"
+#include "vault_core.hpp"
+
+namespace quietus {
+namespace {
+
+std::string step_name(IntentState state) {
+  switch (state) {
+    case IntentState::kBegun: return "begun";
+    case IntentState::kCommitted: return "keys-unreachable";
+    case IntentState::kSlotDestroyed: return "slot-destroyed";
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+Result<VaultStatus> Vault::status() {
+  if (!core_) return Error(ErrorCode::kUnavailable, "the vault is closed");
+  VaultStatus status;
+  status.vault_id = to_hex(core_->header.vault);
+  status.root_provider = core_->provider->kind();
+  status.root_location = core_->provider->location();
+  status.assurance = core_->provider->assurance().text;
+  status.read_only = core_->options.read_only;
+  status.key_memory_locked = guarded_memory_status().all_locked();
+  QUIETUS_TRY_AS(status.processes, core_->holders->count());
+  QUIETUS_TRY(core_->read([&](ControlReader& reader, ScopeTable& scopes,
+                              const RootRow& root) -> Result<void> {
+    status.format_version = kFormatVersion;
+    status.root_generation = root.generation;
+    status.tenants = 0;
+    QUIETUS_TRY_AS(const auto tenants, rows::children(reader, scopes.seal(), kVaultScope));
+    for (const ScopeId tenant : tenants) {
+      QUIETUS_TRY_AS(const auto row, rows::key_row(reader, scopes.seal(), tenant));
+      if (row && row->state != KeyState::kDestroyed) ++status.tenants;
+    }
+    QUIETUS_TRY_AS(const auto certificates, rows::certificates(reader, scopes.seal()));
+    status.certificates = certificates.size();
+    QUIETUS_TRY_AS(const TreeHead head, quietus::log_head(reader));
+    status.log_size = head.size;
+    status.pending.clear();
+    QUIETUS_TRY_AS(const auto intents, rows::intents(reader, scopes.seal()));
+    for (const Intent& intent : intents)
+      status.pending.push_back({to_hex(intent.id), step_name(intent.state), intent.begun});
+    return {};
+  }));
+  return status;
+}
+
+}  // namespace quietus
