@@ -1,0 +1,27 @@
+// The fence of a scope (attacks.md C9): records are sealed outside the transaction that stores
+// them, and the keys lie in another store; so the record store itself says what may still be
+// written.
+//
+//   RecordTable::kFence, empty key -> least key generation that may be written u32; all ones: the
+//   scope was erased
+//
+// Without a row every generation may be written.
+#pragma once
+
+#include <quietus/bytes.hpp>
+#include <quietus/result.hpp>
+
+#include "storage/record_store.hpp"
+
+namespace quietus {
+
+inline constexpr std::uint32_t kErasedFence = 0xFFFFFFFF;
+
+// Raises the fence, never lowers it. Part of the writer's transaction.
+Result<void> raise_fence(RecordWriter& writer, ScopeId scope, std::uint32_t least_generation);
+
+// kErased; kBusy when the key that the caller sealed with is being replaced: begin again with the
+// newer one. kCorrupt. Checked in every transaction that stores what a scope's key sealed, first.
+Result<void> check_fence(RecordReader& reader, ScopeId scope, std::uint32_t generation);
+
+}  // namespace quietus
