@@ -1,0 +1,67 @@
+// Records by scope and name: what the public Scope offers, in terms of ids. Contracts and errors
+// are those of <quietus/scope.hpp>.
+//
+// Reads open records straight from the store's memory into the caller's buffer, inside one
+// KeyStore::with_scope() and one snapshot. Writes are sealed outside the transaction that stores
+// them; inside it, fence, keys and conditions are checked before anything is changed.
+#pragma once
+
+#include <span>
+
+#include "base/clock.hpp"
+#include "change_set.hpp"
+#include "object_store.hpp"
+
+namespace quietus {
+
+// Thread-safe.
+class Records {
+ public:
+  // All borrowed for its life.
+  Records(KeyStore& keys, RecordStore& store, const Clock& clock);
+
+  Result<Version> put(ScopeId scope, std::string_view name, ByteView value,
+                      const PutOptions& options);
+  Result<Version> put_stream(ScopeId scope, std::string_view name, const ByteSource& source,
+                             const PutOptions& options);
+  Result<bool> remove(ScopeId scope, std::string_view name, const std::optional<Version>& expected);
+  // Conditions of a write see the writes before it in the batch.
+  Result<void> write(ScopeId scope, std::span<const Batch::Write> writes);
+
+  Result<std::optional<Bytes>> get(ScopeId scope, std::string_view name);
+  Result<std::optional<std::size_t>> get_into(ScopeId scope, std::string_view name,
+                                              MutableBytes out);
+  Result<bool> get_stream(ScopeId scope, std::string_view name, const ByteSink& sink);
+  Result<std::optional<RecordInfo>> stat(ScopeId scope, std::string_view name);
+  using Visitor = std::function<Result<bool>(const RecordInfo&)>;
+  Result<void> list(ScopeId scope, std::string_view prefix, const Visitor& visit);
+
+  // Removes what is left of large objects that were replaced or removed, or whose writer is gone.
+  // Writers of this object count as alive. For when this process is the only holder of the vault.
+  Result<void> collect_garbage(WriterAlive writer_alive);
+
+ private:
+  // Opens a record's parts: inside a snapshot, and perhaps more than once.
+  using Open = FunctionRef<Result<void>(const StoredRecord&, const Prf128& row, RecordOpener&)>;
+  Result<bool> open_record(ScopeId scope, std::string_view name, Open open);
+
+  // Gives room for a content of that size; may be asked again.
+  using Room = FunctionRef<Result<MutableBytes>(std::uint64_t size)>;
+  struct Content {
+    enum class Kind { kNone, kInline, kObject };
+    Kind kind = Kind::kNone;
+    StoredObject object;
+  };
+  Result<Content> find_content(ScopeId scope, std::string_view name, Room room_for_inline);
+  Result<bool> fetch(ScopeId scope, std::string_view name, Room room);
+  Result<bool> fetch_once(ScopeId scope, std::string_view name, Room room);
+  Result<void> check_condition_early(ScopeId scope, std::string_view name,
+                                     const PutOptions& options);
+
+  KeyStore& keys_;
+  RecordStore& store_;
+  const Clock& clock_;
+  WriterToken token_{};
+};
+
+}  // namespace quietus

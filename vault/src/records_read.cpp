@@ -1,0 +1,246 @@
+#include <algorithm>
+
+#include "plaintext_buffer.hpp"
+#include "record_keys.hpp"
+#include "records.hpp"
+
+namespace quietus {
+namespace {
+
+constexpr std::size_t kListPage = 256;  // rows looked at in one snapshot
+constexpr int kMaxTries = 16;           // of reading an object that keeps being replaced
+
+Error misplaced() {
+  return {ErrorCode::kCorrupt, "record: under another record's key"};
+}
+
+void fill_info(const RecordMetadata& metadata, const Version& version, RecordInfo& info) {
+  info.name.assign(metadata.name);
+  info.size_bytes = metadata.size;
+  info.modified_unix_ms = metadata.modified;
+  info.content_type.assign(metadata.content_type);
+  info.version = version;
+}
+
+// Room for `size` bytes, wiping what a smaller one held.
+Result<MutableBytes> make_room(Bytes& bytes, std::uint64_t size) {
+  if (size > bytes.max_size())
+    return Error(ErrorCode::kUnsupported, "larger than this machine's memory can be");
+  if (size > bytes.capacity()) {
+    wipe(bytes);
+    bytes = Bytes();
+  }
+  bytes.resize(static_cast<std::size_t>(size));
+  return MutableBytes(bytes);
+}
+
+// The records of one page of rows that are listed. Their memory is used again for the next page.
+class InfoPage {
+ public:
+  InfoPage() = default;
+  InfoPage(const InfoPage&) = delete;
+  InfoPage& operator=(const InfoPage&) = delete;
+  ~InfoPage() {
+    for (RecordInfo& info : infos_)
+      wipe({reinterpret_cast<std::uint8_t*>(info.name.data()), info.name.size()});
+  }
+
+  void clear() noexcept { used_ = 0; }
+  RecordInfo& add() {
+    if (used_ == infos_.size()) infos_.emplace_back();
+    return infos_[used_++];
+  }
+  std::span<const RecordInfo> infos() const noexcept { return std::span(infos_).first(used_); }
+
+ private:
+  std::vector<RecordInfo> infos_;
+  std::size_t used_ = 0;
+};
+
+// Where the next page begins: right behind the last row seen.
+struct ListPosition {
+  Bytes from;
+  bool ended = false;
+};
+
+Result<void> list_row(const RecordSeal& seal, ByteView key, const StoredRecord& record,
+                      std::string_view prefix, InfoPage& page) {
+  if (key.size() != sizeof(Prf128)) return misplaced();
+  Prf128 row{};
+  std::ranges::copy(key, row.begin());
+  MetadataRoom room;
+  QUIETUS_TRY_AS(const RecordMetadata metadata,
+                 RecordOpener(seal, row, record).open_metadata(room));
+  if (metadata.name.starts_with(prefix)) fill_info(metadata, record.version(), page.add());
+  return {};
+}
+
+}  // namespace
+
+Result<bool> Records::open_record(ScopeId scope, std::string_view name, Open open) {
+  QUIETUS_TRY(validate_record_name(name));
+  bool found = false;
+  QUIETUS_TRY(
+      keys_.with_scope(scope, [&](const ScopeKeys& keys, const KeyCache::Use& use) -> Result<void> {
+        const Prf128 row = prf128(keys.names, as_bytes(name));
+        return store_.read([&](RecordReader& reader) -> Result<void> {
+          QUIETUS_TRY_AS(const auto value, reader.get({RecordTable::kRecords, scope, row}));
+          found = value.has_value();
+          if (!found) return {};
+          QUIETUS_TRY_AS(const StoredRecord record, StoredRecord::parse(*value));
+          QUIETUS_TRY_AS(const RecordSeal seal,
+                         seal_of_generation(keys_.vault_id(), keys, use, record.generation()));
+          RecordOpener opener(seal, row, record);
+          return open(record, row, opener);
+        });
+      }));
+  return found;
+}
+
+Result<std::optional<RecordInfo>> Records::stat(ScopeId scope, std::string_view name) {
+  RecordInfo info;
+  QUIETUS_TRY_AS(const bool found, open_record(scope, name,
+                                               [&](const StoredRecord& record, const Prf128&,
+                                                   RecordOpener& opener) -> Result<void> {
+                                                 MetadataRoom room;
+                                                 QUIETUS_TRY_AS(const RecordMetadata metadata,
+                                                                opener.open_metadata(room));
+                                                 if (metadata.name != name) return misplaced();
+                                                 fill_info(metadata, record.version(), info);
+                                                 return {};
+                                               }));
+  if (!found) return std::optional<RecordInfo>();
+  return std::optional(std::move(info));
+}
+
+// Opens an inline content; of a large object, says where it is.
+Result<Records::Content> Records::find_content(ScopeId scope, std::string_view name,
+                                               Room room_for_inline) {
+  Content content;
+  QUIETUS_TRY_AS(
+      const bool found,
+      open_record(
+          scope, name,
+          [&](const StoredRecord& record, const Prf128& row, RecordOpener& opener) -> Result<void> {
+            if (!record.is_object()) {
+              content.kind = Content::Kind::kInline;
+              QUIETUS_TRY_AS(const MutableBytes out, room_for_inline(record.inline_size()));
+              return opener.open_content(out);
+            }
+            MetadataRoom room;
+            QUIETUS_TRY_AS(const RecordMetadata metadata, opener.open_metadata(room));
+            if (metadata.name != name) return misplaced();
+            content.kind = Content::Kind::kObject;
+            content.object = {
+                scope, row, record.version(), record.generation(), metadata.size, *metadata.object};
+            return {};
+          }));
+  if (!found) content.kind = Content::Kind::kNone;
+  return content;
+}
+
+Result<bool> Records::fetch_once(ScopeId scope, std::string_view name, Room room) {
+  QUIETUS_TRY_AS(const Content content, find_content(scope, name, room));
+  if (content.kind == Content::Kind::kNone) return false;
+  if (content.kind == Content::Kind::kInline) return true;
+  QUIETUS_TRY_AS(MutableBytes rest, room(content.object.size));
+  for (ObjectReader reader(keys_, store_, content.object); !reader.done();) {
+    const std::size_t size = reader.next_size();
+    QUIETUS_TRY(reader.next(rest.first(size)));
+    rest = rest.subspan(size);
+  }
+  return true;
+}
+
+// A content as a whole; false when there is no such record. What `room` gave may hold a part of it
+// after an error.
+Result<bool> Records::fetch(ScopeId scope, std::string_view name, Room room) {
+  for (int tries = 1;; ++tries) {
+    Result<bool> fetched = fetch_once(scope, name, room);
+    const bool changed = !fetched && fetched.error().code() == ErrorCode::kChanged;
+    if (!changed || tries == kMaxTries) return fetched;
+  }
+}
+
+Result<std::optional<Bytes>> Records::get(ScopeId scope, std::string_view name) {
+  Bytes content;
+  Result<bool> found =
+      fetch(scope, name, [&](std::uint64_t size) { return make_room(content, size); });
+  if (found && *found) return std::optional(std::move(content));
+  wipe(content);
+  if (!found) return std::move(found).error();
+  return std::optional<Bytes>();
+}
+
+Result<std::optional<std::size_t>> Records::get_into(ScopeId scope, std::string_view name,
+                                                     MutableBytes out) {
+  std::size_t size = 0;
+  bool touched = false;
+  bool too_small = false;
+  Result<bool> found = fetch(scope, name, [&](std::uint64_t needed) -> Result<MutableBytes> {
+    too_small = needed > out.size();
+    if (too_small) return Error(ErrorCode::kInvalidArgument, "the buffer is too small");
+    touched = true;
+    size = static_cast<std::size_t>(needed);
+    return out.first(size);
+  });
+  if (found && *found) return std::optional(size);
+  if (touched || (!found && !too_small)) wipe(out);
+  if (!found) return std::move(found).error();
+  return std::optional<std::size_t>();
+}
+
+Result<bool> Records::get_stream(ScopeId scope, std::string_view name, const ByteSink& sink) {
+  PlaintextBuffer buffer;
+  QUIETUS_TRY_AS(const Content content,
+                 find_content(scope, name, [&](std::uint64_t size) -> Result<MutableBytes> {
+                   buffer = PlaintextBuffer(static_cast<std::size_t>(size));
+                   return buffer.bytes();
+                 }));
+  if (content.kind == Content::Kind::kNone) return false;
+  if (content.kind == Content::Kind::kInline) {
+    if (buffer.size() > 0) QUIETUS_TRY(sink(buffer.bytes()));
+    return true;
+  }
+  buffer = PlaintextBuffer(ObjectReader::kGroupSize);
+  for (ObjectReader reader(keys_, store_, content.object); !reader.done();) {
+    const MutableBytes piece = buffer.bytes().first(reader.next_size());
+    QUIETUS_TRY(reader.next(piece));
+    if (!piece.empty()) QUIETUS_TRY(sink(piece));
+  }
+  return true;
+}
+
+Result<void> Records::list(ScopeId scope, std::string_view prefix, const Visitor& visit) {
+  InfoPage page;
+  ListPosition next;
+  for (Bytes from; !next.ended; from = next.from) {
+    QUIETUS_TRY(keys_.with_scope(scope, [&](const ScopeKeys& keys, const KeyCache::Use& use) {
+      return store_.read([&](RecordReader& reader) {
+        page.clear();
+        next = {{}, true};
+        std::size_t rows = 0;
+        return reader.scan(
+            {RecordTable::kRecords, scope, from},
+            [&](ByteView key, ByteView value) -> Result<bool> {
+              QUIETUS_TRY_AS(const StoredRecord record, StoredRecord::parse(value));
+              QUIETUS_TRY_AS(const RecordSeal seal,
+                             seal_of_generation(keys_.vault_id(), keys, use, record.generation()));
+              QUIETUS_TRY(list_row(seal, key, record, prefix, page));
+              if (++rows < kListPage) return true;
+              next.from.assign(key.begin(), key.end());
+              next.from.push_back(0);
+              next.ended = false;
+              return false;
+            });
+      });
+    }));
+    for (const RecordInfo& info : page.infos()) {
+      QUIETUS_TRY_AS(const bool more, visit(info));
+      if (!more) return {};
+    }
+  }
+  return {};
+}
+
+}  // namespace quietus

@@ -1,0 +1,158 @@
+#include <algorithm>
+
+#include "crypto/random.hpp"
+#include "plaintext_buffer.hpp"
+#include "records.hpp"
+
+namespace quietus {
+namespace {
+
+constexpr std::uint64_t kMaxValue = std::uint64_t{1} << 32;
+
+Result<void> validate_put(std::string_view name, const PutOptions& options) {
+  QUIETUS_TRY(validate_record_name(name));
+  return validate_content_type(options.content_type);
+}
+
+RecordChange put_of(std::string_view name, const PutOptions& options) {
+  RecordChange change;
+  change.name = name;
+  change.content_type = options.content_type;
+  change.expected = options.expected;
+  change.must_be_new = options.must_be_new;
+  return change;
+}
+
+Result<RecordChange> change_of(const Batch::Write& write) {
+  QUIETUS_TRY(validate_put(write.name, write.options));
+  RecordChange change = put_of(write.name, write.options);
+  change.removes = !write.value;
+  if (write.value) change.content = *write.value;
+  if (change.content.size() > kMaxValue)
+    return Error(ErrorCode::kInvalidArgument, "larger than 2^32 bytes; use a stream");
+  return change;
+}
+
+// Cuts what a source delivers into pieces for an ObjectWriter.
+class StreamPieces {
+ public:
+  explicit StreamPieces(const ByteSource& source) : source_(source) {}
+
+  // Everything, when it is no more than a record holds. To be called first.
+  Result<std::optional<ByteView>> small_enough() {
+    buffer_ = PlaintextBuffer(kMaxInlineContent + 1);
+    QUIETUS_TRY(fill());
+    if (!ended_) return std::optional<ByteView>();
+    return std::optional<ByteView>(buffer_.bytes().first(filled_));
+  }
+
+  // The next piece, beginning with what small_enough() looked at.
+  Result<ByteView> next() {
+    if (buffer_.size() != kObjectPieceSize) {
+      PlaintextBuffer larger(kObjectPieceSize);
+      std::ranges::copy(buffer_.bytes().first(filled_), larger.bytes().begin());
+      buffer_ = std::move(larger);
+    }
+    QUIETUS_TRY(fill());
+    return ByteView(buffer_.bytes().first(std::exchange(filled_, 0)));
+  }
+
+ private:
+  Result<void> fill() {
+    while (!ended_ && filled_ < buffer_.size()) {
+      const MutableBytes room = buffer_.bytes().subspan(filled_);
+      QUIETUS_TRY_AS(const std::size_t got, source_(room));
+      if (got > room.size())
+        return Error(ErrorCode::kInvalidArgument,
+                     "the source delivered more than there was room for");
+      filled_ += got;
+      ended_ = got == 0;
+    }
+    return {};
+  }
+
+  const ByteSource& source_;
+  PlaintextBuffer buffer_;
+  std::size_t filled_ = 0;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+Records::Records(KeyStore& keys, RecordStore& store, const Clock& clock)
+    : keys_(keys), store_(store), clock_(clock) {
+  random_bytes(token_);
+}
+
+Result<Version> Records::put(ScopeId scope, std::string_view name, ByteView value,
+                             const PutOptions& options) {
+  QUIETUS_TRY(validate_put(name, options));
+  if (value.size() > kMaxValue)
+    return Error(ErrorCode::kInvalidArgument, "larger than 2^32 bytes; use a stream");
+  RecordChange change = put_of(name, options);
+  change.content = value;
+  ChangeSet changes(keys_, store_, scope, token_);
+  changes.add(change);
+  QUIETUS_TRY(changes.apply(clock_.now()));
+  return changes[0].version;
+}
+
+Result<Version> Records::put_stream(ScopeId scope, std::string_view name, const ByteSource& source,
+                                    const PutOptions& options) {
+  QUIETUS_TRY(validate_put(name, options));
+  QUIETUS_TRY(check_condition_early(scope, name, options));
+  StreamPieces pieces(source);
+  QUIETUS_TRY_AS(const auto small, pieces.small_enough());
+  if (small) return put(scope, name, *small, options);
+  ObjectWriter writer(keys_, store_, scope, token_);
+  RecordChange change = put_of(name, options);
+  QUIETUS_TRY_AS(change.object, writer.write([&] { return pieces.next(); }));
+  ChangeSet changes(keys_, store_, scope, token_);
+  changes.add(change);
+  QUIETUS_TRY(changes.apply(clock_.now()));
+  return changes[0].version;
+}
+
+// A large object is not written for nothing. It is checked again when it is there.
+Result<void> Records::check_condition_early(ScopeId scope, std::string_view name,
+                                            const PutOptions& options) {
+  if (!options.expected && !options.must_be_new) return {};
+  std::optional<Version> now;
+  QUIETUS_TRY_AS(const bool found, open_record(scope, name,
+                                               [&](const StoredRecord& record, const Prf128&,
+                                                   RecordOpener&) -> Result<void> {
+                                                 now = record.version();
+                                                 return {};
+                                               }));
+  if (!found) now.reset();
+  return check_condition(now, options.expected, options.must_be_new);
+}
+
+Result<bool> Records::remove(ScopeId scope, std::string_view name,
+                             const std::optional<Version>& expected) {
+  QUIETUS_TRY(validate_record_name(name));
+  RecordChange change;
+  change.name = name;
+  change.removes = true;
+  change.expected = expected;
+  ChangeSet changes(keys_, store_, scope, token_);
+  changes.add(change);
+  QUIETUS_TRY(changes.apply(clock_.now()));
+  return changes[0].existed;
+}
+
+Result<void> Records::write(ScopeId scope, std::span<const Batch::Write> writes) {
+  ChangeSet changes(keys_, store_, scope, token_);
+  for (const Batch::Write& write : writes) {
+    QUIETUS_TRY_AS(const RecordChange change, change_of(write));
+    changes.add(change);
+  }
+  return changes.apply(clock_.now());
+}
+
+Result<void> Records::collect_garbage(WriterAlive writer_alive) {
+  return sweep_garbage(
+      store_, [&](const WriterToken& token) { return token == token_ || writer_alive(token); });
+}
+
+}  // namespace quietus

@@ -1,0 +1,85 @@
+#include <quietus/scope.hpp>
+
+#include "scope_impl.hpp"
+#include "vault_core.hpp"
+
+namespace quietus {
+namespace {
+
+// Keeps the vault open for the length of a call.
+Result<std::shared_ptr<VaultCore>> open_core(const Scope::Impl& scope) {
+  auto core = scope.core.lock();
+  if (!core) return Error(ErrorCode::kUnavailable, "the vault is closed");
+  return core;
+}
+
+}  // namespace
+
+Scope make_scope(const std::shared_ptr<VaultCore>& core, ScopeId id) {
+  return Scope(std::make_shared<const Scope::Impl>(Scope::Impl{core, id}));
+}
+
+Batch& Batch::put(std::string_view name, ByteView value, PutOptions options) {
+  writes_.push_back({std::string(name), Bytes(value.begin(), value.end()), std::move(options)});
+  return *this;
+}
+
+Batch& Batch::remove(std::string_view name) {
+  writes_.push_back({std::string(name), std::nullopt, {}});
+  return *this;
+}
+
+std::uint64_t Scope::id() const noexcept {
+  return impl_->id;
+}
+
+Result<Version> Scope::put(std::string_view name, ByteView value, const PutOptions& options) {
+  QUIETUS_TRY_AS(const auto core, open_core(*impl_));
+  return core->records->put(impl_->id, name, value, options);
+}
+
+Result<Version> Scope::put_stream(std::string_view name, const ByteSource& source,
+                                  const PutOptions& options) {
+  QUIETUS_TRY_AS(const auto core, open_core(*impl_));
+  return core->records->put_stream(impl_->id, name, source, options);
+}
+
+Result<std::optional<Bytes>> Scope::get(std::string_view name) const {
+  QUIETUS_TRY_AS(const auto core, open_core(*impl_));
+  return core->records->get(impl_->id, name);
+}
+
+Result<std::optional<std::size_t>> Scope::get_into(std::string_view name, MutableBytes out) const {
+  const auto core = open_core(*impl_);
+  if (core) return core.value()->records->get_into(impl_->id, name, out);
+  wipe(out);
+  return core.error();
+}
+
+Result<bool> Scope::get_stream(std::string_view name, const ByteSink& sink) const {
+  QUIETUS_TRY_AS(const auto core, open_core(*impl_));
+  return core->records->get_stream(impl_->id, name, sink);
+}
+
+Result<std::optional<RecordInfo>> Scope::stat(std::string_view name) const {
+  QUIETUS_TRY_AS(const auto core, open_core(*impl_));
+  return core->records->stat(impl_->id, name);
+}
+
+Result<bool> Scope::remove(std::string_view name, std::optional<Version> expected) {
+  QUIETUS_TRY_AS(const auto core, open_core(*impl_));
+  return core->records->remove(impl_->id, name, expected);
+}
+
+Result<void> Scope::write(const Batch& batch) {
+  QUIETUS_TRY_AS(const auto core, open_core(*impl_));
+  return core->records->write(impl_->id, batch.writes());
+}
+
+Result<void> Scope::list(std::string_view prefix,
+                         const std::function<Result<bool>(const RecordInfo&)>& visit) const {
+  QUIETUS_TRY_AS(const auto core, open_core(*impl_));
+  return core->records->list(impl_->id, prefix, visit);
+}
+
+}  // namespace quietus
