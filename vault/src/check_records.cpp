@@ -1,0 +1,216 @@
+#include <algorithm>
+#include <set>
+
+#include "base/byte_writer.hpp"
+#include "base/text_encoding.hpp"
+#include "check.hpp"
+#include "object_inventory.hpp"
+#include "object_store.hpp"
+#include "plaintext_buffer.hpp"
+#include "record_keys.hpp"
+
+namespace quietus {
+namespace {
+
+// One page of rows is copied at a time: at most so many, or about so many bytes.
+constexpr std::size_t kPageRows = 256;
+constexpr std::size_t kPageBytes = std::size_t{4} << 20;
+
+struct RowCopy {
+  Bytes key;
+  Bytes value;
+};
+
+struct RowPage {
+  std::vector<RowCopy> rows;
+  Bytes next;  // where the page after it begins; empty at the end
+};
+
+// What a page showed. Made anew when the keys changed while it was looked at.
+struct PageFindings {
+  std::uint64_t records = 0;
+  std::uint64_t bytes = 0;
+  std::vector<Damage> damages;
+  std::vector<StoredObject> objects;
+};
+
+Result<RowPage> copy_page(RecordStore& store, ScopeId scope, const Bytes& from) {
+  RowPage page;
+  QUIETUS_TRY(store.read([&](RecordReader& reader) {
+    page = {};
+    std::size_t bytes = 0;
+    return reader.scan(
+        {RecordTable::kRecords, scope, from}, [&](ByteView key, ByteView value) -> Result<bool> {
+          page.rows.push_back({Bytes(key.begin(), key.end()), Bytes(value.begin(), value.end())});
+          bytes += value.size();
+          if (page.rows.size() < kPageRows && bytes < kPageBytes) return true;
+          page.next.assign(key.begin(), key.end());
+          page.next.push_back(0);
+          return false;
+        });
+  }));
+  return page;
+}
+
+std::string place_of(ScopeId scope) {
+  return "record store, scope " + to_hex(ByteWriter().u64(scope).take());
+}
+
+std::string place_of(ScopeId scope, ByteView row) {
+  return place_of(scope) + ", row " + to_hex(row);
+}
+
+// Checks the records of one scope.
+class ScopeCheck {
+ public:
+  ScopeCheck(KeyStore& keys, RecordStore& store, ScopeId scope, CheckReport& report)
+      : keys_(keys), store_(store), scope_(scope), report_(report) {}
+
+  // `rows_done` goes on from scope to scope.
+  Result<void> run(const Progress& progress, std::uint64_t& rows_done) {
+    QUIETUS_TRY_AS(ObjectInventory objects, take_inventory());
+    Bytes from;
+    do {
+      QUIETUS_TRY_AS(RowPage page, copy_page(store_, scope_, from));
+      QUIETUS_TRY_AS(const bool readable, check_page(page, objects));
+      rows_done += page.rows.size();
+      if (progress && !progress(rows_done, 0))
+        return Error(ErrorCode::kRefused, "stopped by the caller");
+      readable_ = readable_ && readable;
+      from = std::move(page.next);
+    } while (!from.empty() && !hopeless_);
+    if (!readable_) return {};
+    QUIETUS_TRY_AS(const std::uint64_t orphaned, objects.orphaned_rows(store_));
+    report_.orphaned_rows += orphaned;
+    return {};
+  }
+
+ private:
+  Result<ObjectInventory> take_inventory() {
+    auto objects = ObjectInventory::take(store_, scope_);
+    if (objects || objects.error().code() != ErrorCode::kCorrupt) return objects;
+    report_.damages.push_back({place_of(scope_), objects.error().context()});
+    return ObjectInventory(scope_);
+  }
+
+  // False when the scope cannot be read at all, which is noted.
+  Result<bool> check_page(const RowPage& page, ObjectInventory& objects) {
+    PageFindings found;
+    const Result<void> looked = keys_.with_scope(
+        scope_, [&](const ScopeKeys& keys, const KeyCache::Use& use) -> Result<void> {
+          found = {};
+          for (const RowCopy& row : page.rows) look_at_row(keys, use, row, found);
+          return {};
+        });
+    if (!looked) {
+      QUIETUS_TRY(note_unreadable(looked.error(), page.rows.size()));
+      return false;
+    }
+    report_.records += found.records;
+    report_.bytes += found.bytes;
+    std::ranges::move(found.damages, std::back_inserter(report_.damages));
+    for (const StoredObject& object : found.objects) {
+      objects.mark_referenced(object.ref.id);
+      QUIETUS_TRY(check_object(object));
+    }
+    return true;
+  }
+
+  // Errors that say something about this scope alone are findings.
+  Result<void> note_unreadable(const Error& error, std::size_t rows) {
+    if (error.code() == ErrorCode::kErased) {
+      report_.erased_records += rows;
+      return {};
+    }
+    if (error.code() != ErrorCode::kNotFound && error.code() != ErrorCode::kCorrupt) return error;
+    hopeless_ = true;
+    report_.damages.push_back({place_of(scope_), error.code() == ErrorCode::kNotFound
+                                                     ? "rows of a scope that does not exist"
+                                                     : error.context()});
+    return {};
+  }
+
+  void look_at_row(const ScopeKeys& keys, const KeyCache::Use& use, const RowCopy& row,
+                   PageFindings& found) {
+    const Result<void> opened = open_row(keys, use, row, found);
+    if (!opened) found.damages.push_back({place_of(scope_, row.key), opened.error().context()});
+  }
+
+  Result<void> open_row(const ScopeKeys& keys, const KeyCache::Use& use, const RowCopy& copy,
+                        PageFindings& found) {
+    Prf128 row{};
+    if (copy.key.size() != row.size()) return Error(ErrorCode::kCorrupt, "record: malformed key");
+    std::ranges::copy(copy.key, row.begin());
+    QUIETUS_TRY_AS(const StoredRecord record, StoredRecord::parse(copy.value));
+    QUIETUS_TRY_AS(const RecordSeal seal,
+                   seal_of_generation(keys_.vault_id(), keys, use, record.generation()));
+    RecordOpener opener(seal, row, record);
+    MetadataRoom room;
+    QUIETUS_TRY_AS(const RecordMetadata metadata, opener.open_metadata(room));
+    if (prf128(keys.names, as_bytes(metadata.name)) != row)
+      return Error(ErrorCode::kCorrupt, "record: under another record's key");
+    if (metadata.object) {
+      found.objects.push_back(
+          {scope_, row, record.version(), record.generation(), metadata.size, *metadata.object});
+      return {};
+    }
+    PlaintextBuffer content(record.inline_size());
+    QUIETUS_TRY(opener.open_content(content.bytes()));
+    ++found.records;
+    found.bytes += content.size();
+    return {};
+  }
+
+  Result<void> check_object(const StoredObject& object) {
+    PlaintextBuffer buffer(std::min<std::uint64_t>(object.size, ObjectReader::kGroupSize));
+    ObjectReader reader(keys_, store_, object, ReadFrom::kCopied);
+    while (!reader.done()) {
+      const std::size_t size = reader.next_size();
+      const Result<void> opened = reader.next(buffer.bytes().first(size));
+      if (!opened) return note_broken_object(object, opened.error());
+      report_.bytes += size;
+    }
+    ++report_.records;
+    return {};
+  }
+
+  Result<void> note_broken_object(const StoredObject& object, const Error& error) {
+    switch (error.code()) {
+      case ErrorCode::kChanged: return {};  // replaced since: no longer what is stored
+      case ErrorCode::kErased: ++report_.erased_records; return {};
+      case ErrorCode::kCorrupt:
+        report_.damages.push_back({place_of(scope_, object.row), error.context()});
+        return {};
+      default: return error;
+    }
+  }
+
+  KeyStore& keys_;
+  RecordStore& store_;
+  ScopeId scope_;
+  CheckReport& report_;
+  bool readable_ = true;
+  bool hopeless_ = false;  // no use in looking at more rows
+};
+
+}  // namespace
+
+Result<void> check_records(KeyStore& keys, RecordStore& store, const Progress& progress,
+                           CheckReport& report) {
+  std::set<ScopeId> scopes;
+  for (const RecordTable table : {RecordTable::kRecords, RecordTable::kChunks})
+    QUIETUS_TRY(store.scopes(table, [&](ScopeId scope) -> Result<bool> {
+      scopes.insert(scope);
+      return true;
+    }));
+  std::uint64_t rows_done = 0;
+  for (const ScopeId scope : scopes) {
+    const Result<void> checked = ScopeCheck(keys, store, scope, report).run(progress, rows_done);
+    if (checked) continue;
+    if (checked.error().code() != ErrorCode::kCorrupt) return checked;
+    report.damages.push_back({place_of(scope), checked.error().context()});
+  }
+  return {};
+}
+
+}  // namespace quietus
