@@ -143,11 +143,11 @@ Result<LmdbFileShape> check_lmdb_file(int descriptor) {
   if (!S_ISREG(status.st_mode)) return corrupt("not a regular file");
   // Another process may be committing, and the two meta pages are not read at one time; what is
   // damaged stays so.
-  constexpr int kAttempts = 8;
+  constexpr int kAttempts = 4;
   for (int attempt = 1;; ++attempt) {
     auto shape = check_once(descriptor);
     if (shape || shape.error().code() != ErrorCode::kCorrupt || attempt == kAttempts) return shape;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::this_thread::sleep_for(std::chrono::microseconds(250));
   }
 }
 

@@ -7,7 +7,9 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <thread>
 
 namespace quietus::test {
 namespace {
@@ -18,6 +20,7 @@ struct Fault {
 };
 
 std::array<Fault, 4> faults;
+std::atomic<int> sync_time{0};  // microseconds
 
 // The error planned for this call, or 0.
 int planned(SystemCall call) noexcept {
@@ -45,11 +48,16 @@ void fail_no_calls() {
   for (Fault& fault : faults) fault.left = 0;
 }
 
+void slow_data_syncs(int microseconds) {
+  sync_time = microseconds;
+}
+
 }  // namespace quietus::test
 
 using quietus::test::failed;
 using quietus::test::kShortWrite;
 using quietus::test::planned;
+using quietus::test::sync_time;
 using quietus::test::SystemCall;
 
 #define TAKES_THE_PLACE extern "C" __attribute__((visibility("default")))
@@ -57,6 +65,8 @@ using quietus::test::SystemCall;
 TAKES_THE_PLACE int fdatasync(int descriptor) {
   const int error = planned(SystemCall::kDataSync);
   if (error != 0) return static_cast<int>(failed(error));
+  if (const int time = sync_time; time > 0)
+    std::this_thread::sleep_for(std::chrono::microseconds(time));
   return static_cast<int>(syscall(SYS_fdatasync, descriptor));
 }
 

@@ -19,4 +19,7 @@ constexpr int kShortWrite = -2;
 void fail_call(SystemCall call, int n, int error);
 void fail_no_calls();
 
+// Every kDataSync takes at least so long, as on a real disk; 0 ends it.
+void slow_data_syncs(int microseconds);
+
 }  // namespace quietus::test
