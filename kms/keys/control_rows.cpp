@@ -103,6 +103,37 @@ Result<void> put_key_row(ControlWriter& writer, const RowSeal& seal, const KeyRo
   return put_sealed(writer, seal, row_key('K', row.id), codec::encode(row));
 }
 
+Result<void> all_key_rows(ControlReader& reader, const RowSeal& seal,
+                          FunctionRef<Result<void>(const KeyRow&)> visit,
+                          FunctionRef<void(ScopeId)> damaged) {
+  // Rows are collected first: visiting one may read others in the same transaction.
+  std::vector<ScopeId> ids;
+  QUIETUS_TRY(reader.scan(Bytes{'K'}, {}, [&](ByteView key, ByteView) -> Result<bool> {
+    ids.push_back(ByteReader(key.subspan(1)).u64());
+    return true;
+  }));
+  for (const ScopeId id : ids) {
+    const auto row = key_row(reader, seal, id);
+    if (row.ok() && row.value())
+      QUIETUS_TRY(visit(*row.value()));
+    else
+      damaged(id);
+  }
+  return {};
+}
+
+Result<std::vector<char>> damaged_tables(ControlReader& reader, const RowSeal& seal) {
+  std::vector<char> found;
+  for (const char table : std::string_view("LFCDTJXYPV")) {
+    const Bytes prefix{static_cast<std::uint8_t>(table)};
+    QUIETUS_TRY(reader.scan(prefix, {}, [&](ByteView key, ByteView value) -> Result<bool> {
+      if (!open_row(seal.context, seal.key, seal.vault, key, value)) found.push_back(table);
+      return true;
+    }));
+  }
+  return found;
+}
+
 Result<std::optional<LeafOwner>> leaf_owner(ControlReader& reader, const RowSeal& seal, KeyId key) {
   return get_row(reader, seal, row_key('L', key), decode_leaf_owner);
 }

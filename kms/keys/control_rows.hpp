@@ -134,6 +134,13 @@ namespace rows {
 Result<std::optional<KeyRow>> key_row(ControlReader& reader, const RowSeal& seal, ScopeId scope);
 Result<void> put_key_row(ControlWriter& writer, const RowSeal& seal, const KeyRow& row);
 
+// Every scope, alive or erased; damaged rows are told to `damaged` and passed over.
+Result<void> all_key_rows(ControlReader& reader, const RowSeal& seal,
+                          FunctionRef<Result<void>(const KeyRow&)> visit,
+                          FunctionRef<void(ScopeId)> damaged);
+// Whether every row that is sealed under the vault's row key opens; the tables of those that do not.
+Result<std::vector<char>> damaged_tables(ControlReader& reader, const RowSeal& seal);
+
 struct LeafOwner {
   std::uint64_t index = 0;
   ScopeId scope = 0;

@@ -76,19 +76,36 @@ Result<std::shared_ptr<const ScopeKeys>> ScopeTable::unwrap(ControlReader& reade
   if (row->state == KeyState::kDestroyed) return erased();
   const KeyRecord* key = row->active(KeyLine::kData);
   if (key == nullptr) return Error(ErrorCode::kCorrupt, "scope: no active key");
-  KeyTree tree(id_, vault_.root, use_.context());
-  QUIETUS_TRY_AS(const LeafKey leaf, tree.leaf(reader, {key->id, key->leaf}));
-  QUIETUS_TRY_AS(const WrapKey wrapper, wrapping_key(*row, *key, leaf, reader, depth));
-  auto scope_key =
-      unwrap_key<ScopeRole>(use_.context(), wrapper,
-                            labelled(labels::kWrapData, binding(id_, *row, *key)), key->wrapped);
-  if (!scope_key) return Error(ErrorCode::kCorrupt, "scope: its key does not unwrap");
-  if (commit_to(*scope_key, id_bytes(key->id)) != key->commitment)
-    return Error(ErrorCode::kCorrupt, "scope: its key is not the one that was committed to");
+  QUIETUS_TRY_AS(const ScopeKey scope_key, unwrap_line<ScopeRole>(reader, *row, *key, depth));
   auto keys =
-      std::make_shared<const ScopeKeys>(derive_all(scope, key->generation, scope_key.value()));
+      std::make_shared<const ScopeKeys>(derive_all(scope, key->generation, scope_key));
   use_.keep(keys);
   return keys;
+}
+
+template <class Role>
+Result<Key<Role>> ScopeTable::unwrap_line(ControlReader& reader, const KeyRow& row,
+                                          const KeyRecord& key, std::size_t depth) {
+  KeyTree tree(id_, vault_.root, use_.context());
+  QUIETUS_TRY_AS(const LeafKey leaf, tree.leaf(reader, {key.id, key.leaf}));
+  QUIETUS_TRY_AS(const WrapKey wrapper, wrapping_key(row, key, leaf, reader, depth));
+  auto unwrapped =
+      unwrap_key<Role>(use_.context(), wrapper,
+                       labelled(labels::kWrapData, binding(id_, row, key)), key.wrapped);
+  if (!unwrapped) return Error(ErrorCode::kCorrupt, "scope: its key does not unwrap");
+  if (commit_to(*unwrapped, id_bytes(key.id)) != key.commitment)
+    return Error(ErrorCode::kCorrupt, "scope: its key is not the one that was committed to");
+  return unwrapped;
+}
+
+Result<void> ScopeTable::check_keys(ControlReader& reader, const KeyRow& row) {
+  const KeyRecord* data = row.active(KeyLine::kData);
+  const KeyRecord* lasting = row.active(KeyLine::kLasting);
+  if (data == nullptr || lasting == nullptr)
+    return Error(ErrorCode::kCorrupt, "scope: a key line has no active key");
+  QUIETUS_TRY(unwrap_line<ScopeRole>(reader, row, *data, 0));
+  QUIETUS_TRY(unwrap_line<LastingRole>(reader, row, *lasting, 0));
+  return {};
 }
 
 Result<WrapKey> ScopeTable::wrapping_key(const KeyRow& row, const KeyRecord& key,

@@ -43,6 +43,10 @@ class ScopeTable {
   // id; kCorrupt, also when a key does not match its commitment.
   Result<std::shared_ptr<const ScopeKeys>> keys(ControlReader& reader, ScopeId scope);
 
+  // Unwraps the active key of every line of a scope and compares it with its commitment. Errors as
+  // keys().
+  Result<void> check_keys(ControlReader& reader, const KeyRow& row);
+
   // The child of that name. kErased when it was erased itself (its name stays taken); no value when
   // there is none. Does not open the child.
   Result<std::optional<ScopeId>> child(ControlReader& reader, ScopeId parent,
@@ -66,6 +70,9 @@ class ScopeTable {
  private:
   Result<std::shared_ptr<const ScopeKeys>> unwrap(ControlReader& reader, ScopeId scope,
                                                   std::size_t depth);
+  template <class Role>
+  Result<Key<Role>> unwrap_line(ControlReader& reader, const KeyRow& row, const KeyRecord& key,
+                                std::size_t depth);
   Result<WrapKey> wrapping_key(const KeyRow& row, const KeyRecord& key, const LeafKey& leaf,
                                ControlReader& reader, std::size_t depth);
   template <class Role>

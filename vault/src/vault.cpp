@@ -4,6 +4,7 @@
 
 #include "base/text_encoding.hpp"
 #include "check.hpp"
+#include "evidence/certificate.hpp"
 #include "evidence/log_store.hpp"
 #include "evidence/signed_note.hpp"
 #include "keys/erasure_certificate.hpp"
@@ -197,7 +198,7 @@ Result<std::string> Vault::issuing_key_pem() {
 Result<LogHead> Vault::log_head() {
   if (!core_) return closed();
   QUIETUS_TRY_AS(const TreeHead head, core_->keys->log_head());
-  return LogHead{core_->keys->parts().origin, head.size, to_hex(head.root)};
+  return LogHead{log_origin(core_->header.vault), head.size, to_hex(head.root)};
 }
 
 Result<std::string> Vault::log_entry(std::uint64_t index) {
@@ -217,7 +218,7 @@ Result<std::string> Vault::log_checkpoint() {
   if (!core_) return closed();
   std::string note;
   QUIETUS_TRY(core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
-    QUIETUS_TRY_AS(note, signed_checkpoint(reader, scopes.seal(), core_->keys->parts().origin));
+    QUIETUS_TRY_AS(note, signed_checkpoint(reader, scopes.seal(), log_origin(core_->header.vault)));
     return {};
   }));
   return note;
@@ -228,7 +229,7 @@ Result<std::string> Vault::log_verifier_key() {
   std::string vkey;
   QUIETUS_TRY(core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
     QUIETUS_TRY_AS(const SigningKey key, rows::signing_key(reader, scopes.seal(), "log-key"));
-    vkey = format_vkey({core_->keys->parts().origin, ed25519_public_key(key)});
+    vkey = format_vkey(NoteKey{log_origin(core_->header.vault), ed25519_public_key(key)});
     return {};
   }));
   return vkey;
@@ -242,7 +243,7 @@ Result<LogHead> Vault::verify_log() {
     QUIETUS_TRY_AS(head, quietus::verify_log(reader, {seal.key, seal.vault, seal.context}));
     return {};
   }));
-  return LogHead{core_->keys->parts().origin, head.size, to_hex(head.root)};
+  return LogHead{log_origin(core_->header.vault), head.size, to_hex(head.root)};
 }
 
 }  // namespace quietus

@@ -186,6 +186,13 @@ Result<std::shared_ptr<VaultCore>> VaultCore::assemble(const std::filesystem::pa
   return core;
 }
 
+// What interrupted writers left behind. Only while nobody else is there: then none of them is alive.
+Result<void> VaultCore::collect_garbage() {
+  QUIETUS_TRY_AS(const std::uint32_t count, holders->count());
+  if (count > 1) return {};
+  return records->collect_garbage([](const WriterToken&) { return false; });
+}
+
 Result<std::shared_ptr<VaultCore>> VaultCore::open(const std::filesystem::path& folder,
                                                    const Unlock& unlock, const OpenOptions& options,
                                                    Environment environment) {
@@ -199,6 +206,7 @@ Result<std::shared_ptr<VaultCore>> VaultCore::open(const std::filesystem::path& 
   if (options.require_locked_memory && !guarded_memory_status().all_locked())
     return Error(ErrorCode::kUnavailable,
                  "the system does not let key memory be locked; raise RLIMIT_MEMLOCK");
+  if (!options.read_only) QUIETUS_TRY(core->collect_garbage());
   return core;
 }
 

@@ -25,8 +25,8 @@ struct Environment {
 };
 
 struct VaultCore {
-  VaultCore(std::filesystem::path folder, const OpenOptions& options, Environment environment)
-      : files(std::move(folder)), options(options), environment(environment) {}
+  VaultCore(std::filesystem::path folder, const OpenOptions& how, Environment where)
+      : files(std::move(folder)), options(how), environment(where) {}
   ~VaultCore();
   VaultCore(const VaultCore&) = delete;
   VaultCore& operator=(const VaultCore&) = delete;
@@ -67,6 +67,7 @@ struct VaultCore {
   Result<void> update(KeyStore::WriteWork work) { return keys->update(work); }
 
  private:
+  Result<void> collect_garbage();
   Result<void> connect(std::shared_ptr<const UnlockSecret> secret, bool create);
 };
 

@@ -1,0 +1,74 @@
+#include "check.hpp"
+
+#include "base/byte_writer.hpp"
+#include "base/text_encoding.hpp"
+#include "evidence/log_store.hpp"
+#include "vault_core.hpp"
+
+namespace quietus {
+namespace {
+
+std::string scope_name(ScopeId id) { return "scope " + to_hex(ByteWriter().u64(id).view()); }
+
+void check_log(ControlReader& reader, const RowSeal& seal, CheckReport& report) {
+  const auto head = verify_log(reader, {seal.key, seal.vault, seal.context});
+  if (head)
+    report.log_entries = head->size;
+  else
+    report.damages.push_back({"evidence log", head.error().context()});
+}
+
+Result<void> check_scopes(ControlReader& reader, ScopeTable& scopes, CheckReport& report) {
+  return rows::all_key_rows(
+      reader, scopes.seal(),
+      [&](const KeyRow& row) -> Result<void> {
+        ++report.scopes;
+        const auto keys = scopes.keys(reader, row.id);
+        if (!keys && keys.error().code() == ErrorCode::kErased) return {};
+        Result<void> whole = scopes.check_keys(reader, row);
+        if (whole)
+          if (const auto info = scopes.info(reader, row.id); !info) whole = info.error();
+        if (!whole) report.damages.push_back({scope_name(row.id), whole.error().context()});
+        return {};
+      },
+      [&](ScopeId id) { report.damages.push_back({scope_name(id), "its row is damaged"}); });
+}
+
+Result<void> check_control(ControlReader& reader, ScopeTable& scopes, CheckReport& report) {
+  const RowSeal seal = scopes.seal();
+  check_log(reader, seal, report);
+  QUIETUS_TRY(check_scopes(reader, scopes, report));
+  QUIETUS_TRY_AS(const auto tables, rows::damaged_tables(reader, seal));
+  for (const char table : tables)
+    report.damages.push_back({std::string("control store, table ") + table, "a row is damaged"});
+  return {};
+}
+
+// A copy of a slot that is missing or damaged is a damage too, even while the other one serves.
+Result<void> check_slots(VaultCore& core, CheckReport& report) {
+  QUIETUS_TRY_AS(const auto lock,
+                 RootChangeLock::take(core.files.control(), LockFile::Mode::kShared,
+                                      core.options.lock_timeout));
+  QUIETUS_TRY_AS(const auto slots, core.provider->list());
+  for (const SlotName& slot : slots)
+    if (core.provider->intact_mirrors(slot) < kSlotMirrors)
+      report.damages.push_back({"root slots", "a copy of the slot is missing or damaged"});
+  const auto anchor = core.anchor->read(core.header.vault);
+  if (!anchor) report.damages.push_back({"anchor", anchor.error().context()});
+  return {};
+}
+
+}  // namespace
+
+Result<CheckReport> check_vault(VaultCore& core, const Progress& progress) {
+  CheckReport report;
+  QUIETUS_TRY(core.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+    report = {};
+    return check_control(reader, scopes, report);
+  }));
+  QUIETUS_TRY(check_slots(core, report));
+  QUIETUS_TRY(check_records(*core.keys, *core.record_store, progress, report));
+  return report;
+}
+
+}  // namespace quietus
