@@ -17,7 +17,7 @@ namespace {
 
 // libsodium surrounds each allocation with guard pages and a canary, which costs four pages; so
 // small cells share a slab. Sizes above the largest class get an allocation of their own.
-constexpr std::size_t kSlabSize = 64 * 1024;
+constexpr std::size_t kSlabSize = std::size_t{64} * 1024;
 constexpr std::array<std::size_t, 3> kCellSizes = {32, 256, 4096};
 
 std::atomic<LockPolicy> lock_policy{LockPolicy::kReport};

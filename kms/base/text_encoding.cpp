@@ -26,6 +26,14 @@ std::optional<Bytes> decode_base64(std::string_view text, int variant) {
   return bytes;
 }
 
+// What the second byte of a sequence may be: narrower after four of the first bytes, which keeps
+// out overlong forms, surrogates and what lies above U+10FFFF (RFC 3629 section 4).
+bool is_second_byte(unsigned first, unsigned second) noexcept {
+  const unsigned low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
+  const unsigned high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+  return second >= low && second <= high;
+}
+
 // The length of the well-formed sequence at the start of `text`, or 0.
 std::size_t utf8_sequence(std::string_view text) noexcept {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
@@ -33,14 +41,7 @@ std::size_t utf8_sequence(std::string_view text) noexcept {
   if (first < 0x80) return 1;
   if (first < 0xC2 || first > 0xF4) return 0;
   const std::size_t size = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-  if (text.size() < size) return 0;
-  unsigned low = 0x80;
-  unsigned high = 0xBF;
-  if (first == 0xE0) low = 0xA0;
-  if (first == 0xED) high = 0x9F;
-  if (first == 0xF0) low = 0x90;
-  if (first == 0xF4) high = 0x8F;
-  if (byte(1) < low || byte(1) > high) return 0;
+  if (text.size() < size || !is_second_byte(first, byte(1))) return 0;
   for (std::size_t i = 2; i < size; ++i)
     if (byte(i) < 0x80 || byte(i) > 0xBF) return 0;
   return size;

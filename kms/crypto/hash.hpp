@@ -22,6 +22,8 @@ class Sha256Stream {
   ~Sha256Stream();
   Sha256Stream(Sha256Stream&&) noexcept;
   Sha256Stream& operator=(Sha256Stream&&) noexcept;
+  Sha256Stream(const Sha256Stream&) = delete;
+  Sha256Stream& operator=(const Sha256Stream&) = delete;
   void update(ByteView piece);
   Sha256 finish();  // once
 

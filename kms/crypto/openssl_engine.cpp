@@ -157,7 +157,7 @@ class OpensslEngine final : public GcmEngine {
 }  // namespace
 
 const GcmEngine& openssl_engine() noexcept {
-  static const auto* const engine = new OpensslEngine;
+  static const auto* const engine = std::make_unique<OpensslEngine>().release();
   return *engine;
 }
 

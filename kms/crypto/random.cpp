@@ -14,7 +14,7 @@ void random_bytes(MutableBytes out) {
     const ssize_t got = getrandom(out.data(), out.size(), 0);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) {
-      std::fputs("quietus: the system gives no random bytes\n", stderr);
+      static_cast<void>(std::fputs("quietus: the system gives no random bytes\n", stderr));
       std::abort();
     }
     out = out.subspan(static_cast<std::size_t>(got));

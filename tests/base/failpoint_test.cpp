@@ -84,6 +84,7 @@ TEST_CASE("of many threads exactly one meets the n-th point", "[concurrent]") {
   const Installed installed(fail_at(500));
   std::atomic<int> failures{0};
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i)
     threads.emplace_back([&] {
       for (int round = 0; round < 250; ++round)

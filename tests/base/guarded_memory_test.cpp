@@ -175,7 +175,7 @@ TEST_CASE("the lock status is honest under a limit") {
 }
 TEST_CASE("hidden: limited", "[.child]") {
   if (!in_new_process()) return;
-  const rlim_t limit = 200 * 1024;
+  const rlim_t limit = rlim_t{200} * 1024;
   REQUIRE(limit_locked_memory(limit));
   CHECK(guarded_memory_status().bytes == 0);
   CHECK(guarded_memory_status().all_locked());
@@ -199,7 +199,7 @@ TEST_CASE("required locks are refused rather than forgone") {
 }
 TEST_CASE("hidden: required", "[.child]") {
   if (!in_new_process()) return;
-  REQUIRE(limit_locked_memory(200 * 1024));
+  REQUIRE(limit_locked_memory(rlim_t{200} * 1024));
   set_lock_policy(LockPolicy::kRequire);
   const SecretBuffer fits = filled_buffer(32);
   CHECK_THROWS_AS(SecretBuffer(kLarge), std::bad_alloc);

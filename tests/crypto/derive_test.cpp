@@ -16,8 +16,8 @@ using quietus::test::hex_field;
 
 namespace {
 
-constexpr std::size_t kLimit256 = 255 * 32;
-constexpr std::size_t kLimit512 = 255 * 64;
+constexpr std::size_t kLimit256 = std::size_t{255} * 32;
+constexpr std::size_t kLimit512 = std::size_t{255} * 64;
 
 // HKDF-Extract of RFC 5869; the library never extracts with SHA-512.
 Bytes extract_sha512(ByteView key_material, ByteView salt) {
