@@ -36,7 +36,9 @@ Result<TargetKeys> collect_keys(const CertificateInputs& inputs) {
 ClaimedRoot claimed_root(const CertificateInputs& inputs) {
   ClaimedRoot root;
   root.provider = Code::parse(inputs.parts.provider.kind()).value_or(Code("unknown"));
-  root.assurance = inputs.parts.provider.assurance().text;
+  const Assurance assurance = inputs.parts.provider.assurance();
+  root.assurance = assurance.text;
+  root.assurance_known = assurance.known;
   root.generation_before = inputs.outcome.intent.generation_before;
   root.generation_after = inputs.outcome.intent.slot.generation;
   for (const SlotDestruction& slot : inputs.outcome.destroyed)

@@ -177,7 +177,8 @@ Result<SlotDestruction> FileRoot::destroy(const SlotName& slot) {
   QUIETUS_TRY(files_.sync_folder(options_.folder));
   QUIETUS_FAILPOINT("slot/after-destroy");
   // A mirror is renamed only after it was overwritten and read back, in this run or an earlier one.
-  result.overwritten = result.read_back = result.mirrors > 0;
+  // One that is missing may have been taken away, so it counts as not destroyed.
+  result.overwritten = result.read_back = result.mirrors == kSlotMirrors;
   QUIETUS_TRY_AS(const auto left, list());
   result.gone = std::find(left.begin(), left.end(), slot) == left.end();
   return result;
