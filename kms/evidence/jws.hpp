@@ -18,7 +18,7 @@
 namespace quietus {
 
 // Bytes; larger files are refused unread.
-inline constexpr std::size_t kMaxJwsFile = 64 * 1024 * 1024;
+inline constexpr std::size_t kMaxJwsFile = std::size_t{64} << 20;
 
 std::string sign_jws(ByteView payload, std::string_view type, const SigningKey& key);
 

@@ -41,52 +41,52 @@ struct EntryHead {
 EntryHead new_entry(UnixMillis now);  // with a random id
 
 struct VaultCreated {
-  VaultId vault;
+  VaultId vault{};
 };
 struct KeyCreated {
-  ScopeId scope;
-  KeyId key;
-  KeyLine line;
-  std::uint64_t generation;
-  KeyCommitment commitment;
+  ScopeId scope = 0;
+  KeyId key = 0;
+  KeyLine line = KeyLine::kData;
+  std::uint64_t generation = 0;
+  KeyCommitment commitment{};
 };
 // Written with the commit after which no key opens the listed ones; their root slot still exists.
 struct KeysUnreachable {
-  ErasureId erasure;
-  std::uint64_t generation_before;  // of the root
-  std::uint64_t generation_after;
+  ErasureId erasure{};
+  std::uint64_t generation_before = 0;  // of the root
+  std::uint64_t generation_after = 0;
   std::vector<KeyId> keys;
 };
 struct SlotDestroyed {
-  ErasureId erasure;
+  ErasureId erasure{};
   std::vector<SlotId> slots;
-  Code method;
-  std::uint64_t acknowledged;  // processes that dropped the keys
-  std::uint64_t ended;         // processes that were gone
+  Code method = "none";
+  std::uint64_t acknowledged = 0;  // processes that dropped the keys
+  std::uint64_t ended = 0;         // processes that were gone
 };
 struct ErasureAborted {
-  ErasureId erasure;
-  Code reason;
+  ErasureId erasure{};
+  Code reason = "none";
 };
 struct UnlockChanged {
-  std::uint64_t generation_before;
-  std::uint64_t generation_after;
+  std::uint64_t generation_before = 0;
+  std::uint64_t generation_after = 0;
 };
 struct CertificateIssued {
-  CertificateId certificate;
-  Sha256 payload;  // SHA-256 of the signed payload
+  CertificateId certificate{};
+  Sha256 payload{};  // SHA-256 of the signed payload
 };
 struct AnchorRewritten {
-  std::uint64_t generation;
+  std::uint64_t generation = 0;
 };
 struct ExportMade {
-  ScopeId scope;
-  std::uint64_t records;
-  std::uint64_t bytes;
+  ScopeId scope = 0;
+  std::uint64_t records = 0;
+  std::uint64_t bytes = 0;
 };
 struct VaultDestroyed {
-  VaultId vault;
-  ErasureId erasure;
+  VaultId vault{};
+  ErasureId erasure{};
 };
 
 // The kinds as they are written.

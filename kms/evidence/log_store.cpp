@@ -96,22 +96,17 @@ class LogAudit {
   LogAudit(ControlReader& reader, const LogSeal& seal) : reader_(reader), seal_(seal) {}
 
   Result<TreeHead> run() {
-    QUIETUS_TRY(reader_.scan(ByteView(&kEntryPrefix, 1), {},
-                             [&](ByteView key, ByteView row) -> Result<bool> {
-                               QUIETUS_TRY(check_entry(key, row));
-                               return true;
-                             }));
+    const auto on_entry = [this](ByteView key, ByteView row) { return check_entry(key, row); };
+    const auto on_node = [this](ByteView key, ByteView) { return check_node_key(key); };
+    QUIETUS_TRY(reader_.scan(ByteView(&kEntryPrefix, 1), {}, on_entry));
     QUIETUS_TRY_AS(const TreeHead head, check_head());
-    QUIETUS_TRY(
-        reader_.scan(ByteView(&kNodePrefix, 1), {}, [&](ByteView key, ByteView) -> Result<bool> {
-          QUIETUS_TRY(check_node_key(key));
-          return true;
-        }));
+    QUIETUS_TRY(reader_.scan(ByteView(&kNodePrefix, 1), {}, on_node));
     return head;
   }
 
  private:
-  Result<void> check_entry(ByteView key, ByteView row) {
+  // Both visitors go on to the next row unless they fail.
+  Result<bool> check_entry(ByteView key, ByteView row) {
     if (!std::ranges::equal(key, entry_key(size_)))
       return corrupt(entry_name(size_) + " is missing");
     Result<Bytes> entry = open_row(seal_.context, seal_.key, seal_.vault, key, row);
@@ -128,7 +123,7 @@ class LogAudit {
     }
     pending_.push_back(hash);
     ++size_;
-    return {};
+    return true;
   }
 
   Result<void> compare(const NodeId& node, const Hash& hash) {
@@ -139,14 +134,14 @@ class LogAudit {
   }
 
   // Every node that belongs to the log was compared; this finds the ones that do not.
-  Result<void> check_node_key(ByteView key) const {
+  Result<bool> check_node_key(ByteView key) const {
     ByteReader row(key);
     row.u8();
     const unsigned level = row.u8();
     const std::uint64_t index = row.u64();
     if (!row.done() || level > 62 || index >= size_ >> level)
       return corrupt("log has a hash beyond entry " + std::to_string(size_));
-    return {};
+    return true;
   }
 
   Result<TreeHead> check_head() {

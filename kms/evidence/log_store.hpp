@@ -27,7 +27,7 @@ namespace quietus {
 
 // Bytes in one entry: a sealed one still fits the control store's 64 KiB and, opened, the 16-bit
 // length of a C2SP entry tile. Log the hash of anything larger.
-inline constexpr std::size_t kMaxLogEntry = 64 * 1024 - kSealOverhead;
+inline constexpr std::size_t kMaxLogEntry = std::size_t{64} * 1024 - kSealOverhead;
 
 // What entries are sealed with, borrowed for the call.
 struct LogSeal {

@@ -89,13 +89,13 @@ std::optional<std::uint64_t> parse_hex_id(std::string_view text) {
 }
 
 const Json& JsonFields::member(const char* name) {
-  static const Json kNone;
+  static const Json none;
   if (json_->is_object()) {
     const auto found = json_->find(name);
     if (found != json_->end()) return *found;
   }
   fail(name);
-  return kNone;
+  return none;
 }
 
 std::string JsonFields::text(const char* name) {
@@ -126,11 +126,11 @@ JsonFields JsonFields::object(const char* name) {
 }
 
 const Json& JsonFields::list(const char* name) {
-  static const Json kEmpty = Json::array();
+  static const Json empty = Json::array();
   const Json& json = member(name);
   if (json.is_array()) return json;
   fail(name);
-  return kEmpty;
+  return empty;
 }
 
 Code JsonFields::code(const char* name) {

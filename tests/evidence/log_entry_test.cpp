@@ -13,8 +13,11 @@ EntryHead head() {
   return head;
 }
 
-const std::string kStart = R"({"entry":"abababababababababababababababab","kind":")";
-const std::string kTime = R"(","time":"2026-03-01T12:30:05Z")";
+// How every entry with head() begins.
+std::string start(const std::string& kind) {
+  return R"({"entry":"abababababababababababababababab","kind":")" + kind +
+         R"(","time":"2026-03-01T12:30:05Z")";
+}
 
 template <std::size_t N>
 std::array<std::uint8_t, N> filled(std::uint8_t byte) {
@@ -29,33 +32,31 @@ TEST_CASE("each kind of entry has one text", "[log-entry]") {
   const auto a = filled<16>(1);
   const auto h = filled<32>(2);
   CHECK(entry_text(head(), VaultCreated{a}) ==
-        kStart + "vault-created" + kTime + R"(,"vault":")" + id16 + "\"}");
+        start("vault-created") + R"(,"vault":")" + id16 + "\"}");
   CHECK(entry_text(head(), KeyCreated{16, 255, KeyLine::kLasting, 3, h}) ==
-        kStart + "key-created" + kTime +
+        start("key-created") +
             R"(,"scope":"0000000000000010","key":"00000000000000ff","line":"lasting",)" +
             R"("generation":3,"commitment":")" + hash32 + "\"}");
   CHECK(entry_text(head(), KeysUnreachable{a, 4, 5, {1, 2}}) ==
-        kStart + "keys-unreachable" + kTime + R"(,"erasure":")" + id16 +
+        start("keys-unreachable") + R"(,"erasure":")" + id16 +
             R"(","generation_before":4,"generation_after":5,)" +
             R"("keys":["0000000000000001","0000000000000002"]})");
   CHECK(entry_text(head(), SlotDestroyed{a, {a}, "overwritten", 2, 1}) ==
-        kStart + "slot-destroyed" + kTime + R"(,"erasure":")" + id16 + R"(","slots":[")" + id16 +
+        start("slot-destroyed") + R"(,"erasure":")" + id16 + R"(","slots":[")" + id16 +
             R"("],"method":"overwritten","acknowledged":2,"ended":1})");
   CHECK(entry_text(head(), ErasureAborted{a, "held"}) ==
-        kStart + "erasure-aborted" + kTime + R"(,"erasure":")" + id16 + R"(","reason":"held"})");
+        start("erasure-aborted") + R"(,"erasure":")" + id16 + R"(","reason":"held"})");
   CHECK(entry_text(head(), UnlockChanged{1, 2}) ==
-        kStart + "unlock-changed" + kTime + R"(,"generation_before":1,"generation_after":2})");
+        start("unlock-changed") + R"(,"generation_before":1,"generation_after":2})");
   CHECK(entry_text(head(), CertificateIssued{a, h}) ==
-        kStart + "certificate-issued" + kTime + R"(,"certificate":")" + id16 +
-            R"(","payload_sha256":")" + hash32 + "\"}");
+        start("certificate-issued") + R"(,"certificate":")" + id16 + R"(","payload_sha256":")" +
+            hash32 + "\"}");
   CHECK(entry_text(head(), AnchorRewritten{9}) ==
-        kStart + "anchor-rewritten" + kTime + R"(,"generation":9})");
+        start("anchor-rewritten") + R"(,"generation":9})");
   CHECK(entry_text(head(), ExportMade{16, 100, 4096}) ==
-        kStart + "export-made" + kTime +
-            R"(,"scope":"0000000000000010","records":100,"bytes":4096})");
-  CHECK(entry_text(head(), VaultDestroyed{a, a}) == kStart + "vault-destroyed" + kTime +
-                                                        R"(,"vault":")" + id16 +
-                                                        R"(","erasure":")" + id16 + "\"}");
+        start("export-made") + R"(,"scope":"0000000000000010","records":100,"bytes":4096})");
+  CHECK(entry_text(head(), VaultDestroyed{a, a}) ==
+        start("vault-destroyed") + R"(,"vault":")" + id16 + R"(","erasure":")" + id16 + "\"}");
 }
 
 TEST_CASE("an entry reads back", "[log-entry]") {
@@ -72,7 +73,7 @@ TEST_CASE("an entry reads back", "[log-entry]") {
 }
 
 TEST_CASE("an entry of a kind that is not known reads too", "[log-entry]") {
-  CHECK(must(LogEntry::parse(as_bytes(kStart + "from-the-future" + kTime + R"(,"n":1})"))).kind() ==
+  CHECK(must(LogEntry::parse(as_bytes(start("from-the-future") + R"(,"n":1})"))).kind() ==
         "from-the-future");
 }
 

@@ -88,38 +88,45 @@ struct Damage {
   void (*apply)(std::vector<Hash>& proof);
 };
 
-const Damage kDamages[] = {
-    {"one hash less", [](std::vector<Hash>& proof) { proof.pop_back(); }},
-    {"first hash missing", [](std::vector<Hash>& proof) { proof.erase(proof.begin()); }},
-    {"one hash more", [](std::vector<Hash>& proof) { proof.push_back(Hash{}); }},
-    {"last hash twice", [](std::vector<Hash>& proof) { proof.push_back(proof.back()); }},
-    {"one bit of the first hash", [](std::vector<Hash>& proof) { proof.front()[31] ^= 1; }},
-    {"one bit of the last hash", [](std::vector<Hash>& proof) { proof.back()[0] ^= 0x80; }},
-};
+std::vector<Damage> damages() {
+  return {
+      {"one hash less", [](std::vector<Hash>& proof) { proof.pop_back(); }},
+      {"first hash missing", [](std::vector<Hash>& proof) { proof.erase(proof.begin()); }},
+      {"one hash more", [](std::vector<Hash>& proof) { proof.push_back(Hash{}); }},
+      {"last hash twice", [](std::vector<Hash>& proof) { proof.push_back(proof.back()); }},
+      {"one bit of the first hash", [](std::vector<Hash>& proof) { proof.front()[31] ^= 1; }},
+      {"one bit of the last hash", [](std::vector<Hash>& proof) { proof.back()[0] ^= 0x80; }},
+  };
+}
+
+// Every way in which the proof of one leaf must not hold.
+void check_wrong_inclusions(std::size_t index, const reference::Leaves& leaves) {
+  const std::size_t size = leaves.size();
+  const Hash root = reference::root(leaves);
+  const Hash leaf = leaf_hash(as_bytes(leaves[index]));
+  const auto proof = reference::path(index, leaves);
+  for (std::size_t other = 0; other <= size; ++other)
+    if (other != index)
+      CHECK_FAILS_WITH(verify_inclusion(leaf, other, size, proof, root), ErrorCode::kUnverified);
+  if (proof.empty()) return;
+  CHECK_FAILS_WITH(verify_inclusion(root, index, size, proof, leaf), ErrorCode::kUnverified);
+  for (const Damage& damage : damages()) {
+    INFO(damage.name);
+    auto damaged = proof;
+    damage.apply(damaged);
+    CHECK_FAILS_WITH(verify_inclusion(leaf, index, size, damaged, root), ErrorCode::kUnverified);
+  }
+}
 
 TEST_CASE("an inclusion proof holds for its leaf, place and tree only", "[merkle]") {
   const auto all = reference::numbered_leaves(17);
   for (std::size_t size = 1; size <= all.size(); ++size) {
     const auto leaves = reference::slice(all, 0, size);
-    const Hash root = reference::root(leaves);
     for (std::size_t index = 0; index < size; ++index) {
       INFO("leaf " << index << " of " << size);
-      const Hash leaf = leaf_hash(as_bytes(leaves[index]));
-      const auto proof = reference::path(index, leaves);
-      must(verify_inclusion(leaf, index, size, proof, root));
-      for (std::size_t other = 0; other <= size; ++other)
-        if (other != index)
-          CHECK_FAILS_WITH(verify_inclusion(leaf, other, size, proof, root),
-                           ErrorCode::kUnverified);
-      if (proof.empty()) continue;
-      CHECK_FAILS_WITH(verify_inclusion(root, index, size, proof, leaf), ErrorCode::kUnverified);
-      for (const Damage& damage : kDamages) {
-        INFO(damage.name);
-        auto damaged = proof;
-        damage.apply(damaged);
-        CHECK_FAILS_WITH(verify_inclusion(leaf, index, size, damaged, root),
-                         ErrorCode::kUnverified);
-      }
+      must(verify_inclusion(leaf_hash(as_bytes(leaves[index])), index, size,
+                            reference::path(index, leaves), reference::root(leaves)));
+      check_wrong_inclusions(index, leaves);
     }
   }
 }
@@ -139,7 +146,7 @@ TEST_CASE("a consistency proof holds for its two trees only", "[merkle]") {
                        ErrorCode::kUnverified);
       CHECK_FAILS_WITH(verify_consistency(older, {size, older.root}, proof),
                        ErrorCode::kUnverified);
-      for (const Damage& damage : kDamages) {
+      for (const Damage& damage : damages()) {
         INFO(damage.name);
         auto damaged = proof;
         damage.apply(damaged);

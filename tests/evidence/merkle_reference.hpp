@@ -64,6 +64,7 @@ inline Leaves numbered_leaves(std::size_t count) {
 // What the fast code names, hashed by the slow one.
 inline std::vector<Hash> hashes_of(const std::vector<LeafRange>& ranges, const Leaves& leaves) {
   std::vector<Hash> hashes;
+  hashes.reserve(ranges.size());
   for (const LeafRange& range : ranges)
     hashes.push_back(root(slice(leaves, range.begin, range.end)));
   return hashes;

@@ -19,6 +19,7 @@ Hash hash_from_hex(const std::string& text) {
 
 std::vector<std::string> hex_list(const std::vector<Hash>& hashes) {
   std::vector<std::string> texts;
+  texts.reserve(hashes.size());
   for (const Hash& hash : hashes) texts.push_back(to_hex(hash));
   return texts;
 }

@@ -7,7 +7,7 @@
 namespace quietus::test {
 namespace {
 
-const std::string kDash = "\xE2\x80\x94 ";
+constexpr const char* kDash = "\xE2\x80\x94 ";
 
 struct Signer {
   explicit Signer(std::string key_name)
@@ -95,20 +95,20 @@ TEST_CASE("malformed notes are refused", "[note]") {
       "\n",
       "text\n",
       "text\n\n",
-      note.substr(0, note.size() - 1),              // no newline at the end
-      "text\n" + line,                              // no empty line
-      "te\x01xt\n\n" + line,                        // control character
-      "te\txt\n\n" + line,                          // control character
-      "te\xC0\xAFxt\n\n" + line,                    // not UTF-8
-      "text\n\n" + line + "\n",                     // empty line at the end
-      "text\n\n- signer.example " + base64,         // hyphen instead of a dash
-      "text\n\n" + kDash + base64,                  // no name
-      "text\n\n" + kDash + "a+b " + base64,         // plus sign in the name
-      "text\n\n" + kDash + "a\xC2\xA0z " + base64,  // no-break space in the name
-      "text\n\n" + kDash + "signer.example  " + base64,
-      "text\n\n" + kDash + "signer.example VD6l\n",      // key id alone
-      "text\n\n" + kDash + "signer.example VD6lcw==\n",  // key id alone
-      "text\n\n" + kDash + "signer.example !!!!!!!!\n",
+      note.substr(0, note.size() - 1),                           // no newline at the end
+      "text\n" + line,                                           // no empty line
+      "te\x01xt\n\n" + line,                                     // control character
+      "te\txt\n\n" + line,                                       // control character
+      "te\xC0\xAFxt\n\n" + line,                                 // not UTF-8
+      "text\n\n" + line + "\n",                                  // empty line at the end
+      "text\n\n- signer.example " + base64,                      // hyphen instead of a dash
+      std::string("text\n\n") + kDash + base64,                  // no name
+      std::string("text\n\n") + kDash + "a+b " + base64,         // plus sign in the name
+      std::string("text\n\n") + kDash + "a\xC2\xA0z " + base64,  // no-break space in the name
+      std::string("text\n\n") + kDash + "signer.example  " + base64,
+      std::string("text\n\n") + kDash + "signer.example VD6l\n",      // key id alone
+      std::string("text\n\n") + kDash + "signer.example VD6lcw==\n",  // key id alone
+      std::string("text\n\n") + kDash + "signer.example !!!!!!!!\n",
   };
   for (const std::string& text : malformed) {
     INFO(text);

@@ -1,0 +1,149 @@
+#include "evidence/certificate.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "base/text_encoding.hpp"
+#include "evidence/sample_certificate.hpp"
+#include "evidence/strict_json.hpp"
+
+namespace quietus::test {
+namespace {
+
+bool mentions(const std::vector<std::string>& lines, std::string_view word) {
+  return std::any_of(lines.begin(), lines.end(),
+                     [&](const std::string& line) { return line.find(word) != std::string::npos; });
+}
+
+TEST_CASE("a certificate verifies and says what was claimed", "[certificate]") {
+  const SampleVault vault;
+  const VerifiedCertificate verified = must(vault.verify(vault.certificate()));
+  const ErasureClaims& claims = vault.claims();
+  CHECK(verified.certificate_id() == to_hex(claims.certificate));
+  CHECK(verified.vault_id() == to_hex(claims.vault));
+  CHECK(verified.erasure_id() == to_hex(claims.erasure));
+  CHECK(verified.reason() == "customer-request");
+  CHECK(verified.status() == CertificateStatus::kComplete);
+  CHECK(verified.phase() == CertificatePhase::kFinal);
+  CHECK(verified.scope_ids() == std::vector<std::uint64_t>{0x1001, 0x1002});
+  CHECK(verified.times().begun_unix_ms == claims.times.begun);
+  CHECK(verified.times().keys_unreachable_unix_ms == claims.times.keys_unreachable);
+  CHECK(verified.times().slot_destroyed_unix_ms == claims.times.slot_destroyed);
+  CHECK(verified.times().issued_unix_ms == claims.issued_at);
+  CHECK(verified.issuer_kid() == jwk_thumbprint(ed25519_public_key(vault.issuer())));
+  CHECK(verified.log_vkey() == vault.vkey());
+  CHECK(verified.log_key_pinned());
+}
+
+TEST_CASE("the report says what was not checked and what is not claimed", "[certificate]") {
+  const SampleVault vault;
+  const std::string file = vault.certificate();
+  const CertificateReport pinned = must(vault.verify(file)).report();
+  CHECK(mentions(pinned.checked, "Signature"));
+  CHECK(mentions(pinned.checked, "Status complete"));
+  CHECK_FALSE(mentions(pinned.not_checked, "not pinned"));
+  CHECK(mentions(pinned.not_checked, "clock"));
+  CHECK(mentions(pinned.claims, "does not prove destruction by itself"));
+  CHECK(mentions(pinned.not_claimed, "outside the vault"));
+  CHECK(mentions(pinned.not_claimed, "partial sanitization"));
+
+  const auto trusting = must(verify_certificate(as_bytes(file), vault.issuer_pem()));
+  CHECK_FALSE(trusting.log_key_pinned());
+  CHECK(mentions(trusting.report().not_checked, "not pinned"));
+}
+
+TEST_CASE("the payload is one line of ASCII with its members in order", "[certificate]") {
+  const SampleVault vault;
+  const std::string payload = encode_claims(vault.claims());
+  CHECK(std::all_of(payload.begin(), payload.end(), [](char c) { return c >= 0x20 && c < 0x7F; }));
+  std::vector<std::string> names;
+  const Json json = must(parse_strict_json(payload));
+  for (const auto& [name, value] : json.items()) names.push_back(name);
+  CHECK(names == std::vector<std::string>{"version", "type", "certificate_id", "vault_id", "issuer",
+                                          "issued_at", "status", "phase", "erasure_id", "reason",
+                                          "targets", "method", "root", "holders", "times", "log",
+                                          "exports", "claims", "exclusions"});
+  CHECK(encode_claims(must(decode_claims(as_bytes(payload)))) == payload);
+  CHECK(must(issue_certificate(vault.claims(), vault.issuer())).payload ==
+        sha256(as_bytes(payload)));
+}
+
+TEST_CASE("the sentences claim destruction by this vault and prove nothing alone",
+          "[certificate]") {
+  CHECK(certificate_claims()[0] ==
+        "Every copy of the listed keys that this vault and the systems listed here made was "
+        "destroyed by the method and at the times stated.");
+  const nlohmann::json payload = nlohmann::json::parse(encode_claims(SampleVault().claims()));
+  CHECK(payload["claims"].size() == certificate_claims().size());
+  CHECK(payload["exclusions"].size() == certificate_exclusions().size());
+  CHECK(payload["method"]["technique"] == "cryptographic erase by key destruction");
+  CHECK(payload["method"]["extent"] == "partial sanitization of the medium");
+}
+
+TEST_CASE("milliseconds do not reach the certificate", "[certificate]") {
+  const SampleVault vault;
+  ErasureClaims claims = vault.claims();
+  claims.issued_at += 999;
+  claims.times.begun += 1;
+  const auto issued = must(issue_certificate(claims, vault.issuer()));
+  CHECK(issued.file == vault.certificate());
+}
+
+TEST_CASE("a partial certificate is valid and says that it is partial", "[certificate]") {
+  const SampleVault vault;
+  ErasureClaims claims = vault.claims();
+  claims.status = CertificateStatus::kPartial;
+  claims.root.assurance_known = false;
+  claims.root.assurance = "unknown: btrfs";
+  const std::string file = must(issue_certificate(claims, vault.issuer())).file;
+  const VerifiedCertificate verified = must(vault.verify(file));
+  CHECK(verified.status() == CertificateStatus::kPartial);
+  CHECK(mentions(verified.report().checked, "Status partial"));
+}
+
+TEST_CASE("stock openssl verifies a certificate", "[certificate]") {
+  const SampleVault vault;
+  const auto file = nlohmann::json::parse(vault.certificate());
+  const auto folder = std::filesystem::path(QUIETUS_BINARY_DIR) / "openssl-certificate-test";
+  std::filesystem::create_directories(folder);
+  const auto write = [&](const char* name, std::string_view bytes) {
+    std::ofstream(folder / name, std::ios::binary) << bytes;
+  };
+  const std::string input =
+      file["protected"].get<std::string>() + "." + file["payload"].get<std::string>();
+  write("issuer.pem", vault.issuer_pem());
+  write("signing_input", input);
+  write("other_input", input + "x");
+  write("signature", as_text(from_base64url(file["signature"].get<std::string>()).value()));
+  const auto openssl = [&](const std::string& signing_input) {
+    const std::string command =
+        "cd '" + folder.string() +
+        "' && openssl pkeyutl -verify -pubin -inkey issuer.pem -rawin -in " + signing_input +
+        " -sigfile signature >output 2>&1";
+    return std::system(command.c_str());  // NOLINT(cert-env33-c,concurrency-mt-unsafe): the point
+  };
+  CHECK(openssl("signing_input") == 0);
+  CHECK(openssl("other_input") != 0);
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("keys come as PEM and as JWK", "[certificate]") {
+  const SampleVault vault;
+  const std::string jwk = must(issuer_key_jwk(vault.issuer_pem()));
+  CHECK(jwk == format_jwk(ed25519_public_key(vault.issuer())));
+  CHECK(must(issuer_key_pem(jwk)) == vault.issuer_pem());
+  CHECK_FAILS_WITH(issuer_key_jwk("not a key"), ErrorCode::kInvalidArgument);
+  CHECK_FAILS_WITH(issuer_key_pem("{}"), ErrorCode::kInvalidArgument);
+}
+
+TEST_CASE("expectations that are none are the caller's mistake", "[certificate]") {
+  const SampleVault vault;
+  const std::string file = vault.certificate();
+  CHECK_FAILS_WITH(verify_certificate(as_bytes(file), "not a key"), ErrorCode::kInvalidArgument);
+  CHECK_FAILS_WITH(verify_certificate(as_bytes(file), vault.issuer_pem(), {"not a key"}),
+                   ErrorCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace quietus::test
