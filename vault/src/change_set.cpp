@@ -49,7 +49,7 @@ void ChangeSet::add(const RecordChange& change) {
     steps_[last->second].superseded = true;
     last->second = steps_.size();
   }
-  steps_.push_back(std::move(step));
+  steps_.push_back(step);
 }
 
 Result<void> ChangeSet::apply(UnixMillis now) {
@@ -83,18 +83,27 @@ Result<void> ChangeSet::seal_and_commit(const ScopeKeys& keys, const KeyCache::U
   const Bytes sealed = seal_all(active_seal(keys_.vault_id(), keys, use), now);
   QUIETUS_FAILPOINT("records/before-update");
   QUIETUS_TRY(store_.update([&](RecordWriter& writer) -> Result<void> {
-    QUIETUS_TRY(check_fence(writer, scope_, keys.generation));
-    // with_scope() then begins again.
-    if (!use.current()) return Error(ErrorCode::kBusy, "the keys were replaced meanwhile");
-    for (Step& step : steps_) QUIETUS_TRY(check(writer, keys, use, step));
-    ByteView rest = sealed;
-    for (const Step& step : steps_) {
-      QUIETUS_TRY(write(writer, step, rest.first(step.sealed_size)));
-      rest = rest.subspan(step.sealed_size);
-    }
-    return {};
+    QUIETUS_TRY(check_all(writer, keys, use));
+    return write_all(writer, sealed);
   }));
   use.set_committed();
+  return {};
+}
+
+Result<void> ChangeSet::check_all(RecordWriter& writer, const ScopeKeys& keys,
+                                  const KeyCache::Use& use) {
+  QUIETUS_TRY(check_fence(writer, scope_, keys.generation));
+  // with_scope() then begins again.
+  if (!use.current()) return Error(ErrorCode::kBusy, "the keys were replaced meanwhile");
+  for (Step& step : steps_) QUIETUS_TRY(check(writer, keys, use, step));
+  return {};
+}
+
+Result<void> ChangeSet::write_all(RecordWriter& writer, ByteView sealed) {
+  for (const Step& step : steps_) {
+    QUIETUS_TRY(write(writer, step, sealed.first(step.sealed_size)));
+    sealed = sealed.subspan(step.sealed_size);
+  }
   return {};
 }
 

@@ -51,10 +51,12 @@ class ChangeSet {
   Result<void> write_objects();
   Result<void> seal_and_commit(const ScopeKeys& keys, const KeyCache::Use& use, UnixMillis now);
   Bytes seal_all(const RecordSeal& seal, UnixMillis now);
+  Result<void> check_all(RecordWriter& writer, const ScopeKeys& keys, const KeyCache::Use& use);
   Result<void> check(RecordWriter& writer, const ScopeKeys& keys, const KeyCache::Use& use,
                      Step& step);
   Result<std::optional<Version>> look_at_stored(RecordWriter& writer, const ScopeKeys& keys,
                                                 const KeyCache::Use& use, Step& step);
+  Result<void> write_all(RecordWriter& writer, ByteView sealed);
   Result<void> write(RecordWriter& writer, const Step& step, ByteView sealed);
   void sweep(bool applied);
 

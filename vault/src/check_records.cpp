@@ -205,7 +205,7 @@ Result<void> check_records(KeyStore& keys, RecordStore& store, const Progress& p
     }));
   std::uint64_t rows_done = 0;
   for (const ScopeId scope : scopes) {
-    const Result<void> checked = ScopeCheck(keys, store, scope, report).run(progress, rows_done);
+    Result<void> checked = ScopeCheck(keys, store, scope, report).run(progress, rows_done);
     if (checked) continue;
     if (checked.error().code() != ErrorCode::kCorrupt) return checked;
     report.damages.push_back({place_of(scope), checked.error().context()});

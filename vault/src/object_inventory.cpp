@@ -53,22 +53,24 @@ Result<std::optional<ChunkKey>> count_page(RecordReader& reader, ScopeId scope, 
 
 Result<ObjectInventory> ObjectInventory::take(RecordStore& store, ScopeId scope) {
   ObjectInventory inventory(scope);
-  Bytes from;
-  bool ended = false;
-  while (!ended) {
-    QUIETUS_TRY(store.read([&](RecordReader& reader) -> Result<void> {
-      for (std::size_t i = 0; i < kPage; ++i) {
-        QUIETUS_TRY_AS(const auto row, first_row(reader, scope, from));
-        ended = !row;
-        if (ended) return {};
-        const auto garbage = reader.get({RecordTable::kGarbage, scope, row->object});
-        inventory.objects_[row->object].garbage = has_garbage_row(garbage);
-        from = behind_all_rows_of(row->object);
-      }
-      return {};
-    }));
-  }
+  std::optional<Bytes> from = Bytes();
+  while (from)
+    QUIETUS_TRY(
+        store.read([&](RecordReader& reader) { return inventory.note_page(reader, from); }));
   return inventory;
+}
+
+// Notes a page of objects from `from` on, which is then where the next page begins, or nothing.
+Result<void> ObjectInventory::note_page(RecordReader& reader, std::optional<Bytes>& from) {
+  for (std::size_t i = 0; i < kPage && from; ++i) {
+    QUIETUS_TRY_AS(const auto row, first_row(reader, scope_, *from));
+    from.reset();
+    if (!row) continue;
+    const auto garbage = reader.get({RecordTable::kGarbage, scope_, row->object});
+    objects_[row->object].garbage = has_garbage_row(garbage);
+    from = behind_all_rows_of(row->object);
+  }
+  return {};
 }
 
 void ObjectInventory::mark_referenced(const ObjectId& id) {
@@ -80,17 +82,26 @@ Result<std::uint64_t> ObjectInventory::orphaned_rows(RecordStore& store) const {
   std::uint64_t rows = 0;
   for (const auto& [id, entry] : objects_) {
     if (entry.referenced) continue;
-    bool adopted = false;
-    for (std::optional<ChunkKey> from(id); from && !adopted;) {
-      QUIETUS_TRY(store.read([&](RecordReader& reader) -> Result<void> {
-        const bool garbage = has_garbage_row(reader.get({RecordTable::kGarbage, scope_, id}));
-        adopted = entry.garbage && !garbage;
-        if (!adopted) {
-          QUIETUS_TRY_AS(from, count_page(reader, scope_, id, *from, rows));
-        }
-        return {};
-      }));
-    }
+    QUIETUS_TRY_AS(const std::uint64_t own, orphaned_rows_of(store, id, entry));
+    rows += own;
+  }
+  return rows;
+}
+
+Result<std::uint64_t> ObjectInventory::orphaned_rows_of(RecordStore& store, const ObjectId& id,
+                                                        const Entry& entry) const {
+  std::uint64_t rows = 0;
+  std::optional<ChunkKey> from(id);
+  while (from) {
+    QUIETUS_TRY(store.read([&](RecordReader& reader) -> Result<void> {
+      const bool garbage = has_garbage_row(reader.get({RecordTable::kGarbage, scope_, id}));
+      const bool adopted = entry.garbage && !garbage;
+      const ChunkKey begin = *from;
+      from.reset();
+      if (adopted) return {};
+      QUIETUS_TRY_AS(from, count_page(reader, scope_, id, begin, rows));
+      return {};
+    }));
   }
   return rows;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 
 #include "object_rows.hpp"
 
@@ -27,6 +28,9 @@ class ObjectInventory {
     bool garbage = false;  // had a garbage row
     bool referenced = false;
   };
+  Result<void> note_page(RecordReader& reader, std::optional<Bytes>& from);
+  Result<std::uint64_t> orphaned_rows_of(RecordStore& store, const ObjectId& id,
+                                         const Entry& entry) const;
   ScopeId scope_;
   std::map<ObjectId, Entry> objects_;
 };

@@ -40,10 +40,21 @@ class ObjectWriter {
   Result<WrittenObject> write(Pieces next);
 
  private:
+  // What one more piece makes of the stream.
+  struct Extent {
+    std::size_t chunks = 0;
+    std::size_t filled = 0;   // bytes of buffer_
+    std::size_t rows = 0;     // that are full, and at the end the last one
+    std::size_t written = 0;  // bytes in them
+  };
+  Extent extent_with(ByteView piece, bool last) const noexcept;
+  Result<void> write_all(Pieces next);
   Result<void> write_piece(ByteView piece, bool last);
+  Result<void> seal_and_commit(const ScopeKeys& keys, const KeyCache::Use& use, ByteView piece,
+                               const Extent& extent);
   Result<void> seal_piece(const ScopeKeys& keys, const KeyCache::Use& use, ByteView piece,
                           std::size_t chunks);
-  Result<void> put_rows(RecordWriter& writer, ByteView stream);
+  Result<void> put_rows(RecordWriter& writer, const KeyCache::Use& use, ByteView stream);
 
   KeyStore& keys_;
   RecordStore& store_;

@@ -27,15 +27,7 @@ ObjectWriter::ObjectWriter(KeyStore& keys, RecordStore& store, ScopeId scope,
 }
 
 Result<WrittenObject> ObjectWriter::write(Pieces next) {
-  const auto write_all = [&]() -> Result<void> {
-    for (bool last = false; !last;) {
-      QUIETUS_TRY_AS(const ByteView piece, next());
-      last = piece.size() < kObjectPieceSize;
-      QUIETUS_TRY(write_piece(piece, last));
-    }
-    return {};
-  };
-  if (Result<void> written = write_all(); !written) {
+  if (Result<void> written = write_all(next); !written) {
     // What cannot be removed now is removed when the vault is opened next.
     static_cast<void>(sweep_object(store_, scope_, object_.ref.id));
     return std::move(written).error();
@@ -44,32 +36,49 @@ Result<WrittenObject> ObjectWriter::write(Pieces next) {
   return object_;
 }
 
+Result<void> ObjectWriter::write_all(Pieces next) {
+  for (bool last = false; !last;) {
+    QUIETUS_TRY_AS(const ByteView piece, next());
+    last = piece.size() < kObjectPieceSize;
+    QUIETUS_TRY(write_piece(piece, last));
+  }
+  return {};
+}
+
+ObjectWriter::Extent ObjectWriter::extent_with(ByteView piece, bool last) const noexcept {
+  Extent extent;
+  extent.chunks = piece.size() / cobblestone::kChunkSize + (last ? 1 : 0);
+  extent.filled = carried_ + piece.size() + extent.chunks * kTagSize;
+  extent.rows = (extent.filled + (last ? kObjectRowSize - 1 : 0)) / kObjectRowSize;
+  extent.written = std::min(extent.filled, extent.rows * kObjectRowSize);
+  return extent;
+}
+
 Result<void> ObjectWriter::write_piece(ByteView piece, bool last) {
-  const std::size_t chunks = piece.size() / cobblestone::kChunkSize + (last ? 1 : 0);
-  const std::size_t filled = carried_ + piece.size() + chunks * kTagSize;
-  const std::size_t rows = filled / kObjectRowSize + (last && filled % kObjectRowSize != 0 ? 1 : 0);
-  const std::size_t written = std::min(filled, rows * kObjectRowSize);
-  if (next_row_ + rows > std::numeric_limits<std::uint32_t>::max())
+  const Extent extent = extent_with(piece, last);
+  if (next_row_ + extent.rows > std::numeric_limits<std::uint32_t>::max())
     return Error(ErrorCode::kInvalidArgument, "larger than an object can be");
-  if (buffer_.size() < filled) buffer_.resize(filled);
-  QUIETUS_TRY(keys_.with_scope(
-      scope_, [&](const ScopeKeys& keys, const KeyCache::Use& use) -> Result<void> {
-        QUIETUS_TRY(seal_piece(keys, use, piece, chunks));
-        QUIETUS_FAILPOINT("objects/before-rows");
-        QUIETUS_TRY(store_.update([&](RecordWriter& writer) -> Result<void> {
-          QUIETUS_TRY(check_fence(writer, scope_, keys.generation));
-          if (!use.current()) return key_replaced();  // with_scope() begins again
-          return put_rows(writer, ByteView(buffer_).first(written));
-        }));
-        use.set_committed();
-        return {};
-      }));
-  std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(written),
-            buffer_.begin() + static_cast<std::ptrdiff_t>(filled), buffer_.begin());
-  carried_ = filled - written;
-  next_chunk_ += chunks;
-  next_row_ += rows;
+  if (buffer_.size() < extent.filled) buffer_.resize(extent.filled);
+  QUIETUS_TRY(keys_.with_scope(scope_, [&](const ScopeKeys& keys, const KeyCache::Use& use) {
+    return seal_and_commit(keys, use, piece, extent);
+  }));
+  const ByteView carry = ByteView(buffer_).first(extent.filled).subspan(extent.written);
+  std::copy(carry.begin(), carry.end(), buffer_.begin());
+  carried_ = carry.size();
+  next_chunk_ += extent.chunks;
+  next_row_ += extent.rows;
   object_.size += piece.size();
+  return {};
+}
+
+Result<void> ObjectWriter::seal_and_commit(const ScopeKeys& keys, const KeyCache::Use& use,
+                                           ByteView piece, const Extent& extent) {
+  QUIETUS_TRY(seal_piece(keys, use, piece, extent.chunks));
+  QUIETUS_FAILPOINT("objects/before-rows");
+  QUIETUS_TRY(store_.update([&](RecordWriter& writer) {
+    return put_rows(writer, use, ByteView(buffer_).first(extent.written));
+  }));
+  use.set_committed();
   return {};
 }
 
@@ -98,8 +107,11 @@ Result<void> ObjectWriter::seal_piece(const ScopeKeys& keys, const KeyCache::Use
   return {};
 }
 
-Result<void> ObjectWriter::put_rows(RecordWriter& writer, ByteView stream) {
+Result<void> ObjectWriter::put_rows(RecordWriter& writer, const KeyCache::Use& use,
+                                    ByteView stream) {
   const ObjectId& id = object_.ref.id;
+  QUIETUS_TRY(check_fence(writer, scope_, object_.generation));
+  if (!use.current()) return key_replaced();  // with_scope() begins again
   QUIETUS_TRY(next_row_ == 0 ? announce_object(writer, scope_, id, token_)
                              : check_announced(writer, scope_, id, token_));
   for (auto number = static_cast<std::uint32_t>(next_row_); !stream.empty(); ++number) {

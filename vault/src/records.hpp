@@ -14,6 +14,9 @@
 
 namespace quietus {
 
+// What is shown of a record.
+void fill_info(const RecordMetadata& metadata, const Version& version, RecordInfo& info);
+
 // Thread-safe.
 class Records {
  public:
@@ -44,6 +47,11 @@ class Records {
   // Opens a record's parts: inside a snapshot, and perhaps more than once.
   using Open = FunctionRef<Result<void>(const StoredRecord&, const Prf128& row, RecordOpener&)>;
   Result<bool> open_record(ScopeId scope, std::string_view name, Open open);
+  struct HeldKeys {
+    const ScopeKeys& keys;
+    const KeyCache::Use& use;
+  };
+  Result<void> open_row(ByteView value, const Prf128& row, const HeldKeys& held, Open open);
 
   // Gives room for a content of that size; may be asked again.
   using Room = FunctionRef<Result<MutableBytes>(std::uint64_t size)>;
@@ -55,6 +63,7 @@ class Records {
   Result<Content> find_content(ScopeId scope, std::string_view name, Room room_for_inline);
   Result<bool> fetch(ScopeId scope, std::string_view name, Room room);
   Result<bool> fetch_once(ScopeId scope, std::string_view name, Room room);
+  Result<void> stream_object(const StoredObject& object, const ByteSink& sink);
   Result<void> check_condition_early(ScopeId scope, std::string_view name,
                                      const PutOptions& options);
 

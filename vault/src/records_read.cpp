@@ -7,19 +7,10 @@
 namespace quietus {
 namespace {
 
-constexpr std::size_t kListPage = 256;  // rows looked at in one snapshot
-constexpr int kMaxTries = 16;           // of reading an object that keeps being replaced
+constexpr int kMaxTries = 16;  // of reading an object that keeps being replaced
 
 Error misplaced() {
   return {ErrorCode::kCorrupt, "record: under another record's key"};
-}
-
-void fill_info(const RecordMetadata& metadata, const Version& version, RecordInfo& info) {
-  info.name.assign(metadata.name);
-  info.size_bytes = metadata.size;
-  info.modified_unix_ms = metadata.modified;
-  info.content_type.assign(metadata.content_type);
-  info.version = version;
 }
 
 // Room for `size` bytes, wiping what a smaller one held.
@@ -34,67 +25,28 @@ Result<MutableBytes> make_room(Bytes& bytes, std::uint64_t size) {
   return MutableBytes(bytes);
 }
 
-// The records of one page of rows that are listed. Their memory is used again for the next page.
-class InfoPage {
- public:
-  InfoPage() = default;
-  InfoPage(const InfoPage&) = delete;
-  InfoPage& operator=(const InfoPage&) = delete;
-  ~InfoPage() {
-    for (RecordInfo& info : infos_)
-      wipe({reinterpret_cast<std::uint8_t*>(info.name.data()), info.name.size()});
-  }
-
-  void clear() noexcept { used_ = 0; }
-  RecordInfo& add() {
-    if (used_ == infos_.size()) infos_.emplace_back();
-    return infos_[used_++];
-  }
-  std::span<const RecordInfo> infos() const noexcept { return std::span(infos_).first(used_); }
-
- private:
-  std::vector<RecordInfo> infos_;
-  std::size_t used_ = 0;
-};
-
-// Where the next page begins: right behind the last row seen.
-struct ListPosition {
-  Bytes from;
-  bool ended = false;
-};
-
-Result<void> list_row(const RecordSeal& seal, ByteView key, const StoredRecord& record,
-                      std::string_view prefix, InfoPage& page) {
-  if (key.size() != sizeof(Prf128)) return misplaced();
-  Prf128 row{};
-  std::ranges::copy(key, row.begin());
-  MetadataRoom room;
-  QUIETUS_TRY_AS(const RecordMetadata metadata,
-                 RecordOpener(seal, row, record).open_metadata(room));
-  if (metadata.name.starts_with(prefix)) fill_info(metadata, record.version(), page.add());
-  return {};
-}
-
 }  // namespace
 
 Result<bool> Records::open_record(ScopeId scope, std::string_view name, Open open) {
   QUIETUS_TRY(validate_record_name(name));
   bool found = false;
-  QUIETUS_TRY(
-      keys_.with_scope(scope, [&](const ScopeKeys& keys, const KeyCache::Use& use) -> Result<void> {
-        const Prf128 row = prf128(keys.names, as_bytes(name));
-        return store_.read([&](RecordReader& reader) -> Result<void> {
-          QUIETUS_TRY_AS(const auto value, reader.get({RecordTable::kRecords, scope, row}));
-          found = value.has_value();
-          if (!found) return {};
-          QUIETUS_TRY_AS(const StoredRecord record, StoredRecord::parse(*value));
-          QUIETUS_TRY_AS(const RecordSeal seal,
-                         seal_of_generation(keys_.vault_id(), keys, use, record.generation()));
-          RecordOpener opener(seal, row, record);
-          return open(record, row, opener);
-        });
-      }));
+  QUIETUS_TRY(keys_.with_scope(scope, [&](const ScopeKeys& keys, const KeyCache::Use& use) {
+    const Prf128 row = prf128(keys.names, as_bytes(name));
+    return store_.read([&](RecordReader& reader) -> Result<void> {
+      QUIETUS_TRY_AS(const auto value, reader.get({RecordTable::kRecords, scope, row}));
+      found = value.has_value();
+      return found ? open_row(*value, row, {keys, use}, open) : Result<void>();
+    });
+  }));
   return found;
+}
+
+Result<void> Records::open_row(ByteView value, const Prf128& row, const HeldKeys& held, Open open) {
+  QUIETUS_TRY_AS(const StoredRecord record, StoredRecord::parse(value));
+  QUIETUS_TRY_AS(const RecordSeal seal,
+                 seal_of_generation(keys_.vault_id(), held.keys, held.use, record.generation()));
+  RecordOpener opener(seal, row, record);
+  return open(record, row, opener);
 }
 
 Result<std::optional<RecordInfo>> Records::stat(ScopeId scope, std::string_view name) {
@@ -198,47 +150,21 @@ Result<bool> Records::get_stream(ScopeId scope, std::string_view name, const Byt
                    return buffer.bytes();
                  }));
   if (content.kind == Content::Kind::kNone) return false;
-  if (content.kind == Content::Kind::kInline) {
-    if (buffer.size() > 0) QUIETUS_TRY(sink(buffer.bytes()));
-    return true;
-  }
-  buffer = PlaintextBuffer(ObjectReader::kGroupSize);
-  for (ObjectReader reader(keys_, store_, content.object); !reader.done();) {
-    const MutableBytes piece = buffer.bytes().first(reader.next_size());
-    QUIETUS_TRY(reader.next(piece));
-    if (!piece.empty()) QUIETUS_TRY(sink(piece));
+  if (content.kind == Content::Kind::kObject) {
+    QUIETUS_TRY(stream_object(content.object, sink));
+  } else if (buffer.size() > 0) {
+    QUIETUS_TRY(sink(buffer.bytes()));
   }
   return true;
 }
 
-Result<void> Records::list(ScopeId scope, std::string_view prefix, const Visitor& visit) {
-  InfoPage page;
-  ListPosition next;
-  for (Bytes from; !next.ended; from = next.from) {
-    QUIETUS_TRY(keys_.with_scope(scope, [&](const ScopeKeys& keys, const KeyCache::Use& use) {
-      return store_.read([&](RecordReader& reader) {
-        page.clear();
-        next = {{}, true};
-        std::size_t rows = 0;
-        return reader.scan(
-            {RecordTable::kRecords, scope, from},
-            [&](ByteView key, ByteView value) -> Result<bool> {
-              QUIETUS_TRY_AS(const StoredRecord record, StoredRecord::parse(value));
-              QUIETUS_TRY_AS(const RecordSeal seal,
-                             seal_of_generation(keys_.vault_id(), keys, use, record.generation()));
-              QUIETUS_TRY(list_row(seal, key, record, prefix, page));
-              if (++rows < kListPage) return true;
-              next.from.assign(key.begin(), key.end());
-              next.from.push_back(0);
-              next.ended = false;
-              return false;
-            });
-      });
-    }));
-    for (const RecordInfo& info : page.infos()) {
-      QUIETUS_TRY_AS(const bool more, visit(info));
-      if (!more) return {};
-    }
+// The caller's sink is never called inside a snapshot or with keys in use: it may take hours.
+Result<void> Records::stream_object(const StoredObject& object, const ByteSink& sink) {
+  PlaintextBuffer buffer(ObjectReader::kGroupSize);
+  for (ObjectReader reader(keys_, store_, object); !reader.done();) {
+    const MutableBytes piece = buffer.bytes().first(reader.next_size());
+    QUIETUS_TRY(reader.next(piece));
+    if (!piece.empty()) QUIETUS_TRY(sink(piece));
   }
   return {};
 }
