@@ -10,8 +10,8 @@
 namespace quietus::cli {
 namespace {
 
-constexpr std::size_t kCertificateLimit = 16 * 1024 * 1024;  // bytes
-constexpr std::size_t kKeyLimit = 64 * 1024;
+constexpr std::size_t kCertificateLimit = std::size_t{16} * 1024 * 1024;  // bytes
+constexpr std::size_t kKeyLimit = std::size_t{64} * 1024;
 
 struct ShowCommand {
   std::string id;

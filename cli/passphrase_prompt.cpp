@@ -61,6 +61,8 @@ class QuietTerminal {
   }
   QuietTerminal(const QuietTerminal&) = delete;
   QuietTerminal& operator=(const QuietTerminal&) = delete;
+  QuietTerminal(QuietTerminal&&) = delete;
+  QuietTerminal& operator=(QuietTerminal&&) = delete;
 
   bool usable() const noexcept { return descriptor_ >= 0; }
   bool quiet() const noexcept { return changed_; }

@@ -15,6 +15,8 @@ class ProgressLine {
   ~ProgressLine();  // takes the line away
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
+  ProgressLine(ProgressLine&&) = delete;
+  ProgressLine& operator=(ProgressLine&&) = delete;
 
   // To be handed to the library; valid as long as this object. Empty when there is no terminal.
   Progress callback();

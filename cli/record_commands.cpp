@@ -12,7 +12,7 @@ namespace quietus::cli {
 namespace {
 
 // Up to here a value is handed over in one piece.
-constexpr std::size_t kOnePiece = 256 * 1024;
+constexpr std::size_t kOnePiece = std::size_t{256} * 1024;
 
 struct RecordCommand {
   std::string scope;

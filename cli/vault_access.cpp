@@ -26,10 +26,15 @@ Result<void> check_readable(const std::string& path) {
   return {};
 }
 
-Result<HeldUnlock> typed(Result<Passphrase> answer) {
-  QUIETUS_TRY_AS(const Passphrase passphrase, std::move(answer));
-  QUIETUS_TRY_AS(const int pipe, passphrase.as_pipe());
-  return HeldUnlock(Unlock::passphrase_from(pipe), pipe);
+Result<Secret> typed(Result<Passphrase> answer) {
+  QUIETUS_TRY_AS(Passphrase passphrase, std::move(answer));
+  return Secret::typed(std::move(passphrase));
+}
+
+Result<Vault> open_with(const Secret& secret, const std::filesystem::path& folder,
+                        const OpenOptions& options) {
+  QUIETUS_TRY_AS(const HeldUnlock held, secret.unlock());
+  return Vault::open(folder, held.unlock(), options).within(folder.string());
 }
 
 bool may_be_readable(ErrorCode code) {
@@ -43,6 +48,13 @@ HeldUnlock::~HeldUnlock() {
   if (pipe_ >= 0) (void)close(pipe_);
 }
 
+Result<HeldUnlock> Secret::unlock() const {
+  if (kind_ == Kind::kKeyFile) return HeldUnlock(Unlock::key_file(path_));
+  if (kind_ == Kind::kPassphraseFile) return HeldUnlock(Unlock::passphrase_file(path_));
+  QUIETUS_TRY_AS(const int pipe, passphrase_->as_pipe());
+  return HeldUnlock(Unlock::passphrase_from(pipe), pipe);
+}
+
 Result<void> complete_from_environment(GlobalOptions& options) {
   if (options.vault.empty()) options.vault = from_environment("QUIETUS_VAULT");
   if (!options.key_file.empty() || !options.passphrase_file.empty()) return {};
@@ -54,31 +66,31 @@ Result<void> complete_from_environment(GlobalOptions& options) {
   return {};
 }
 
-Result<HeldUnlock> existing_secret(const GlobalOptions& options) {
+Result<Secret> existing_secret(const GlobalOptions& options) {
   if (!options.key_file.empty()) {
     QUIETUS_TRY(check_readable(options.key_file));
-    return HeldUnlock(Unlock::key_file(options.key_file));
+    return Secret::key_file(options.key_file);
   }
   if (!options.passphrase_file.empty()) {
     QUIETUS_TRY(check_readable(options.passphrase_file));
-    return HeldUnlock(Unlock::passphrase_file(options.passphrase_file));
+    return Secret::passphrase_file(options.passphrase_file);
   }
   return typed(Passphrase::ask("Passphrase of the vault"));
 }
 
-Result<HeldUnlock> new_secret(const std::string& key_file, const std::string& passphrase_file,
-                              bool& key_file_made) {
+Result<Secret> new_secret(const std::string& key_file, const std::string& passphrase_file,
+                          bool& key_file_made) {
   if (!key_file.empty()) {
     key_file_made = access(key_file.c_str(), F_OK) != 0 && errno == ENOENT;
     if (key_file_made)
       QUIETUS_TRY(new_key_file(key_file));
     else
       QUIETUS_TRY(check_readable(key_file));
-    return HeldUnlock(Unlock::key_file(key_file));
+    return Secret::key_file(key_file);
   }
   if (!passphrase_file.empty()) {
     QUIETUS_TRY(check_readable(passphrase_file));
-    return HeldUnlock(Unlock::passphrase_file(passphrase_file));
+    return Secret::passphrase_file(passphrase_file);
   }
   return typed(Passphrase::ask_new("New passphrase"));
 }
@@ -92,20 +104,19 @@ Result<std::filesystem::path> vault_folder(const GlobalOptions& options) {
 
 Result<Vault> open_for_writing(const GlobalOptions& options) {
   QUIETUS_TRY_AS(const std::filesystem::path folder, vault_folder(options));
-  QUIETUS_TRY_AS(const HeldUnlock secret, existing_secret(options));
-  return Vault::open(folder, secret.unlock()).within(folder.string());
+  QUIETUS_TRY_AS(const Secret secret, existing_secret(options));
+  return open_with(secret, folder, {});
 }
 
 Result<Vault> open_for_reading(const GlobalOptions& options) {
   QUIETUS_TRY_AS(const std::filesystem::path folder, vault_folder(options));
-  QUIETUS_TRY_AS(const HeldUnlock secret, existing_secret(options));
-  Result<Vault> vault = Vault::open(folder, secret.unlock());
-  if (vault || !may_be_readable(vault.error().code()))
-    return std::move(vault).within(folder.string());
+  QUIETUS_TRY_AS(const Secret secret, existing_secret(options));
+  Result<Vault> vault = open_with(secret, folder, {});
+  if (vault || !may_be_readable(vault.error().code())) return vault;
   OpenOptions look;
   look.read_only = true;
-  Result<Vault> readable = Vault::open(folder, secret.unlock(), look);
-  if (!readable) return std::move(vault).within(folder.string());
+  Result<Vault> readable = open_with(secret, folder, look);
+  if (!readable) return vault;
   Terminal::message("warning: " + vault.error().context());
   Terminal::message("warning: the vault was opened read-only; nothing in it is changed");
   return readable;

@@ -3,7 +3,10 @@
 
 #include <quietus/vault.hpp>
 
+#include <optional>
 #include <string>
+
+#include "passphrase_prompt.hpp"
 
 namespace quietus::cli {
 
@@ -14,7 +17,7 @@ struct GlobalOptions {
   std::string passphrase_file;  // --passphrase-file, else $QUIETUS_PASSPHRASE_FILE
 };
 
-// An unlock secret, and the pipe that a typed one is read from: to be kept until it was used.
+// An Unlock for one use, and the pipe that a typed passphrase is read from.
 class HeldUnlock {
  public:
   explicit HeldUnlock(Unlock unlock, int pipe = -1) : unlock_(std::move(unlock)), pipe_(pipe) {}
@@ -32,17 +35,39 @@ class HeldUnlock {
   int pipe_;
 };
 
+// An unlock secret: the name of a file, or a passphrase that was typed.
+class Secret {
+ public:
+  static Secret key_file(std::string path) { return {Kind::kKeyFile, std::move(path), {}}; }
+  static Secret passphrase_file(std::string path) {
+    return {Kind::kPassphraseFile, std::move(path), {}};
+  }
+  static Secret typed(Passphrase passphrase) { return {Kind::kTyped, {}, std::move(passphrase)}; }
+
+  // For handing to the library once; may be called again.
+  Result<HeldUnlock> unlock() const;
+
+ private:
+  enum class Kind { kKeyFile, kPassphraseFile, kTyped };
+  Secret(Kind kind, std::string path, std::optional<Passphrase> passphrase)
+      : kind_(kind), path_(std::move(path)), passphrase_(std::move(passphrase)) {}
+
+  Kind kind_;
+  std::string path_;
+  std::optional<Passphrase> passphrase_;
+};
+
 // Puts the environment in where an option was not given. kInvalidArgument when it contradicts
 // itself.
 Result<void> complete_from_environment(GlobalOptions& options);
 
 // The secret of a vault that exists: a file, else a prompt. kWrongKey when there is neither.
-Result<HeldUnlock> existing_secret(const GlobalOptions& options);
+Result<Secret> existing_secret(const GlobalOptions& options);
 
 // A secret to be: a key file (made when it is not there, and then `key_file_made`), a passphrase
 // file, else a prompt that asks twice.
-Result<HeldUnlock> new_secret(const std::string& key_file, const std::string& passphrase_file,
-                              bool& key_file_made);
+Result<Secret> new_secret(const std::string& key_file, const std::string& passphrase_file,
+                          bool& key_file_made);
 
 // The vault's folder; kInvalidArgument when none was named.
 Result<std::filesystem::path> vault_folder(const GlobalOptions& options);

@@ -59,9 +59,10 @@ Result<ExitCode> run_init(const InitCommand& command, Invocation& invocation) {
   QUIETUS_TRY_AS(options.root_folder, root_folder(command.root));
   QUIETUS_TRY(check_free(command.folder));
   bool made = false;
-  QUIETUS_TRY_AS(const HeldUnlock secret,
+  QUIETUS_TRY_AS(const Secret secret,
                  new_secret(invocation.options.key_file, invocation.options.passphrase_file, made));
-  Result<Vault> vault = Vault::create(command.folder, secret.unlock(), options);
+  QUIETUS_TRY_AS(const HeldUnlock held, secret.unlock());
+  Result<Vault> vault = Vault::create(command.folder, held.unlock(), options);
   if (made)
     Terminal::hint("the key file " + invocation.options.key_file +
                    " was made; without it nothing in the vault can be read, so keep a copy of it "
@@ -162,8 +163,9 @@ Result<void> rewrite_anchor(const DoctorCommand& command, const GlobalOptions& o
                           "makes this copy the "
                           "newest, whatever it is.",
                           "newest"));
-  QUIETUS_TRY_AS(const HeldUnlock secret, existing_secret(options));
-  return Vault::rewrite_anchor(folder, secret.unlock()).within(folder.string());
+  QUIETUS_TRY_AS(const Secret secret, existing_secret(options));
+  QUIETUS_TRY_AS(const HeldUnlock held, secret.unlock());
+  return Vault::rewrite_anchor(folder, held.unlock()).within(folder.string());
 }
 
 Result<ExitCode> run_doctor(const DoctorCommand& command, Invocation& invocation) {
@@ -249,10 +251,10 @@ struct UnlockChangeCommand {
 Result<ExitCode> run_unlock_change(const UnlockChangeCommand& command, Invocation& invocation) {
   QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
   bool made = false;
-  QUIETUS_TRY_AS(const HeldUnlock next,
-                 new_secret(command.key_file, command.passphrase_file, made));
+  QUIETUS_TRY_AS(const Secret next, new_secret(command.key_file, command.passphrase_file, made));
   if (made) Terminal::hint("the key file " + command.key_file + " was made; keep a copy of it");
-  QUIETUS_TRY(vault.change_unlock(next.unlock()));
+  QUIETUS_TRY_AS(const HeldUnlock held, next.unlock());
+  QUIETUS_TRY(vault.change_unlock(held.unlock()));
   Terminal::message("the vault opens with the new secret only");
   if (!invocation.terminal.json) return ExitCode::kDone;
   QUIETUS_TRY_AS(const VaultStatus status, vault.status());

@@ -1,47 +1,12 @@
 #include "import_writer.hpp"
 
-#include "base/text_encoding.hpp"
-
-#include <algorithm>
-
 namespace quietus {
 namespace {
 
-constexpr std::uint64_t kBatchBytes = 256 * 1024;
+constexpr std::uint64_t kBatchBytes = 262'144;
 constexpr std::size_t kBatchRecords = 1000;
-constexpr std::size_t kNameBytes = 1024;
-
-bool has_empty_or_dot_element(std::string_view name) {
-  while (true) {
-    const std::size_t end = name.find('/');
-    const std::string_view element = name.substr(0, end);
-    if (element.empty() || element == "." || element == "..") return true;
-    if (end == std::string_view::npos) return false;
-    name.remove_prefix(end + 1);
-  }
-}
-
-// C0, DEL and C1 (in UTF-8 that is well-formed: C2 80 to C2 9F).
-bool has_control_character(std::string_view name) {
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(name[i]);
-    if (byte < 0x20 || byte == 0x7F) return true;
-    if (byte == 0xC2 && static_cast<unsigned char>(name[i + 1]) < 0xA0) return true;
-  }
-  return false;
-}
 
 }  // namespace
-
-Result<void> check_record_name(std::string_view name) {
-  const auto refuse = [](std::string why) { return Error(ErrorCode::kInvalidArgument, why); };
-  if (name.empty() || name.size() > kNameBytes) return refuse("a record name has 1 to 1,024 bytes");
-  if (!is_utf8(name)) return refuse("the record name is not UTF-8");
-  if (has_control_character(name)) return refuse("the record name has a control character");
-  if (has_empty_or_dot_element(name))
-    return refuse("the record name has an empty element, \".\" or \"..\"");
-  return {};
-}
 
 Result<void> ImportWriter::put(std::string_view name, ByteView value, PutOptions options) {
   if (value.size() > kBatchedValueLimit) {

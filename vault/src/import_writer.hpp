@@ -8,11 +8,7 @@
 namespace quietus {
 
 // Values up to this size travel in batches; larger ones are streamed.
-inline constexpr std::size_t kBatchedValueLimit = 256 * 1024;
-
-// What Scope says of record names, known before a batch is made, so that one bad name is the
-// failure of one record. kInvalidArgument.
-Result<void> check_record_name(std::string_view name);
+inline constexpr std::size_t kBatchedValueLimit = std::size_t{256} * 1024;
 
 class ImportWriter {
  public:

@@ -9,9 +9,10 @@
 
 namespace quietus {
 
-inline constexpr std::size_t kNdjsonLineLimit = 64 * 1024 * 1024;  // bytes, without the line end
+inline constexpr std::size_t kNdjsonLineLimit =
+    std::size_t{64} * 1024 * 1024;  // bytes, without the line end
 // A value of this size fits in a line, whatever its name and content type.
-inline constexpr std::size_t kNdjsonValueLimit = (kNdjsonLineLimit - 16 * 1024) / 4 * 3;
+inline constexpr std::size_t kNdjsonValueLimit = (kNdjsonLineLimit - 16'384) / 4 * 3;
 
 struct NdjsonRecord {
   std::string name;

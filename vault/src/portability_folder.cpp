@@ -3,6 +3,7 @@
 #include "export_records.hpp"
 #include "folder_tree.hpp"
 #include "import_writer.hpp"
+#include "names.hpp"
 
 namespace quietus {
 namespace {
@@ -36,7 +37,7 @@ class FolderImport {
   }
 
   void file(const FileDescriptor& descriptor, const std::string& path) {
-    if (Result<void> named = check_record_name(path); !named)
+    if (Result<void> named = validate_record_name(path); !named)
       return writer_.fail(path, std::move(named).error());
     Result<UnchangedFile> content = UnchangedFile::start(descriptor);
     if (!content) return writer_.fail(path, std::move(content).error());

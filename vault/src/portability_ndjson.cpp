@@ -2,12 +2,13 @@
 
 #include "export_records.hpp"
 #include "import_writer.hpp"
+#include "names.hpp"
 #include "ndjson_line.hpp"
 
 namespace quietus {
 namespace {
 
-constexpr std::size_t kReadSize = 256 * 1024;
+constexpr std::size_t kReadSize = std::size_t{256} * 1024;
 
 // Cuts what a source delivers into lines of bounded length.
 class LineReader {
@@ -57,7 +58,7 @@ Result<bool> import_line(LineReader& lines, ImportWriter& writer) {
   QUIETUS_TRY_AS(const std::optional<std::string_view> line, lines.next());
   if (!line) return false;
   QUIETUS_TRY_AS(NdjsonRecord record, parse_ndjson_line(*line));
-  QUIETUS_TRY(check_record_name(record.name));
+  QUIETUS_TRY(validate_record_name(record.name));
   PutOptions options;
   options.content_type = std::move(record.content_type);
   QUIETUS_TRY(writer.put(record.name, record.value, std::move(options)));
