@@ -209,6 +209,7 @@ gather
 name=$(cd documents/acme && find . -type f -printf '%P\n' | sort | head -n 1)
 
 chapter "2. A vault, two tenants, their files imported and read back"
+mkdir -p before after
 make_vault
 fill_vault
 search_in_the_clear
