@@ -13,7 +13,8 @@
 
 namespace quietus::failpoint {
 
-// What a test does when execution reaches a point: return an error to inject it, or nothing to go on.
+// What a test does when execution reaches a point: return an error to inject it, or nothing to go
+// on.
 using Hook = std::function<Result<void>(std::string_view name)>;
 
 // Installs the hook that every point calls; an empty one removes it. Thread-safe.

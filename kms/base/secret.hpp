@@ -34,8 +34,8 @@ void wipe(MutableBytes bytes) noexcept;
 bool equal_constant_time(ByteView a, ByteView b) noexcept;
 
 namespace guarded {
-// One cell of `size` bytes, zeroed. Throws std::bad_alloc when memory is exhausted, or when it could
-// not be locked and the policy is kRequire.
+// One cell of `size` bytes, zeroed. Throws std::bad_alloc when memory is exhausted, or when it
+// could not be locked and the policy is kRequire.
 std::uint8_t* take(std::size_t size);
 void give_back(std::uint8_t* cell, std::size_t size) noexcept;
 }  // namespace guarded
@@ -79,8 +79,8 @@ class SecretBuffer {
   std::size_t size_ = 0;
 };
 
-// A 256-bit key with one role. Keys of different roles are different types: a key cannot be used for
-// what it was not made for, and moving one leaves nothing behind.
+// A 256-bit key with one role. Keys of different roles are different types: a key cannot be used
+// for what it was not made for, and moving one leaves nothing behind.
 template <class Role>
 class Key {
  public:

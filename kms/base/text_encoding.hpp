@@ -9,8 +9,8 @@
 
 namespace quietus {
 
-std::string to_hex(ByteView bytes);                        // lower case
-std::optional<Bytes> from_hex(std::string_view text);      // lower case only, even length
+std::string to_hex(ByteView bytes);                    // lower case
+std::optional<Bytes> from_hex(std::string_view text);  // lower case only, even length
 
 // RFC 4648 section 4, with padding.
 std::string to_base64(ByteView bytes);

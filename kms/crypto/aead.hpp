@@ -1,5 +1,6 @@
-// Authenticated encryption. AES-256-GCM engines are interchangeable behind GcmEngine (OpenSSL today);
-// XAES-256-GCM (C2SP XAES-256-GCM v1.0.1) stands on top of an engine and takes random 192-bit nonces.
+// Authenticated encryption. AES-256-GCM engines are interchangeable behind GcmEngine (OpenSSL
+// today); XAES-256-GCM (C2SP XAES-256-GCM v1.0.1) stands on top of an engine and takes random
+// 192-bit nonces.
 #pragma once
 
 #include <quietus/bytes.hpp>
@@ -22,21 +23,21 @@ inline constexpr std::uint64_t kMaxGcmPlaintext = (std::uint64_t{1} << 36) - 32;
 
 using XaesNonce = std::array<std::uint8_t, kXaesNonceSize>;
 
-// Working memory of one engine for one thread at a time: expanded keys and the like. It keeps the key
-// of the last message until forget() or the end of its life.
+// Working memory of one engine for one thread at a time: expanded keys and the like. It keeps the
+// key of the last message until forget() or the end of its life.
 class GcmContext {
  public:
   virtual ~GcmContext() = default;
 
-  // ciphertext = plaintext.size() bytes, then the tag. Requires: out.size() == plaintext.size() + 16;
-  // out may be plaintext's own buffer; at most kMaxGcmPlaintext bytes of plaintext.
+  // ciphertext = plaintext.size() bytes, then the tag. Requires: out.size() == plaintext.size() +
+  // 16; out may be plaintext's own buffer; at most kMaxGcmPlaintext bytes of plaintext.
   virtual void seal(std::span<const std::uint8_t, 32> key,
                     std::span<const std::uint8_t, kGcmNonceSize> nonce, ByteView associated,
                     ByteView plaintext, MutableBytes out) = 0;
 
   // Requires: out.size() + 16 == sealed.size(). On kCorrupt `out` is all zero. One code for every
-  // failure of authentication. Sealed shorter than a tag is kCorrupt. kInvalidArgument, and nothing is
-  // touched, above kMaxGcmPlaintext.
+  // failure of authentication. Sealed shorter than a tag is kCorrupt. kInvalidArgument, and nothing
+  // is touched, above kMaxGcmPlaintext.
   virtual Result<void> open(std::span<const std::uint8_t, 32> key,
                             std::span<const std::uint8_t, kGcmNonceSize> nonce, ByteView associated,
                             ByteView sealed, MutableBytes out) = 0;
@@ -69,8 +70,8 @@ struct XaesSubkey {
 void xaes_derive(GcmContext& context, std::span<const std::uint8_t, 32> key,
                  std::span<const std::uint8_t, 12> nonce_head, XaesSubkey& out);
 
-// Seals under a nonce that the caller drew at random for this one message (random_bytes). `out` holds
-// plaintext.size() + 16 bytes.
+// Seals under a nonce that the caller drew at random for this one message (random_bytes). `out`
+// holds plaintext.size() + 16 bytes.
 void xaes_seal(GcmContext& context, std::span<const std::uint8_t, 32> key, const XaesNonce& nonce,
                ByteView associated, ByteView plaintext, MutableBytes out);
 Result<void> xaes_open(GcmContext& context, std::span<const std::uint8_t, 32> key,

@@ -1,9 +1,10 @@
-// Large objects: C2SP chunked-encryption, suite AEAD_AES_256_GCM with HKDF-SHA512 ("Cobblestone-256",
-// C2SP/C2SP 5ba5ee8). Constant memory, random access, committing to key and context, truncation
-// evident.
+// Large objects: C2SP chunked-encryption, suite AEAD_AES_256_GCM with HKDF-SHA512
+// ("Cobblestone-256", C2SP/C2SP 5ba5ee8). Constant memory, random access, committing to key and
+// context, truncation evident.
 //
 //   header   salt (24) || commitment (32)
-//   chunk k  16,384 bytes of plaintext + 16 of tag, nonce = base nonce XOR k; the last chunk is always
+//   chunk k  16,384 bytes of plaintext + 16 of tag, nonce = base nonce XOR k; the last chunk is
+//   always
 //            shorter than 16,384 (it may be empty)
 #pragma once
 
@@ -20,7 +21,7 @@
 namespace quietus::cobblestone {
 
 inline constexpr std::size_t kHeaderSize = 56;
-inline constexpr std::size_t kChunkSize = 16384;              // plaintext
+inline constexpr std::size_t kChunkSize = 16384;  // plaintext
 inline constexpr std::size_t kSealedChunkSize = kChunkSize + kTagSize;
 
 using Header = std::array<std::uint8_t, kHeaderSize>;
@@ -43,9 +44,10 @@ class Object {
 
   const Header& header() const noexcept { return header_; }
 
-  // Requires: plaintext at most kChunkSize bytes, exactly kChunkSize unless it is the last chunk, and
-  // less for the last; out is 16 bytes longer; index below 2^38.
-  void seal_chunk(GcmContext& context, std::uint64_t index, ByteView plaintext, MutableBytes out) const;
+  // Requires: plaintext at most kChunkSize bytes, exactly kChunkSize unless it is the last chunk,
+  // and less for the last; out is 16 bytes longer; index below 2^38.
+  void seal_chunk(GcmContext& context, std::uint64_t index, ByteView plaintext,
+                  MutableBytes out) const;
   // kCorrupt; `out` is zero then. Requires: out is 16 bytes shorter than sealed.
   Result<void> open_chunk(GcmContext& context, std::uint64_t index, ByteView sealed,
                           MutableBytes out) const;

@@ -1,4 +1,5 @@
-// Key derivation: HKDF-SHA256 (RFC 5869) under the labels of labels.hpp, and the keyed PRF for names.
+// Key derivation: HKDF-SHA256 (RFC 5869) under the labels of labels.hpp, and the keyed PRF for
+// names.
 #pragma once
 
 #include <quietus/bytes.hpp>
@@ -13,7 +14,8 @@
 
 namespace quietus {
 
-// HKDF-Extract then HKDF-Expand, SHA-256 (RFC 5869 sections 2.2, 2.3). Requires: out at most 8,160 B.
+// HKDF-Extract then HKDF-Expand, SHA-256 (RFC 5869 sections 2.2, 2.3). Requires: out at most 8,160
+// B.
 void hkdf_sha256(ByteView key_material, ByteView salt, ByteView info, MutableBytes out);
 // HKDF-Expand alone, for key material that is already uniform.
 void hkdf_expand_sha256(ByteView pseudorandom_key, ByteView info, MutableBytes out);

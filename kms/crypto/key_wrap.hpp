@@ -1,5 +1,5 @@
-// A key sealed under another key, and opened straight into guarded memory: nonce (24) || XAES-256-GCM
-// ciphertext (32) || tag (16).
+// A key sealed under another key, and opened straight into guarded memory: nonce (24) ||
+// XAES-256-GCM ciphertext (32) || tag (16).
 #pragma once
 
 #include <quietus/result.hpp>
@@ -15,9 +15,8 @@ template <class Role, class WrapperRole>
 Bytes wrap_key(GcmContext& context, const Key<WrapperRole>& wrapper, ByteView associated,
                const Key<Role>& key) {
   return wrapper.expose([&](std::span<const std::uint8_t, kKeySize> wrapping) {
-    return key.expose([&](ByteView bytes) {
-      return xaes_seal_random(context, wrapping, associated, bytes);
-    });
+    return key.expose(
+        [&](ByteView bytes) { return xaes_seal_random(context, wrapping, associated, bytes); });
   });
 }
 

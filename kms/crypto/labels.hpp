@@ -1,5 +1,5 @@
-// Every domain-separation label and every edge of the derivation tree, in one table. An edge is typed:
-// deriving a key from the wrong parent, or for the wrong purpose, does not compile.
+// Every domain-separation label and every edge of the derivation tree, in one table. An edge is
+// typed: deriving a key from the wrong parent, or for the wrong purpose, does not compile.
 //
 //   slot secret ── unseals ─▶ root key ── opens ─▶ root node ─▶ … ─▶ leaf keys
 //   leaf + parent's child-wrapping key + sources' child-wrapping keys ── wrap ─▶ scope key
@@ -21,24 +21,24 @@
 namespace quietus {
 
 // Roles of keys.
-struct UnlockRole {};        // from the passphrase or key file
-struct SlotRole {};          // seals one root slot
-struct RootRole {};          // seals the root node; lives in a root slot only
-struct NodeRole {};          // seals one tree node
-struct LeafRole {};          // a leaf of the key tree
-struct WrapRole {};          // wraps a scope key
-struct ScopeRole {};         // a scope's data line
-struct LastingRole {};       // a scope's lasting line
+struct UnlockRole {};   // from the passphrase or key file
+struct SlotRole {};     // seals one root slot
+struct RootRole {};     // seals the root node; lives in a root slot only
+struct NodeRole {};     // seals one tree node
+struct LeafRole {};     // a leaf of the key tree
+struct WrapRole {};     // wraps a scope key
+struct ScopeRole {};    // a scope's data line
+struct LastingRole {};  // a scope's lasting line
 struct RecordRole {};
 struct NamePrfRole {};
 struct TagPrfRole {};
-struct RowRole {};           // seals rows of the control store
+struct RowRole {};  // seals rows of the control store
 struct ChildWrapRole {};
 struct PseudonymRole {};
 struct EnvelopeRole {};
-struct AnchorRole {};        // authenticates the anchor
-struct RootRowRole {};       // authenticates the root row
-struct SigningRole {};       // an Ed25519 seed
+struct AnchorRole {};   // authenticates the anchor
+struct RootRowRole {};  // authenticates the root row
+struct SigningRole {};  // an Ed25519 seed
 
 using UnlockKey = Key<UnlockRole>;
 using SlotKey = Key<SlotRole>;
@@ -80,7 +80,8 @@ inline constexpr Edge<LastingRole, EnvelopeRole> kEnvelopes{"quietus/v1/envelope
 }  // namespace edges
 
 namespace labels {
-// HKDF info of the wrapping key of a scope (its input key material is several keys, see derive.hpp).
+// HKDF info of the wrapping key of a scope (its input key material is several keys, see
+// derive.hpp).
 inline constexpr std::string_view kWrap = "quietus/v1/wrap";
 // HKDF info of the unlock key made from a key file (salt: the slot's).
 inline constexpr std::string_view kUnlock = "quietus/v1/unlock";

@@ -86,7 +86,6 @@ class OpensslContext final : public GcmContext {
     require(out.size() + kTagSize == sealed.size());
     if (out.size() > kMaxGcmPlaintext)
       return Error(ErrorCode::kInvalidArgument, "message longer than AES-GCM allows");
-    const ErrorQueueMark mark;
     EVP_CIPHER_CTX* const context = gcm_.start(Direction::kDecrypt, key.data(), nonce.data());
     // OpenSSL would accept a shorter tag than 16 bytes: its length never comes from the input.
     std::array<std::uint8_t, kTagSize> tag{};

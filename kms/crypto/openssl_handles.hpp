@@ -1,7 +1,6 @@
 // Owners for what OpenSSL hands out. Included by .cpp files only, never by a header.
 #pragma once
 
-#include <openssl/err.h>
 #include <openssl/evp.h>
 
 #include <memory>
@@ -20,15 +19,5 @@ using Cipher = std::unique_ptr<EVP_CIPHER, OpensslDeleter<EVP_CIPHER_free>>;
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, OpensslDeleter<EVP_CIPHER_CTX_free>>;
 using Digest = std::unique_ptr<EVP_MD, OpensslDeleter<EVP_MD_free>>;
 using DigestContext = std::unique_ptr<EVP_MD_CTX, OpensslDeleter<EVP_MD_CTX_free>>;
-
-// The error queue belongs to the thread, hence to the application, whose own TLS code may look at
-// it next. What is added during the life of this object is taken away again.
-class ErrorQueueMark {
- public:
-  ErrorQueueMark() noexcept { ERR_set_mark(); }
-  ~ErrorQueueMark() { ERR_pop_to_mark(); }
-  ErrorQueueMark(const ErrorQueueMark&) = delete;
-  ErrorQueueMark& operator=(const ErrorQueueMark&) = delete;
-};
 
 }  // namespace quietus

@@ -1,5 +1,5 @@
-// Randomness from the kernel, one system call per request and no pool of our own: a pool would repeat
-// itself in a cloned machine.
+// Randomness from the kernel, one system call per request and no pool of our own: a pool would
+// repeat itself in a cloned machine.
 #pragma once
 
 #include <quietus/bytes.hpp>

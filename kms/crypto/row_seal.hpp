@@ -1,5 +1,6 @@
-// Rows of the control store are sealed at rest: XAES-256-GCM under a row key, with the vault and the
-// row's own key in the associated data, so that a row cannot be moved. nonce (24) || ciphertext || tag.
+// Rows of the control store are sealed at rest: XAES-256-GCM under a row key, with the vault and
+// the row's own key in the associated data, so that a row cannot be moved. nonce (24) || ciphertext
+// || tag.
 #pragma once
 
 #include <quietus/bytes.hpp>

@@ -8,7 +8,9 @@
 namespace quietus {
 namespace {
 
-std::string scope_name(ScopeId id) { return "scope " + to_hex(ByteWriter().u64(id).view()); }
+std::string scope_name(ScopeId id) {
+  return "scope " + to_hex(ByteWriter().u64(id).view());
+}
 
 void check_log(ControlReader& reader, const RowSeal& seal, CheckReport& report) {
   const auto head = verify_log(reader, {seal.key, seal.vault, seal.context});
@@ -31,7 +33,9 @@ Result<void> check_scopes(ControlReader& reader, ScopeTable& scopes, CheckReport
         if (!whole) report.damages.push_back({scope_name(row.id), whole.error().context()});
         return {};
       },
-      [&](ScopeId id) { report.damages.push_back({scope_name(id), "its row is damaged"}); });
+      [&](ScopeId id) {
+        report.damages.push_back({scope_name(id), "its row is damaged"});
+      });
 }
 
 Result<void> check_control(ControlReader& reader, ScopeTable& scopes, CheckReport& report) {
@@ -62,10 +66,11 @@ Result<void> check_slots(VaultCore& core, CheckReport& report) {
 
 Result<CheckReport> check_vault(VaultCore& core, const Progress& progress) {
   CheckReport report;
-  QUIETUS_TRY(core.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
-    report = {};
-    return check_control(reader, scopes, report);
-  }));
+  QUIETUS_TRY(
+      core.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        report = {};
+        return check_control(reader, scopes, report);
+      }));
   QUIETUS_TRY(check_slots(core, report));
   QUIETUS_TRY(check_records(*core.keys, *core.record_store, progress, report));
   return report;

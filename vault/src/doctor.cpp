@@ -1,5 +1,5 @@
-// Looks at what surrounds the vault: places, permissions, memory, clock. Says what was seen and what
-// to do; changes nothing.
+// Looks at what surrounds the vault: places, permissions, memory, clock. Says what was seen and
+// what to do; changes nothing.
 #include <quietus/vault.hpp>
 
 #include <sys/resource.h>
@@ -18,8 +18,8 @@ namespace {
 using Level = Finding::Level;
 using Findings = std::vector<Finding>;
 
-constexpr std::uint64_t kLowSpace = std::uint64_t{64} << 20;       // bytes
-constexpr UnixMillis kEarliestSaneTime = 1'735'689'600'000;        // 2025-01-01
+constexpr std::uint64_t kLowSpace = std::uint64_t{64} << 20;  // bytes
+constexpr UnixMillis kEarliestSaneTime = 1'735'689'600'000;   // 2025-01-01
 
 void look_at_slots(VaultCore& core, Findings& out) {
   const auto lock = RootChangeLock::take(core.files.control(), LockFile::Mode::kShared,
@@ -50,8 +50,8 @@ void look_at_slots(VaultCore& core, Findings& out) {
 
 void look_at_medium(VaultCore& core, Findings& out) {
   const Assurance assurance = core.provider->assurance();
-  out.push_back({assurance.known ? Level::kOk : Level::kWarning, "medium of the root slots",
-                 assurance.text});
+  out.push_back(
+      {assurance.known ? Level::kOk : Level::kWarning, "medium of the root slots", assurance.text});
   const auto anchor = core.anchor->read(core.header.vault);
   if (anchor)
     out.push_back({Level::kOk, "anchor", "whole"});
@@ -83,8 +83,9 @@ void look_at_memory(Findings& out) {
   std::string line;
   std::getline(swaps, line);
   if (std::getline(swaps, line))
-    out.push_back({Level::kNote, "swap", "in use; plaintext that passes through memory may reach it, "
-                                         "so encrypt it, and do not hibernate"});
+    out.push_back({Level::kNote, "swap",
+                   "in use; plaintext that passes through memory may reach it, "
+                   "so encrypt it, and do not hibernate"});
 }
 
 void look_at_space(const std::filesystem::path& path, Findings& out) {

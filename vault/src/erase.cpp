@@ -1,4 +1,5 @@
-// Erasing: plans, reasons, and what is reported. The protocol itself is in kms/keys/root_change.cpp.
+// Erasing: plans, reasons, and what is reported. The protocol itself is in
+// kms/keys/root_change.cpp.
 #include <quietus/vault.hpp>
 
 #include <algorithm>
@@ -17,11 +18,19 @@ constexpr std::size_t kMaxReasonText = 4096;
 
 // The closed list of reason codes; everything else is free text. A name that happens to look like a
 // code must not get into logs and certificates. docs/erasure.md explains them.
-constexpr std::array<std::string_view, 9> kReasonCodes = {
-    "contract-ended", "deletion-request", "consent-withdrawn", "objection", "retention-expired",
-    "incident",       "migration",        "test",              "other"};
+constexpr std::array<std::string_view, 9> kReasonCodes = {"contract-ended",
+                                                          "deletion-request",
+                                                          "consent-withdrawn",
+                                                          "objection",
+                                                          "retention-expired",
+                                                          "incident",
+                                                          "migration",
+                                                          "test",
+                                                          "other"};
 
-Error closed() { return {ErrorCode::kUnavailable, "the vault is closed"}; }
+Error closed() {
+  return {ErrorCode::kUnavailable, "the vault is closed"};
+}
 
 struct Reason {
   std::string code;
@@ -123,16 +132,17 @@ ErasureReport report_of(const RootChangeOutcome& outcome) {
 Result<ErasureReport> with_certificate(VaultCore& core, const RootChangeOutcome& outcome) {
   ErasureReport report = report_of(outcome);
   if (!report.certificate.empty()) return report;
-  QUIETUS_TRY(core.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
-    QUIETUS_TRY_AS(const auto all, rows::certificates(reader, scopes.seal()));
-    for (const auto& [id, row] : all) {
-      if (row.erasure != outcome.intent.id) continue;
-      QUIETUS_TRY_AS(auto document, rows::certificate(reader, scopes.seal(), id));
-      report.certificate_id = to_hex(id);
-      report.certificate = document.value_or("");
-    }
-    return {};
-  }));
+  QUIETUS_TRY(
+      core.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        QUIETUS_TRY_AS(const auto all, rows::certificates(reader, scopes.seal()));
+        for (const auto& [id, row] : all) {
+          if (row.erasure != outcome.intent.id) continue;
+          QUIETUS_TRY_AS(auto document, rows::certificate(reader, scopes.seal(), id));
+          report.certificate_id = to_hex(id);
+          report.certificate = document.value_or("");
+        }
+        return {};
+      }));
   if (report.certificate.empty())
     return Error(ErrorCode::kErasureIncomplete, "the erasure was finished by another process");
   return report;
@@ -143,13 +153,13 @@ Result<ErasureReport> with_certificate(VaultCore& core, const RootChangeOutcome&
 Result<ErasePlan> Vault::plan_erase(std::span<const std::string> paths) {
   if (!core_) return closed();
   ErasePlan plan;
-  QUIETUS_TRY(core_->read([&](ControlReader& reader, ScopeTable& scopes,
-                              const RootRow& root) -> Result<void> {
-    QUIETUS_TRY_AS(const auto targets, resolve_all(reader, scopes, paths));
-    QUIETUS_TRY_AS(plan, plan_in(reader, scopes, targets));
-    plan.root_generation = root.generation;
-    return {};
-  }));
+  QUIETUS_TRY(core_->read(
+      [&](ControlReader& reader, ScopeTable& scopes, const RootRow& root) -> Result<void> {
+        QUIETUS_TRY_AS(const auto targets, resolve_all(reader, scopes, paths));
+        QUIETUS_TRY_AS(plan, plan_in(reader, scopes, targets));
+        plan.root_generation = root.generation;
+        return {};
+      }));
   return plan;
 }
 
@@ -159,18 +169,18 @@ Result<ErasureReport> Vault::erase(std::span<const std::string> paths, std::stri
   RootChangeRequest request;
   request.reason = why.code;
   request.reason_text = why.text;
-  QUIETUS_TRY(core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
-    QUIETUS_TRY_AS(request.scopes, resolve_all(reader, scopes, paths));
-    return {};
-  }));
+  QUIETUS_TRY(
+      core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        QUIETUS_TRY_AS(request.scopes, resolve_all(reader, scopes, paths));
+        return {};
+      }));
   QUIETUS_TRY_AS(const RootChangeOutcome outcome, core_->keys->change_root(request));
   return with_certificate(*core_, outcome);
 }
 
 Result<std::vector<ErasureReport>> Vault::resume() {
   if (!core_) return closed();
-  QUIETUS_TRY_AS(const auto finished,
-                 core_->keys->recover(core_->options.acknowledgement_timeout));
+  QUIETUS_TRY_AS(const auto finished, core_->keys->recover(core_->options.acknowledgement_timeout));
   core_->recovery_pending = false;
   std::vector<ErasureReport> reports;
   for (const RootChangeOutcome& outcome : finished)

@@ -5,7 +5,9 @@
 namespace quietus {
 namespace {
 
-bool is_erased(const Error& error) { return error.code() == ErrorCode::kErased; }
+bool is_erased(const Error& error) {
+  return error.code() == ErrorCode::kErased;
+}
 
 }  // namespace
 

@@ -13,7 +13,8 @@ namespace quietus {
 Result<ScopeId> resolve_path(ControlReader& reader, ScopeTable& scopes, std::string_view path);
 
 // As resolve_path, but a scope whose own rows are damaged is found too: it can still be erased.
-Result<ScopeId> resolve_for_erasure(ControlReader& reader, ScopeTable& scopes, std::string_view path);
+Result<ScopeId> resolve_for_erasure(ControlReader& reader, ScopeTable& scopes,
+                                    std::string_view path);
 
 // What is known of a scope; an erased one comes without name and path.
 Result<ScopeInfo> describe_scope(ControlReader& reader, ScopeTable& scopes, ScopeId id);

@@ -29,26 +29,26 @@ Result<VaultStatus> Vault::status() {
   status.read_only = core_->options.read_only;
   status.key_memory_locked = guarded_memory_status().all_locked();
   QUIETUS_TRY_AS(status.processes, core_->holders->count());
-  QUIETUS_TRY(core_->read([&](ControlReader& reader, ScopeTable& scopes,
-                              const RootRow& root) -> Result<void> {
-    status.format_version = kFormatVersion;
-    status.root_generation = root.generation;
-    status.tenants = 0;
-    QUIETUS_TRY_AS(const auto tenants, rows::children(reader, scopes.seal(), kVaultScope));
-    for (const ScopeId tenant : tenants) {
-      QUIETUS_TRY_AS(const auto row, rows::key_row(reader, scopes.seal(), tenant));
-      if (row && row->state != KeyState::kDestroyed) ++status.tenants;
-    }
-    QUIETUS_TRY_AS(const auto certificates, rows::certificates(reader, scopes.seal()));
-    status.certificates = certificates.size();
-    QUIETUS_TRY_AS(const TreeHead head, quietus::log_head(reader));
-    status.log_size = head.size;
-    status.pending.clear();
-    QUIETUS_TRY_AS(const auto intents, rows::intents(reader, scopes.seal()));
-    for (const Intent& intent : intents)
-      status.pending.push_back({to_hex(intent.id), step_name(intent.state), intent.begun});
-    return {};
-  }));
+  QUIETUS_TRY(core_->read(
+      [&](ControlReader& reader, ScopeTable& scopes, const RootRow& root) -> Result<void> {
+        status.format_version = kFormatVersion;
+        status.root_generation = root.generation;
+        status.tenants = 0;
+        QUIETUS_TRY_AS(const auto tenants, rows::children(reader, scopes.seal(), kVaultScope));
+        for (const ScopeId tenant : tenants) {
+          QUIETUS_TRY_AS(const auto row, rows::key_row(reader, scopes.seal(), tenant));
+          if (row && row->state != KeyState::kDestroyed) ++status.tenants;
+        }
+        QUIETUS_TRY_AS(const auto certificates, rows::certificates(reader, scopes.seal()));
+        status.certificates = certificates.size();
+        QUIETUS_TRY_AS(const TreeHead head, quietus::log_head(reader));
+        status.log_size = head.size;
+        status.pending.clear();
+        QUIETUS_TRY_AS(const auto intents, rows::intents(reader, scopes.seal()));
+        for (const Intent& intent : intents)
+          status.pending.push_back({to_hex(intent.id), step_name(intent.state), intent.begun});
+        return {};
+      }));
   return status;
 }
 

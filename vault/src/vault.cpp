@@ -16,9 +16,13 @@
 namespace quietus {
 namespace {
 
-std::string hex_of(const std::array<std::uint8_t, 16>& id) { return to_hex(id); }
+std::string hex_of(const std::array<std::uint8_t, 16>& id) {
+  return to_hex(id);
+}
 
-Error closed() { return {ErrorCode::kUnavailable, "the vault is closed"}; }
+Error closed() {
+  return {ErrorCode::kUnavailable, "the vault is closed"};
+}
 
 // The second path element names the class; below it the parent's class goes on.
 std::string default_class(std::size_t depth, const std::string& name, const InfoRow& parent) {
@@ -32,7 +36,8 @@ Result<std::vector<ScopeId>> resolve_sources(ControlReader& reader, ScopeTable& 
     return Error(ErrorCode::kInvalidArgument, "at most 16 sources of a scope");
   std::vector<ScopeId> sources;
   for (const std::string& path : paths) {
-    if (path.empty()) return Error(ErrorCode::kInvalidArgument, "a source is a scope, not the vault");
+    if (path.empty())
+      return Error(ErrorCode::kInvalidArgument, "a source is a scope, not the vault");
     QUIETUS_TRY_AS(const ScopeId source, resolve_path(reader, scopes, path));
     sources.push_back(source);
   }
@@ -70,10 +75,11 @@ Result<Scope> Vault::scope(std::string_view path) {
   if (!core_) return closed();
   ScopeId id = kVaultScope;
   QUIETUS_TRY(parse_scope_path(path));
-  QUIETUS_TRY(core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
-    QUIETUS_TRY_AS(id, resolve_path(reader, scopes, path));
-    return {};
-  }));
+  QUIETUS_TRY(
+      core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        QUIETUS_TRY_AS(id, resolve_path(reader, scopes, path));
+        return {};
+      }));
   return make_scope(core_, id);
 }
 
@@ -85,20 +91,21 @@ Result<Scope> Vault::create_scope(std::string_view path, const ScopeOptions& opt
   const std::string_view parent = slash == std::string_view::npos ? "" : path.substr(0, slash);
   const UnixMillis now = core_->environment.clock.now();
   ScopeId id = kVaultScope;
-  QUIETUS_TRY(core_->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow& root) -> Result<void> {
-    ScopeTable::NewScope scope;
-    QUIETUS_TRY_AS(scope.parent, resolve_path(writer, scopes, parent));
-    scope.name = elements.back();
-    scope.data_class = options.data_class;
-    if (scope.data_class.empty()) {
-      QUIETUS_TRY_AS(const InfoRow above, scopes.info(writer, scope.parent));
-      scope.data_class = default_class(elements.size(), scope.name, above);
-    }
-    QUIETUS_TRY_AS(scope.sources, resolve_sources(writer, scopes, options.derived_from));
-    scope.now = now;
-    QUIETUS_TRY_AS(id, scopes.create(writer, root, scope));
-    return {};
-  }));
+  QUIETUS_TRY(
+      core_->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow& root) -> Result<void> {
+        ScopeTable::NewScope scope;
+        QUIETUS_TRY_AS(scope.parent, resolve_path(writer, scopes, parent));
+        scope.name = elements.back();
+        scope.data_class = options.data_class;
+        if (scope.data_class.empty()) {
+          QUIETUS_TRY_AS(const InfoRow above, scopes.info(writer, scope.parent));
+          scope.data_class = default_class(elements.size(), scope.name, above);
+        }
+        QUIETUS_TRY_AS(scope.sources, resolve_sources(writer, scopes, options.derived_from));
+        scope.now = now;
+        QUIETUS_TRY_AS(id, scopes.create(writer, root, scope));
+        return {};
+      }));
   return make_scope(core_, id);
 }
 
@@ -106,27 +113,29 @@ Result<ScopeInfo> Vault::describe(std::string_view path) {
   if (!core_) return closed();
   QUIETUS_TRY(parse_scope_path(path));
   ScopeInfo info;
-  QUIETUS_TRY(core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
-    QUIETUS_TRY_AS(const ScopeId id, resolve_path(reader, scopes, path));
-    QUIETUS_TRY_AS(info, describe_scope(reader, scopes, id));
-    return {};
-  }));
+  QUIETUS_TRY(
+      core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        QUIETUS_TRY_AS(const ScopeId id, resolve_path(reader, scopes, path));
+        QUIETUS_TRY_AS(info, describe_scope(reader, scopes, id));
+        return {};
+      }));
   return info;
 }
 
 Result<std::vector<ScopeInfo>> Vault::children(std::string_view path) {
   if (!core_) return closed();
   std::vector<ScopeInfo> found;
-  QUIETUS_TRY(core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
-    found.clear();
-    QUIETUS_TRY_AS(const ScopeId parent, resolve_path(reader, scopes, path));
-    QUIETUS_TRY_AS(const auto ids, rows::children(reader, scopes.seal(), parent));
-    for (const ScopeId id : ids) {
-      QUIETUS_TRY_AS(ScopeInfo info, describe_scope(reader, scopes, id));
-      found.push_back(std::move(info));
-    }
-    return {};
-  }));
+  QUIETUS_TRY(
+      core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        found.clear();
+        QUIETUS_TRY_AS(const ScopeId parent, resolve_path(reader, scopes, path));
+        QUIETUS_TRY_AS(const auto ids, rows::children(reader, scopes.seal(), parent));
+        for (const ScopeId id : ids) {
+          QUIETUS_TRY_AS(ScopeInfo info, describe_scope(reader, scopes, id));
+          found.push_back(std::move(info));
+        }
+        return {};
+      }));
   std::sort(found.begin(), found.end(),
             [](const ScopeInfo& a, const ScopeInfo& b) { return a.path < b.path; });
   return found;
@@ -154,14 +163,15 @@ Result<void> Vault::record_export(std::string_view path, std::uint64_t records,
 Result<std::vector<CertificateInfo>> Vault::certificates() {
   if (!core_) return closed();
   std::vector<CertificateInfo> found;
-  QUIETUS_TRY(core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
-    found.clear();
-    QUIETUS_TRY_AS(const auto all, rows::certificates(reader, scopes.seal()));
-    for (const auto& [id, row] : all)
-      found.push_back({hex_of(id), hex_of(row.erasure), row.issued,
-                       row.complete ? "complete" : "partial"});
-    return {};
-  }));
+  QUIETUS_TRY(
+      core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        found.clear();
+        QUIETUS_TRY_AS(const auto all, rows::certificates(reader, scopes.seal()));
+        for (const auto& [id, row] : all)
+          found.push_back(
+              {hex_of(id), hex_of(row.erasure), row.issued, row.complete ? "complete" : "partial"});
+        return {};
+      }));
   std::sort(found.begin(), found.end(), [](const CertificateInfo& a, const CertificateInfo& b) {
     return a.issued_unix_ms < b.issued_unix_ms;
   });
@@ -176,10 +186,11 @@ Result<std::string> Vault::certificate(std::string_view id) {
   CertificateId key{};
   std::copy(bytes->begin(), bytes->end(), key.begin());
   std::optional<std::string> document;
-  QUIETUS_TRY(core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
-    QUIETUS_TRY_AS(document, rows::certificate(reader, scopes.seal(), key));
-    return {};
-  }));
+  QUIETUS_TRY(
+      core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        QUIETUS_TRY_AS(document, rows::certificate(reader, scopes.seal(), key));
+        return {};
+      }));
   if (!document) return Error(ErrorCode::kNotFound, "no such certificate");
   return std::move(*document);
 }
@@ -187,7 +198,8 @@ Result<std::string> Vault::certificate(std::string_view id) {
 Result<std::string> Vault::issuing_key_pem() {
   if (!core_) return closed();
   std::string pem;
-  QUIETUS_TRY(core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+  QUIETUS_TRY(core_->read([&](ControlReader& reader, ScopeTable& scopes,
+                              const RootRow&) -> Result<void> {
     QUIETUS_TRY_AS(const SigningKey key, rows::signing_key(reader, scopes.seal(), "issuing-key"));
     pem = ed25519_to_pem(ed25519_public_key(key));
     return {};
@@ -204,20 +216,22 @@ Result<LogHead> Vault::log_head() {
 Result<std::string> Vault::log_entry(std::uint64_t index) {
   if (!core_) return closed();
   std::string text;
-  QUIETUS_TRY(core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
-    const RowSeal seal = scopes.seal();
-    QUIETUS_TRY_AS(const Bytes entry,
-                   read_entry(reader, {seal.key, seal.vault, seal.context}, index));
-    text = as_text(entry);
-    return {};
-  }));
+  QUIETUS_TRY(
+      core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        const RowSeal seal = scopes.seal();
+        QUIETUS_TRY_AS(const Bytes entry,
+                       read_entry(reader, {seal.key, seal.vault, seal.context}, index));
+        text = as_text(entry);
+        return {};
+      }));
   return text;
 }
 
 Result<std::string> Vault::log_checkpoint() {
   if (!core_) return closed();
   std::string note;
-  QUIETUS_TRY(core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+  QUIETUS_TRY(core_->read([&](ControlReader& reader, ScopeTable& scopes,
+                              const RootRow&) -> Result<void> {
     QUIETUS_TRY_AS(note, signed_checkpoint(reader, scopes.seal(), log_origin(core_->header.vault)));
     return {};
   }));
@@ -227,22 +241,24 @@ Result<std::string> Vault::log_checkpoint() {
 Result<std::string> Vault::log_verifier_key() {
   if (!core_) return closed();
   std::string vkey;
-  QUIETUS_TRY(core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
-    QUIETUS_TRY_AS(const SigningKey key, rows::signing_key(reader, scopes.seal(), "log-key"));
-    vkey = format_vkey(NoteKey{log_origin(core_->header.vault), ed25519_public_key(key)});
-    return {};
-  }));
+  QUIETUS_TRY(
+      core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        QUIETUS_TRY_AS(const SigningKey key, rows::signing_key(reader, scopes.seal(), "log-key"));
+        vkey = format_vkey(NoteKey{log_origin(core_->header.vault), ed25519_public_key(key)});
+        return {};
+      }));
   return vkey;
 }
 
 Result<LogHead> Vault::verify_log() {
   if (!core_) return closed();
   TreeHead head;
-  QUIETUS_TRY(core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
-    const RowSeal seal = scopes.seal();
-    QUIETUS_TRY_AS(head, quietus::verify_log(reader, {seal.key, seal.vault, seal.context}));
-    return {};
-  }));
+  QUIETUS_TRY(
+      core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        const RowSeal seal = scopes.seal();
+        QUIETUS_TRY_AS(head, quietus::verify_log(reader, {seal.key, seal.vault, seal.context}));
+        return {};
+      }));
   return LogHead{log_origin(core_->header.vault), head.size, to_hex(head.root)};
 }
 

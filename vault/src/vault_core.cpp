@@ -35,8 +35,7 @@ bool lies_inside(const std::filesystem::path& inner, const std::filesystem::path
 Result<std::filesystem::path> resolved(const std::filesystem::path& path) {
   std::error_code error;
   auto absolute = std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
-  if (error)
-    return Error(ErrorCode::kInvalidArgument, path.string() + ": " + error.message());
+  if (error) return Error(ErrorCode::kInvalidArgument, path.string() + ": " + error.message());
   if (!is_utf8(absolute.string()))
     return Error(ErrorCode::kInvalidArgument, "the path is not valid UTF-8");
   return absolute;
@@ -67,7 +66,8 @@ Result<void> remove_unfinished(FileSystem& files, const VaultFiles& vault) {
 
 Result<void> require_empty(FileSystem& files, const VaultFiles& vault) {
   QUIETUS_TRY_AS(const bool taken, files.exists(vault.header()));
-  if (taken) return Error(ErrorCode::kAlreadyExists, vault.folder.string() + ": is a vault already");
+  if (taken)
+    return Error(ErrorCode::kAlreadyExists, vault.folder.string() + ": is a vault already");
   QUIETUS_TRY(remove_unfinished(files, vault));
   QUIETUS_TRY_AS(const auto names, files.list(vault.folder));
   for (const std::string& name : names)
@@ -93,12 +93,14 @@ Result<void> check_place(FileSystem& files, const VaultFiles& vault, FileRoot& p
 
 }  // namespace
 
-std::string tool_version() { return "quietus " QUIETUS_VERSION; }
+std::string tool_version() {
+  return "quietus " QUIETUS_VERSION;
+}
 
 VaultCore::~VaultCore() {
   if (keys && !options.read_only && !destroyed && !recovery_pending) {
-    // A clean close leaves the anchor up to date; where that fails, the next open finds it older, which
-    // is no harm.
+    // A clean close leaves the anchor up to date; where that fails, the next open finds it older,
+    // which is no harm.
     const auto refreshed = keys->refresh_anchor();
     static_cast<void>(refreshed);
   }
@@ -113,17 +115,18 @@ Result<void> VaultCore::connect(std::shared_ptr<const UnlockSecret> secret, bool
   QUIETUS_TRY_AS(record_store, open_lmdb_records(files.records(), store_options));
   const bool inside = lies_inside(header.root_folder, files.folder);
   if (!provider)
-    provider = std::make_unique<FileRoot>(
-        environment.files, FileRootOptions{header.root_folder, header.vault, inside},
-        SlotUnlock{std::move(secret), {}});
+    provider = std::make_unique<FileRoot>(environment.files,
+                                          FileRootOptions{header.root_folder, header.vault, inside},
+                                          SlotUnlock{std::move(secret), {}});
   anchor = std::make_unique<AnchorFile>(environment.files, anchor_path(header.root_folder));
   if (!options.read_only) QUIETUS_TRY(environment.files.make_folder(files.runtime()));
   const bool cached = options.key_caching == KeyCaching::kGuarded;
-  QUIETUS_TRY_AS(holders, Holders::join({files.control(), files.runtime(), options.read_only,
-                                         !cached}));
+  QUIETUS_TRY_AS(holders,
+                 Holders::join({files.control(), files.runtime(), options.read_only, !cached}));
   cache = std::make_unique<KeyCache>(*holders,
                                      cached ? KeyCache::Mode::kGuarded : KeyCache::Mode::kNone);
-  KeyStore::Parts parts{files.control(), *control, *provider, *anchor, *holders, *cache,
+  KeyStore::Parts parts{files.control(),   *control,       *provider,
+                        *anchor,           *holders,       *cache,
                         environment.clock, tool_version(), log_origin(header.vault)};
   parts.lock_timeout = options.lock_timeout;
   parts.acknowledgement_timeout = options.acknowledgement_timeout;
@@ -186,7 +189,8 @@ Result<std::shared_ptr<VaultCore>> VaultCore::assemble(const std::filesystem::pa
   return core;
 }
 
-// What interrupted writers left behind. Only while nobody else is there: then none of them is alive.
+// What interrupted writers left behind. Only while nobody else is there: then none of them is
+// alive.
 Result<void> VaultCore::collect_garbage() {
   QUIETUS_TRY_AS(const std::uint32_t count, holders->count());
   if (count > 1) return {};
@@ -210,16 +214,15 @@ Result<std::shared_ptr<VaultCore>> VaultCore::open(const std::filesystem::path& 
   return core;
 }
 
-// The root node was sealed under a key that nobody has, so there is nothing to unlock: what is left of
-// the slots opens old copies of the store only, and is destroyed here.
+// The root node was sealed under a key that nobody has, so there is nothing to unlock: what is left
+// of the slots opens old copies of the store only, and is destroyed here.
 Result<void> VaultCore::finish_destruction(const std::filesystem::path& folder,
                                            Environment environment) {
   QUIETUS_TRY_AS(const auto place, resolved(folder));
   const VaultFiles vault(place);
   QUIETUS_TRY_AS(const VaultHeader header, read_header(environment.files, vault.header()));
-  QUIETUS_TRY_AS(const auto lock,
-                 RootChangeLock::take(vault.control(), LockFile::Mode::kExclusive,
-                                      OpenOptions{}.lock_timeout));
+  QUIETUS_TRY_AS(const auto lock, RootChangeLock::take(vault.control(), LockFile::Mode::kExclusive,
+                                                       OpenOptions{}.lock_timeout));
   QUIETUS_TRY_AS(const auto control, open_lmdb_control(vault.control(), LmdbOptions{}));
   RootRow row;
   QUIETUS_TRY(control->read([&](ControlReader& reader) -> Result<void> {

@@ -43,7 +43,8 @@ Result<VaultHeader> read_header(FileSystem& files, const std::filesystem::path& 
   const Json* format = member(json, "format");
   if (format == nullptr || !format->is_number_integer()) return corrupt;
   if (format->get<std::int64_t>() > kFormat)
-    return Error(ErrorCode::kUnsupported, path.string() + ": written by a newer version of quietus");
+    return Error(ErrorCode::kUnsupported,
+                 path.string() + ": written by a newer version of quietus");
   const Json* root = member(json, "root");
   const auto vault = from_hex(text_member(json, "vault_id"));
   if (root == nullptr || !vault || vault->size() != std::tuple_size_v<VaultId>) return corrupt;

@@ -1,4 +1,5 @@
-// Bytes that are not secret: ciphertext, ids, public keys, and data on its way to or from the caller.
+// Bytes that are not secret: ciphertext, ids, public keys, and data on its way to or from the
+// caller.
 #pragma once
 
 #include <cstddef>

@@ -12,8 +12,8 @@
 
 namespace quietus {
 
-// What went wrong, in the terms of what the caller can do about it. Numbers are frozen: they are the
-// return codes of the C ABI too (negated). Add at the end only.
+// What went wrong, in the terms of what the caller can do about it. Numbers are frozen: they are
+// the return codes of the C ABI too (negated). Add at the end only.
 enum class ErrorCode : int {
   kInvalidArgument = 1,     // the call itself is wrong; correct it
   kNotFound = 2,            // no such scope, record or certificate; it may never have existed
@@ -142,9 +142,9 @@ class [[nodiscard]] Result<void> {
 
 // QUIETUS_TRY(expr): returns the error of expr from this function, if there is one.
 #define QUIETUS_TRY(expr) QUIETUS_TRY_(QUIETUS_CAT(quietus_tried_, __COUNTER__), expr)
-#define QUIETUS_TRY_(tried, expr)                                       \
-  do {                                                                  \
-    if (auto tried = (expr); !tried) return std::move(tried).error();   \
+#define QUIETUS_TRY_(tried, expr)                                     \
+  do {                                                                \
+    if (auto tried = (expr); !tried) return std::move(tried).error(); \
   } while (false)
 
 // QUIETUS_TRY_AS(auto x, expr): returns the error of expr, or declares x with its value. It expands

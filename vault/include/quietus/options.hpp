@@ -1,8 +1,8 @@
 // How a vault is unlocked, made and opened.
 #pragma once
 
-#include <quietus/bytes.hpp>
 #include <quietus/export.h>
+#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 
 #include <chrono>
@@ -12,8 +12,8 @@
 
 namespace quietus {
 
-// The unlock secret, in guarded memory. Move-only; wiped with its last use. It protects the root slot
-// only; it is not an encryption key of any data.
+// The unlock secret, in guarded memory. Move-only; wiped with its last use. It protects the root
+// slot only; it is not an encryption key of any data.
 class QUIETUS_EXPORT Unlock {
  public:
   // A key file as new_key_file() makes it. It is read when the vault is made or opened.
@@ -39,16 +39,18 @@ class QUIETUS_EXPORT Unlock {
 QUIETUS_EXPORT Result<void> new_key_file(const std::filesystem::path& path);
 
 struct CreateOptions {
-  // The folder under which the root slots and the anchor lie, in <root_folder>/<vault id>; empty means
-  // /var/lib/quietus-roots for root, else $XDG_STATE_HOME/quietus/roots. Keep it out of every backup.
+  // The folder under which the root slots and the anchor lie, in <root_folder>/<vault id>; empty
+  // means /var/lib/quietus-roots for root, else $XDG_STATE_HOME/quietus/roots. Keep it out of every
+  // backup.
   std::filesystem::path root_folder;
-  // Allows root_folder inside the vault's folder, where every copy of the vault takes the slots along.
-  // Certificates then say so.
+  // Allows root_folder inside the vault's folder, where every copy of the vault takes the slots
+  // along. Certificates then say so.
   bool insecure_root_in_vault = false;
   // Allows a file system that is not known to overwrite in place (btrfs, ZFS, overlay, network, …).
   // Certificates then state the assurance as unknown and are never `complete`.
   bool accept_unknown_medium = false;
-  // Argon2id cost for a passphrase; ignored for a key file. Bounds: 2 to 64 passes, 64 MiB to 4 GiB.
+  // Argon2id cost for a passphrase; ignored for a key file. Bounds: 2 to 64 passes, 64 MiB to 4
+  // GiB.
   std::uint32_t passphrase_passes = 3;
   std::uint32_t passphrase_memory_kib = 256 * 1024;
 };

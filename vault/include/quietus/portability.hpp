@@ -60,7 +60,7 @@ QUIETUS_EXPORT TransferReport import_ndjson(Scope& scope, const ByteSource& sour
 // removed meanwhile is left out. An export that cannot be recorded is `stopped`, except in a vault
 // that was opened read-only, where nothing can be recorded. Errors of Vault::scope().
 
-// Makes `folder` where it is missing (its parent must exist) and one file per record, mode 0600.
+// Makes `folder`, and those above it, where they are missing, and one file per record, mode 0600.
 // Nothing that is there already is replaced or followed: such a record fails with kAlreadyExists.
 // Content types are not kept. kIo when the folder cannot be made.
 QUIETUS_EXPORT Result<TransferReport> export_folder(Vault& vault, std::string_view scope_path,

@@ -10,13 +10,13 @@ namespace quietus {
 enum class ScopeState { kActive, kErased };
 
 struct ScopeInfo {
-  std::string path;   // "acme/customer-data/user-7"
-  std::string name;   // last element; empty when erased (the name went with the key)
+  std::string path;  // "acme/customer-data/user-7"
+  std::string name;  // last element; empty when erased (the name went with the key)
   std::string data_class;
   std::uint64_t id = 0;
   ScopeState state = ScopeState::kActive;
   std::int64_t created_unix_ms = 0;
-  std::int64_t erased_unix_ms = 0;         // 0 unless erased
+  std::int64_t erased_unix_ms = 0;          // 0 unless erased
   std::vector<std::uint64_t> derived_from;  // ids of source scopes
 };
 
@@ -77,10 +77,11 @@ struct Damage {
 struct CheckReport {
   std::uint64_t scopes = 0;
   std::uint64_t records = 0;
-  std::uint64_t bytes = 0;          // plaintext authenticated
+  std::uint64_t bytes = 0;  // plaintext authenticated
   std::uint64_t log_entries = 0;
   std::uint64_t erased_records = 0;  // rows of erased scopes: unreadable, as they should be
-  std::uint64_t orphaned_rows = 0;   // left by interrupted writes; harmless, removed by the next open
+  std::uint64_t orphaned_rows =
+      0;  // left by interrupted writes; harmless, removed by the next open
   std::vector<Damage> damages;
 };
 

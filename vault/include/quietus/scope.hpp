@@ -1,9 +1,9 @@
-// A scope: a tenant, a data class below it, a data subject below that; any depth. It owns one key, and
-// it is what can be erased. Through its handle records are read and written.
+// A scope: a tenant, a data class below it, a data subject below that; any depth. It owns one key,
+// and it is what can be erased. Through its handle records are read and written.
 #pragma once
 
-#include <quietus/bytes.hpp>
 #include <quietus/export.h>
+#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 
 #include <array>
@@ -40,7 +40,8 @@ using ByteSource = std::function<Result<std::size_t>(MutableBytes)>;
 // Receives the next bytes; the view is valid for the call.
 using ByteSink = std::function<Result<void>(ByteView)>;
 
-// Several writes that happen together or not at all, within one scope. Names and values are copied in.
+// Several writes that happen together or not at all, within one scope. Names and values are copied
+// in.
 class QUIETUS_EXPORT Batch {
  public:
   Batch& put(std::string_view name, ByteView value, PutOptions options = {});
@@ -79,21 +80,21 @@ class QUIETUS_EXPORT Scope {
   // The content; no value when there is no such record (which is not an error).
   Result<std::optional<Bytes>> get(std::string_view name) const;
 
-  // As get, into the caller's buffer: the number of bytes written. kInvalidArgument when the buffer is
-  // too small (the buffer is untouched). On any other error the buffer is zero.
+  // As get, into the caller's buffer: the number of bytes written. kInvalidArgument when the buffer
+  // is too small (the buffer is untouched). On any other error the buffer is zero.
   Result<std::optional<std::size_t>> get_into(std::string_view name, MutableBytes out) const;
 
-  // Hands the content to `sink` piece by piece, each piece authenticated before it is handed out, in
-  // constant memory; false when there is no such record. kChanged when the object is replaced
+  // Hands the content to `sink` piece by piece, each piece authenticated before it is handed out,
+  // in constant memory; false when there is no such record. kChanged when the object is replaced
   // meanwhile: what the sink got is then a truncated old version.
   Result<bool> get_stream(std::string_view name, const ByteSink& sink) const;
 
   // Size, times and version without the content.
   Result<std::optional<RecordInfo>> stat(std::string_view name) const;
 
-  // Removes one record; false when there was none. Durable when it returns. This frees the name; the
-  // old content stays decryptable for who holds the scope's key and an old copy, until the scope's key
-  // is renewed or erased.
+  // Removes one record; false when there was none. Durable when it returns. This frees the name;
+  // the old content stays decryptable for who holds the scope's key and an old copy, until the
+  // scope's key is renewed or erased.
   Result<bool> remove(std::string_view name, std::optional<Version> expected = {});
 
   // Applies all or nothing. Durable when it returns.

@@ -1,6 +1,6 @@
-// A vault: one folder with encrypted records, the tree of their keys, and the log of what happened to
-// the keys. Destroying a scope's key makes everything under it unrecoverable, in every copy of the
-// folder made at any time.
+// A vault: one folder with encrypted records, the tree of their keys, and the log of what happened
+// to the keys. Destroying a scope's key makes everything under it unrecoverable, in every copy of
+// the folder made at any time.
 #pragma once
 
 #include <quietus/options.hpp>
@@ -22,14 +22,15 @@ struct ScopeOptions {
   std::vector<std::string> derived_from;  // at most 16 existing scopes; fixed for ever
 };
 
-// Thread-safe. Move-only. A process opens a vault once (kBusy otherwise); many processes may have it
-// open at the same time, all on one machine and in one PID namespace. After fork() the child's handle
-// answers kUnavailable and holds no keys.
+// Thread-safe. Move-only. A process opens a vault once (kBusy otherwise); many processes may have
+// it open at the same time, all on one machine and in one PID namespace. After fork() the child's
+// handle answers kUnavailable and holds no keys.
 class QUIETUS_EXPORT Vault {
  public:
   // Makes a vault in `folder` (absent or empty). Durable on return; after an error or a crash the
   // folder can be removed and nothing else is left behind but unused root slots, which the next
-  // attempt removes. kAlreadyExists; kRefused when the medium or place of the root slots needs a flag.
+  // attempt removes. kAlreadyExists; kRefused when the medium or place of the root slots needs a
+  // flag.
   static Result<Vault> create(const std::filesystem::path& folder, const Unlock& unlock,
                               const CreateOptions& options = {});
 
@@ -43,8 +44,8 @@ class QUIETUS_EXPORT Vault {
   Vault& operator=(Vault&&) noexcept;
   ~Vault();
 
-  // Scopes are written as paths: "acme", "acme/customer-data", "acme/customer-data/user-7". Elements
-  // are 1 to 255 bytes of UTF-8 without '/' and control characters, not "." or "..".
+  // Scopes are written as paths: "acme", "acme/customer-data", "acme/customer-data/user-7".
+  // Elements are 1 to 255 bytes of UTF-8 without '/' and control characters, not "." or "..".
   // kNotFound; kErased.
   Result<Scope> scope(std::string_view path);
   // The parent must exist. kAlreadyExists; kErased when the name once belonged to an erased scope:
@@ -56,30 +57,32 @@ class QUIETUS_EXPORT Vault {
 
   // What erase() would destroy.
   Result<ErasePlan> plan_erase(std::span<const std::string> paths);
-  // Destroys the keys of the scopes, all in one root change, and certifies it. `reason` is a code (see
-  // docs/erasure.md) or free text; free text is sealed under the parent and appears nowhere else.
-  // On success the old root slot is gone and was read back as gone, and every process that could hold
-  // the keys has dropped them. kErasureIncomplete: begun and recorded; it finishes at the next open or
-  // resume(); never a success. All other errors: nothing was destroyed.
+  // Destroys the keys of the scopes, all in one root change, and certifies it. `reason` is a code
+  // (see docs/erasure.md) or free text; free text is sealed under the parent and appears nowhere
+  // else. On success the old root slot is gone and was read back as gone, and every process that
+  // could hold the keys has dropped them. kErasureIncomplete: begun and recorded; it finishes at
+  // the next open or resume(); never a success. All other errors: nothing was destroyed.
   Result<ErasureReport> erase(std::span<const std::string> paths, std::string_view reason);
   // Finishes erasures that are pending; the certificates made. kErasureIncomplete when some remain.
   Result<std::vector<ErasureReport>> resume();
 
-  // A new root key in a new slot under the new secret; the old slot is destroyed. Errors as erase().
+  // A new root key in a new slot under the new secret; the old slot is destroyed. Errors as
+  // erase().
   Result<void> change_unlock(const Unlock& next);
   // Destroys every root slot: all data, for ever. The last certificate is written to `certificate`,
   // durable on return. The handle is closed.
   Result<ErasureReport> destroy(const std::filesystem::path& certificate, std::string_view reason);
-  // Finishes a destroy() that was interrupted; there is no certificate then, because the key that would
-  // sign it is gone. kRefused when none was begun.
+  // Finishes a destroy() that was interrupted; there is no certificate then, because the key that
+  // would sign it is gone. kRefused when none was begun.
   static Result<void> finish_destruction(const std::filesystem::path& folder);
-  // Writes a new anchor where it is missing or damaged, after the operator has made sure that this is
-  // the newest copy of the vault. Logged.
+  // Writes a new anchor where it is missing or damaged, after the operator has made sure that this
+  // is the newest copy of the vault. Logged.
   static Result<void> rewrite_anchor(const std::filesystem::path& folder, const Unlock& unlock);
 
   Result<VaultStatus> status();
   std::vector<Finding> doctor();
-  // Authenticates every stored byte and reports every damage it finds; it does not stop at the first.
+  // Authenticates every stored byte and reports every damage it finds; it does not stop at the
+  // first.
   Result<CheckReport> check(const Progress& progress = {});
   // Logged with time, records and bytes: a copy outside is known to later certificates.
   Result<void> record_export(std::string_view path, std::uint64_t records, std::uint64_t bytes);
@@ -91,7 +94,7 @@ class QUIETUS_EXPORT Vault {
   Result<std::string> log_entry(std::uint64_t index);  // one line of JSON; kNotFound
   Result<std::string> log_checkpoint();                // C2SP checkpoint, signed
   Result<std::string> log_verifier_key();              // C2SP vkey
-  Result<LogHead> verify_log();                        // recomputes everything; kUnverified, kCorrupt
+  Result<LogHead> verify_log();  // recomputes everything; kUnverified, kCorrupt
 
   explicit Vault(std::shared_ptr<VaultCore> core);
 
