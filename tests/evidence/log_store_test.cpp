@@ -13,14 +13,17 @@
 namespace quietus::test {
 namespace {
 
-Bytes entry_row(std::uint64_t index) {
-  return ByteWriter().u8('E').u64(index).take();
+std::string row_key(const ByteWriter& key) {
+  return std::string(as_text(key.view()));
 }
-Bytes node_row(std::uint8_t level, std::uint64_t index) {
-  return ByteWriter().u8('M').u8(level).u64(index).take();
+std::string entry_row(std::uint64_t index) {
+  return row_key(ByteWriter().u8('E').u64(index));
 }
-Bytes head_row() {
-  return {'H'};
+std::string node_row(std::uint8_t level, std::uint64_t index) {
+  return row_key(ByteWriter().u8('M').u8(level).u64(index));
+}
+std::string head_row() {
+  return "H";
 }
 
 struct Log {
@@ -134,7 +137,7 @@ std::vector<Damage> damages() {
        [](auto& rows) { std::swap(rows.at(entry_row(2)), rows.at(entry_row(3))); },
        ErrorCode::kCorrupt, "entry 2"},
       {"an entry under a key that is none",
-       [](auto& rows) { rows.emplace(ByteWriter().u8('E').u8(0).take(), Bytes(50)); },
+       [](auto& rows) { rows.emplace(row_key(ByteWriter().u8('E').u8(0)), Bytes(50)); },
        ErrorCode::kCorrupt, "entry 0"},
       {"one bit of a leaf hash", [](auto& rows) { rows.at(node_row(0, 6))[0] ^= 1; },
        ErrorCode::kUnverified, "entry 6"},

@@ -1,9 +1,9 @@
 // A control store's rows in memory: what the log reads and writes, and what a test can damage.
 #pragma once
 
-#include <algorithm>
 #include <map>
 #include <optional>
+#include <string>
 
 #include "storage/control_store.hpp"
 
@@ -11,23 +11,20 @@ namespace quietus::test {
 
 class MemoryStore final : public ControlWriter {
  public:
-  using Rows = std::map<Bytes, Bytes>;
+  using Rows = std::map<std::string, Bytes>;
 
   Result<std::optional<ByteView>> get(ByteView key) override {
     ++reads_;
-    const auto found = rows_.find(Bytes(key.begin(), key.end()));
+    const auto found = rows_.find(std::string(as_text(key)));
     if (found == rows_.end()) return std::optional<ByteView>();
     return std::optional<ByteView>(found->second);
   }
 
   Result<void> scan(ByteView prefix, ByteView from, Visitor visit) override {
-    const ByteView start = from.empty() ? prefix : from;
-    for (auto row = rows_.lower_bound(Bytes(start.begin(), start.end())); row != rows_.end();
-         ++row) {
-      if (!std::ranges::equal(
-              ByteView(row->first).first(std::min(prefix.size(), row->first.size())), prefix))
-        break;
-      QUIETUS_TRY_AS(const bool go_on, visit(row->first, row->second));
+    const std::string_view start = as_text(from.empty() ? prefix : from);
+    for (auto row = rows_.lower_bound(std::string(start)); row != rows_.end(); ++row) {
+      if (!row->first.starts_with(as_text(prefix))) break;
+      QUIETUS_TRY_AS(const bool go_on, visit(as_bytes(row->first), row->second));
       if (!go_on) break;
     }
     return {};
@@ -35,12 +32,12 @@ class MemoryStore final : public ControlWriter {
 
   Result<void> put(ByteView key, ByteView value) override {
     ++writes_;
-    rows_[Bytes(key.begin(), key.end())] = Bytes(value.begin(), value.end());
+    rows_[std::string(as_text(key))] = Bytes(value.begin(), value.end());
     return {};
   }
 
   Result<void> remove(ByteView key) override {
-    rows_.erase(Bytes(key.begin(), key.end()));
+    rows_.erase(std::string(as_text(key)));
     return {};
   }
 

@@ -30,7 +30,7 @@ inline Hash root(const Leaves& leaves) {
   const std::size_t k = largest_power_below(leaves.size());
   const Hash left = root(slice(leaves, 0, k));
   const Hash right = root(slice(leaves, k, leaves.size()));
-  return sha256(as_bytes("\x01" + std::string(as_text(left)) + std::string(as_text(right))));
+  return sha256(as_bytes(std::string(1, '\x01').append(as_text(left)).append(as_text(right))));
 }
 
 // PATH(m, D[n])
