@@ -190,7 +190,7 @@ TEST_CASE("one of a group that fails harms no other") {
   followers.emplace_back([&] {
     try {
       static_cast<void>(open.store->update([](RecordWriter& rows) -> Result<void> {
-        must(rows.put(record_key(2, "worse"), as_bytes("v")));
+        QUIETUS_TRY(rows.put(record_key(2, "worse"), as_bytes("v")));
         throw std::runtime_error("after a put");
       }));
     } catch (const std::runtime_error&) {
