@@ -75,24 +75,24 @@ Result<ClaimedLog> claimed_log(const CertificateInputs& inputs,
   return log;
 }
 
-// Whether the scope is one of the targets or lies below one.
-bool lies_under_target(const CertificateInputs& inputs, ScopeId scope) {
-  for (std::size_t depth = 0; depth <= kMaxScopeDepth; ++depth) {
-    for (const IntentTarget& target : inputs.outcome.intent.targets)
-      if (target.scope == scope) return true;
-    if (scope == kVaultScope) return false;
-    const auto row = rows::key_row(inputs.writer, inputs.seal, scope);
-    if (!row.ok() || !row.value()) return false;
-    scope = row.value()->parent;
-  }
-  return false;
+// Whether the scope is one of the targets, lies below one, or was derived from one.
+bool dies_with_target(const CertificateInputs& inputs, ScopeId scope, std::size_t depth) {
+  for (const IntentTarget& target : inputs.outcome.intent.targets)
+    if (target.scope == scope) return true;
+  if (scope == kVaultScope || depth > kMaxScopeDepth) return false;
+  const auto row = rows::key_row(inputs.writer, inputs.seal, scope);
+  if (!row.ok() || !row.value()) return false;
+  std::vector<ScopeId> above = row.value()->sources;
+  above.push_back(row.value()->parent);
+  return std::any_of(above.begin(), above.end(),
+                     [&](ScopeId next) { return dies_with_target(inputs, next, depth + 1); });
 }
 
 Result<std::vector<ClaimedExport>> claimed_exports(const CertificateInputs& inputs) {
   QUIETUS_TRY_AS(const auto all, rows::exports(inputs.writer, inputs.seal));
   std::vector<ClaimedExport> claimed;
   for (const ExportRow& row : all)
-    if (lies_under_target(inputs, row.scope))
+    if (dies_with_target(inputs, row.scope, 0))
       claimed.push_back({row.scope, row.time, row.records, row.bytes});
   return claimed;
 }
@@ -135,7 +135,8 @@ Result<WrittenCertificate> write_certificate(const CertificateInputs& inputs) {
   QUIETUS_TRY_AS(IssuedCertificate certificate, issue_certificate(std::move(claims), issuer));
   QUIETUS_TRY(rows::put_certificate(inputs.writer, inputs.seal, id,
                                     {intent.id, issued, complete, 0}, certificate.file));
-  const std::string entry = entry_text(new_entry(issued), CertificateIssued{id, certificate.payload});
+  const std::string entry =
+      entry_text(new_entry(issued), CertificateIssued{id, certificate.payload});
   const LogSeal seal{inputs.seal.key, inputs.seal.vault, inputs.seal.context};
   QUIETUS_TRY(append_entry(inputs.writer, seal, as_bytes(entry)));
   return WrittenCertificate{id, std::move(certificate.file)};

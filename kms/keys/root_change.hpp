@@ -52,6 +52,10 @@ class RootChange {
   Result<void> resume_begun(const std::vector<Intent>& begun,
                             std::vector<RootChangeOutcome>& outcomes);
 
+  // The leaves of an intent's keys; keys that no row knows are already destroyed.
+  Result<std::vector<std::pair<KeyId, rows::LeafOwner>>> owners_of(ControlReader& reader,
+                                                                   const Intent& intent);
+  static Error incomplete(const Error& cause);
   RowSeal seal() const { return {keys_->rows, store_.vault_, *context_}; }
 
   KeyStore& store_;
@@ -59,7 +63,8 @@ class RootChange {
   std::unique_ptr<GcmContext> context_ = openssl_engine().make_context();
   std::shared_ptr<const VaultKeys> keys_;  // of the root that stands now
   RootRow row_;
-  bool decided_ = false;  // T2 was committed for certain
+  bool decided_ = false;   // T2 was committed for certain
+  bool resuming_ = false;  // an erasure that was begun before: it is not given up
 };
 
 }  // namespace quietus

@@ -12,7 +12,9 @@ constexpr std::size_t kMacSize = 32;
 constexpr std::size_t kMaxSlots = 16;
 constexpr std::size_t kMaxProvider = 64;
 
-void put_slot(ByteWriter& out, const SlotName& slot) { out.u64(slot.generation).raw(slot.id); }
+void put_slot(ByteWriter& out, const SlotName& slot) {
+  out.u64(slot.generation).raw(slot.id);
+}
 
 SlotName get_slot(ByteReader& in) {
   SlotName slot;
@@ -82,6 +84,10 @@ Result<SealedRootRow> read_root_row(ControlReader& reader) {
 
 Result<void> write_root_row(ControlWriter& writer, const RootRow& row, const RootKey& key) {
   return writer.put(as_bytes(kRootRowKey), row.encode(key));
+}
+
+Result<void> rewrite_root_row(ControlWriter& writer, const SealedRootRow& row) {
+  return writer.put(as_bytes(kRootRowKey), ByteWriter().raw(row.body).raw(row.mac).view());
 }
 
 }  // namespace quietus

@@ -49,4 +49,7 @@ struct SealedRootRow {
 Result<SealedRootRow> read_root_row(ControlReader& reader);
 Result<void> write_root_row(ControlWriter& writer, const RootRow& row, const RootKey& key);
 
+// Writes the row again as it is: a synced transaction that changes nothing, for who has no key.
+Result<void> rewrite_root_row(ControlWriter& writer, const SealedRootRow& row);
+
 }  // namespace quietus

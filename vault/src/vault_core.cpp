@@ -234,7 +234,8 @@ Result<void> VaultCore::finish_destruction(const std::filesystem::path& folder,
     return Error(ErrorCode::kRefused, "the destruction of this vault was never begun");
   // The decision must be on the disk for certain before anything dies (as in recovery).
   QUIETUS_TRY(control->update(WriteClass::kErasure, [&](ControlWriter& writer) -> Result<void> {
-    return writer.remove(as_bytes("destruction-confirmed"));
+    QUIETUS_TRY_AS(const SealedRootRow sealed, read_root_row(writer));
+    return rewrite_root_row(writer, sealed);
   }));
   FileRoot slots(environment.files, {header.root_folder, header.vault, false}, {});
   QUIETUS_TRY(remove_slots(slots));

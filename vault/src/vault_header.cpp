@@ -45,6 +45,7 @@ Result<VaultHeader> read_header(FileSystem& files, const std::filesystem::path& 
   if (format->get<std::int64_t>() > kFormat)
     return Error(ErrorCode::kUnsupported,
                  path.string() + ": written by a newer version of quietus");
+  if (format->get<std::int64_t>() != kFormat) return corrupt;
   const Json* root = member(json, "root");
   const auto vault = from_hex(text_member(json, "vault_id"));
   if (root == nullptr || !vault || vault->size() != std::tuple_size_v<VaultId>) return corrupt;

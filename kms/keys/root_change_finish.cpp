@@ -1,0 +1,136 @@
+// From a committed root to the certificate: confirm, anchor, destroy, acknowledge, T3.
+#include <algorithm>
+
+#include "base/failpoint.hpp"
+#include "crypto/random.hpp"
+#include "keys/erasure_certificate.hpp"
+#include "keys/root_change.hpp"
+
+namespace quietus {
+
+Error RootChange::incomplete(const Error& cause) {
+  return Error(ErrorCode::kErasureIncomplete,
+               "begun and recorded, and will be finished at the next open: " + cause.context());
+}
+
+Result<void> RootChange::confirm() {
+  return store_.confirm_root(*keys_);
+}
+
+Result<void> RootChange::write_anchor() {
+  QUIETUS_TRY_AS(const TreeHead head, store_.log_head());
+  Anchor anchor;
+  anchor.vault = store_.vault_;
+  anchor.generation = row_.generation;
+  anchor.log_size = head.size;
+  anchor.log_root = head.root;
+  return parts_.anchor.write(anchor, keys_->anchor);
+}
+
+// Every slot that the root row does not name, older, newer and torn ones, and the old slots of the
+// committed intents even when they are no longer listed: they are looked for again.
+Result<std::vector<SlotDestruction>> RootChange::destroy_other_slots(
+    const std::vector<Intent>& committed) {
+  QUIETUS_TRY_AS(std::vector<SlotName> others, parts_.provider.list());
+  for (const Intent& intent : committed)
+    others.insert(others.end(), intent.old_slots.begin(), intent.old_slots.end());
+  std::sort(others.begin(), others.end());
+  others.erase(std::unique(others.begin(), others.end()), others.end());
+  std::erase_if(others, [&](const SlotName& slot) {
+    return std::find(row_.slots.begin(), row_.slots.end(), slot) != row_.slots.end();
+  });
+  std::vector<SlotDestruction> destroyed;
+  for (const SlotName& slot : others) {
+    QUIETUS_TRY_AS(SlotDestruction done, parts_.provider.destroy(slot));
+    destroyed.push_back(done);
+  }
+  QUIETUS_TRY_AS(const auto left, parts_.provider.list());
+  if (left != row_.slots)
+    return Error(ErrorCode::kIo, "root slots: the provider lists others than the root row names");
+  return destroyed;
+}
+
+Result<void> RootChange::await_holders(RootChangeOutcome& outcome, std::uint64_t epoch,
+                                       std::chrono::milliseconds patience) {
+  auto counted = parts_.holders.await(epoch, patience);
+  if (counted && counted->missing == 0) {
+    outcome.holders = *counted;
+    return {};
+  }
+  // The old slot is gone; what is left is to hear from the holders.
+  QUIETUS_TRY(remember_destroyed(outcome));
+  if (!counted) return incomplete(counted.error());
+  return Error(ErrorCode::kErasureIncomplete,
+               "the old root slot is destroyed, but " + std::to_string(counted->missing) +
+                   " process(es) that may hold the keys in memory have not confirmed; it will be "
+                   "finished when they do or end");
+}
+
+Result<void> RootChange::remember_destroyed(RootChangeOutcome& outcome) {
+  outcome.intent.state = IntentState::kSlotDestroyed;
+  outcome.intent.destroyed = outcome.destroyed;
+  const auto written = parts_.control.update(WriteClass::kErasure, [&](ControlWriter& writer) {
+    return rows::put_intent(writer, seal(), outcome.intent);
+  });
+  if (!written) return incomplete(written.error());
+  return {};
+}
+
+// T3: the slot is gone and nobody holds the keys.
+Result<void> RootChange::finish(RootChangeOutcome& outcome) {
+  QUIETUS_FAILPOINT("change/before-t3");
+  auto finished = parts_.control.update(
+      WriteClass::kErasure, [&](ControlWriter& writer) { return finish_in(writer, outcome); });
+  if (!finished) return incomplete(finished.error());
+  QUIETUS_FAILPOINT("change/after-t3");
+  return {};
+}
+
+Result<void> RootChange::finish_in(ControlWriter& writer, RootChangeOutcome& outcome) {
+  const Intent& intent = outcome.intent;
+  // Another process may have finished it meanwhile.
+  QUIETUS_TRY_AS(const auto stored, rows::intent(writer, seal(), intent.id));
+  if (!stored) return {};
+  std::vector<SlotId> slots;
+  for (const SlotDestruction& slot : outcome.destroyed) slots.push_back(slot.slot.id);
+  const UnixMillis now = std::max(parts_.clock.now(), intent.committed);
+  const std::string entry = entry_text(
+      new_entry(now), SlotDestroyed{intent.id, slots, "overwrite-in-place",
+                                    outcome.holders.acknowledged, outcome.holders.ended});
+  QUIETUS_TRY_AS(const std::uint64_t index,
+                 append_entry(writer, {keys_->rows, store_.vault_, *context_}, as_bytes(entry)));
+  QUIETUS_TRY(free_leaves(writer, intent));
+  QUIETUS_TRY(rows::remove_intent(writer, intent.id));
+  if (intent.kind == ChangeKind::kUnlock) return {};
+  const RowSeal rows_seal = seal();
+  QUIETUS_TRY_AS(WrittenCertificate certificate,
+                 write_certificate({writer, rows_seal, outcome, parts_, index, now}));
+  outcome.certificate = certificate.id;
+  outcome.certificate_document = std::move(certificate.document);
+  return {};
+}
+
+// Only now may the indices be used again.
+Result<void> RootChange::free_leaves(ControlWriter& writer, const Intent& intent) {
+  if (intent.kind != ChangeKind::kErase) return {};
+  QUIETUS_TRY_AS(const auto owners, owners_of(writer, intent));
+  for (const auto& [key, owner] : owners) {
+    QUIETUS_TRY(rows::remove_leaf_owner(writer, key));
+    QUIETUS_TRY(rows::put_freed_leaf(writer, seal(), owner.index));
+  }
+  return {};
+}
+
+// Where the leaves of an intent's keys lie now; keys that no row knows are already destroyed.
+Result<std::vector<std::pair<KeyId, rows::LeafOwner>>> RootChange::owners_of(ControlReader& reader,
+                                                                             const Intent& intent) {
+  std::vector<std::pair<KeyId, rows::LeafOwner>> owners;
+  for (const IntentTarget& target : intent.targets)
+    for (const KeyId key : target.keys) {
+      QUIETUS_TRY_AS(const auto owner, rows::leaf_owner(reader, seal(), key));
+      if (owner) owners.emplace_back(key, *owner);
+    }
+  return owners;
+}
+
+}  // namespace quietus
