@@ -1,6 +1,7 @@
 #include "keys/file_root.hpp"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "base/byte_writer.hpp"
@@ -82,23 +83,29 @@ Result<std::unique_ptr<File>> FileRoot::room_for(const SlotName& slot, std::uint
   return files_.open(path, FileSystem::Open::kCreate);
 }
 
-Result<void> FileRoot::write_mirror(const SlotName& slot, std::uint8_t mirror, const RootKey& key) {
+Result<void> FileRoot::write_mirror(File& file, const SlotAddress& address, const RootKey& key) {
+  const SlotUnlock how = unlock();
   SecretBuffer content(kSlotFileSize);
   QUIETUS_TRY(content.fill([&](MutableBytes to) {
-    return encode_slot({options_.vault, slot, mirror}, *unlock_.secret, *unlock_.parameters, key, to);
+    return encode_slot(address, *how.secret, *how.parameters, key, to);
   }));
-  QUIETUS_TRY_AS(auto file, room_for(slot, mirror));
   QUIETUS_FAILPOINT("slot/before-write");
-  QUIETUS_TRY(content.expose([&](ByteView from) { return file->write_at(0, from); }));
-  return file->sync();
+  QUIETUS_TRY(content.expose([&](ByteView from) { return file.write_at(0, from); }));
+  return file.sync();
 }
 
 Result<void> FileRoot::create(const SlotName& slot, const RootKey& key) {
-  if (!unlock_.parameters)
+  if (!unlock().parameters)
     return Error(ErrorCode::kInternal, "root slot: no unlock parameters for a new slot");
-  for (std::uint8_t mirror = 0; mirror < kSlotMirrors; ++mirror)
-    QUIETUS_TRY(write_mirror(slot, mirror, key));
+  std::array<std::unique_ptr<File>, kSlotMirrors> rooms;
+  for (std::uint8_t mirror = 0; mirror < kSlotMirrors; ++mirror) {
+    QUIETUS_TRY_AS(rooms[mirror], room_for(slot, mirror));
+  }
+  // The names must be on the device before the key is: else a crash may leave the key under the name
+  // of an empty room, where nobody looks for it.
   QUIETUS_TRY(files_.sync_folder(options_.folder));
+  for (std::uint8_t mirror = 0; mirror < kSlotMirrors; ++mirror)
+    QUIETUS_TRY(write_mirror(*rooms[mirror], {options_.vault, slot, mirror}, key));
   QUIETUS_FAILPOINT("slot/before-read-back");
   for (std::uint8_t mirror = 0; mirror < kSlotMirrors; ++mirror) {
     QUIETUS_TRY_AS(const RootKey back, read_mirror(slot, mirror));
@@ -125,8 +132,10 @@ Result<RootKey> FileRoot::read_mirror(const SlotName& slot, std::uint8_t mirror)
   QUIETUS_TRY_AS(const SecretBuffer content, load(slot, mirror));
   const SlotAddress address{options_.vault, slot, mirror};
   return content.expose([&](ByteView file) -> Result<RootKey> {
-    QUIETUS_TRY_AS(RootKey key, decode_slot(address, *unlock_.secret, file));
-    QUIETUS_TRY_AS(unlock_.parameters, decode_slot_parameters(address, file));
+    QUIETUS_TRY_AS(RootKey key, decode_slot(address, *unlock().secret, file));
+    QUIETUS_TRY_AS(const UnlockParameters parameters, decode_slot_parameters(address, file));
+    const std::lock_guard lock(mutex_);
+    unlock_.parameters = parameters;
     return key;
   });
 }
@@ -151,7 +160,7 @@ Result<void> FileRoot::overwrite_mirror(const SlotName& slot, std::uint8_t mirro
   {
     QUIETUS_TRY_AS(auto file, files_.open(path, FileSystem::Open::kReadWrite));
     QUIETUS_TRY_AS(const std::uint64_t size, file->size());
-    filler.resize(std::max<std::size_t>(size, kSlotFileSize));
+    filler.resize(size);
     random_bytes(filler);
     QUIETUS_FAILPOINT("slot/before-overwrite");
     QUIETUS_TRY(file->write_at(0, filler));
@@ -162,6 +171,8 @@ Result<void> FileRoot::overwrite_mirror(const SlotName& slot, std::uint8_t mirro
   Bytes seen(filler.size());
   QUIETUS_TRY(again->read_at(0, seen));
   if (seen != filler) return Error(ErrorCode::kIo, "root slot: the old bytes are still there");
+  // A torn file of another size would be no room for a whole slot.
+  if (filler.size() != kSlotFileSize) return files_.remove(path);
   return files_.rename(path, path_of(kGonePrefix, slot, mirror));
 }
 
@@ -169,10 +180,13 @@ Result<SlotDestruction> FileRoot::destroy(const SlotName& slot) {
   SlotDestruction result;
   result.slot = slot;
   for (std::uint8_t mirror = 0; mirror < kSlotMirrors; ++mirror) {
-    QUIETUS_TRY_AS(const bool there, files_.exists(path_of(kSlotPrefix, slot, mirror)));
-    if (there) QUIETUS_TRY(overwrite_mirror(slot, mirror));
-    QUIETUS_TRY_AS(const bool room, files_.exists(path_of(kGonePrefix, slot, mirror)));
-    if (room) ++result.mirrors;
+    QUIETUS_TRY_AS(bool treated, files_.exists(path_of(kSlotPrefix, slot, mirror)));
+    if (treated) {
+      QUIETUS_TRY(overwrite_mirror(slot, mirror));
+    } else {
+      QUIETUS_TRY_AS(treated, files_.exists(path_of(kGonePrefix, slot, mirror)));
+    }
+    if (treated) ++result.mirrors;
   }
   QUIETUS_TRY(files_.sync_folder(options_.folder));
   QUIETUS_FAILPOINT("slot/after-destroy");

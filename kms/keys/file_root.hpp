@@ -8,6 +8,7 @@
 #pragma once
 
 #include <filesystem>
+#include <mutex>
 #include <optional>
 
 #include "keys/root_provider.hpp"
@@ -32,8 +33,14 @@ class FileRoot final : public RootProvider {
   // Durable on return.
   Result<void> prepare();
 
-  SlotUnlock unlock() const override { return unlock_; }
-  void use(SlotUnlock unlock) override { unlock_ = std::move(unlock); }
+  SlotUnlock unlock() const override {
+    const std::lock_guard lock(mutex_);
+    return unlock_;
+  }
+  void use(SlotUnlock unlock) override {
+    const std::lock_guard lock(mutex_);
+    unlock_ = std::move(unlock);
+  }
 
   std::string kind() const override { return "file"; }
   std::string location() const override { return options_.folder.string(); }
@@ -54,12 +61,15 @@ class FileRoot final : public RootProvider {
   Result<SecretBuffer> load(const SlotName& slot, std::uint8_t mirror);
   Result<RootKey> read_mirror(const SlotName& slot, std::uint8_t mirror);
   Result<std::unique_ptr<File>> room_for(const SlotName& slot, std::uint8_t mirror);
-  Result<void> write_mirror(const SlotName& slot, std::uint8_t mirror, const RootKey& key);
+  Result<void> write_mirror(File& file, const SlotAddress& address, const RootKey& key);
   Result<void> overwrite_mirror(const SlotName& slot, std::uint8_t mirror);
 
   FileSystem& files_;
   FileRootOptions options_;
-  SlotUnlock unlock_;  // the parameters are those of the slot last read, or of use()
+  mutable std::mutex mutex_;
+  // Guarded by mutex_: several threads may read slots. The parameters are those of the slot last read,
+  // or of use().
+  SlotUnlock unlock_;
 };
 
 }  // namespace quietus
