@@ -35,6 +35,12 @@ Bytes encode(const Anchor& anchor, const AnchorKey& key) {
   return sector;
 }
 
+// Whole or torn, a sector of a later version must be left to the program that wrote it.
+bool is_newer(ByteView sector) {
+  ByteReader reader(sector);
+  return as_text(reader.raw(kMagic.size())) == kMagic && reader.u16() > kVersion;
+}
+
 std::optional<Anchor> decode(ByteView sector) {
   ByteReader reader(sector);
   const ByteView magic = reader.raw(kMagic.size());
@@ -69,7 +75,10 @@ Result<Anchor> AnchorFile::read(const VaultId& vault) {
   QUIETUS_TRY_AS(const Bytes content, read_file(files_, path_, 2 * kSector).within("anchor"));
   std::optional<Anchor> newest;
   for (std::size_t offset = 0; offset + kSector <= content.size(); offset += kSector) {
-    const auto anchor = decode(ByteView(content).subspan(offset, kSector));
+    const ByteView sector = ByteView(content).subspan(offset, kSector);
+    if (is_newer(sector))
+      return Error(ErrorCode::kUnsupported, "anchor: written by a newer version");
+    const auto anchor = decode(sector);
     if (anchor && anchor->vault == vault && (!newest || anchor->sequence > newest->sequence))
       newest = anchor;
   }
