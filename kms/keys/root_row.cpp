@@ -23,6 +23,12 @@ SlotName get_slot(ByteReader& in) {
   return slot;
 }
 
+bool get_flag(ByteReader& in) {
+  const std::uint8_t value = in.u8();
+  if (value > 1) in.fail();
+  return value == 1;
+}
+
 Mac mac_of(ByteView body, const RootKey& key) {
   const RootRowKey row_key = derive(edges::kRootRow, key);
   return row_key.expose([&](ByteView bytes) { return hmac_sha256(bytes, body); });
@@ -35,13 +41,13 @@ Result<RootRow> decode(ByteView body) {
     return Error(ErrorCode::kUnsupported, "control store: written by a newer version of quietus");
   RootRow row;
   row.vault = in.array<16>();
-  row.state = static_cast<VaultState>(in.u8());
+  row.state = get_flag(in) ? VaultState::kDestroying : VaultState::kLive;
   row.generation = in.u64();
   row.next_generation = in.u64();
-  row.confirmed = in.u8() == 1;
+  row.confirmed = get_flag(in);
   row.height = in.u8();
   row.next_leaf = in.u64();
-  const bool has_attempt = in.u8() == 1;
+  const bool has_attempt = get_flag(in);
   const SlotName attempt = get_slot(in);
   if (has_attempt) row.attempt = attempt;
   const std::size_t slots = in.u8();

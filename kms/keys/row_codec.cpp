@@ -26,6 +26,12 @@ auto list_of(ByteReader& in, std::size_t limit, ReadItem read) {
   return items;
 }
 
+bool flag_from(ByteReader& in) {
+  const std::uint8_t value = in.u8();
+  if (value > 1) in.fail();
+  return value == 1;
+}
+
 void put_key(ByteWriter& out, const KeyRecord& key) {
   out.u64(key.id).u8(key.line == KeyLine::kData ? 0 : 1).u32(key.generation);
   out.u8(static_cast<std::uint8_t>(key.state)).u64(from_time(key.created)).u64(key.leaf);
@@ -75,9 +81,9 @@ SlotDestruction get_destruction(ByteReader& in) {
   SlotDestruction slot;
   slot.slot = get_slot(in);
   slot.mirrors = in.u32();
-  slot.overwritten = in.u8() == 1;
-  slot.read_back = in.u8() == 1;
-  slot.gone = in.u8() == 1;
+  slot.overwritten = flag_from(in);
+  slot.read_back = flag_from(in);
+  slot.gone = flag_from(in);
   return slot;
 }
 
@@ -193,9 +199,7 @@ std::optional<CertificateRow> decode_certificate_row(ByteView content) {
   CertificateRow row;
   row.erasure = in.array<16>();
   row.issued = time_of(in.u64());
-  const std::uint8_t complete = in.u8();
-  if (complete > 1) return std::nullopt;
-  row.complete = complete == 1;
+  row.complete = flag_from(in);
   row.pieces = in.u16();
   return in.done() ? std::optional(std::move(row)) : std::nullopt;
 }
