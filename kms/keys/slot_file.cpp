@@ -91,7 +91,7 @@ Result<UnlockParameters> decode_slot_parameters(const SlotAddress& address, Byte
   if (!std::equal(expected.begin(), expected.end(), file.begin())) return corrupt("not this slot");
   if (parameters.kind == UnlockKind::kPassphrase)
     QUIETUS_TRY(check_argon2(parameters.argon2).within("root slot"));
-  else if (parameters.kind != UnlockKind::kKeyFile)
+  else if (parameters.kind != UnlockKind::kKeyFile || parameters.argon2 != Argon2Parameters{0, 0})
     return corrupt("unknown kind of unlock secret");
   return parameters;
 }
