@@ -55,7 +55,6 @@ class LmdbControlStore final : public ControlStore {
       if (ordinary) QUIETUS_TRY(reserve_.admit());
       LmdbControlRows control(rows, environment_->table(0));
       QUIETUS_TRY(write(control));
-      QUIETUS_TRY(rows.failure());
       return ordinary ? reserve_.still_there(rows.pages()) : Result<void>();
     });
   }

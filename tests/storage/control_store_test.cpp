@@ -1,4 +1,6 @@
 #include <atomic>
+#include <random>
+#include <set>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -107,6 +109,46 @@ TEST_CASE("rows may be changed while they are walked through") {
   const auto rows = all_rows(*open.store);
   CHECK(rows.size() == kRows / 2);
   CHECK(rows.at(name(0)) == std::string(300, 'y'));
+}
+
+TEST_CASE("whatever is changed around it, a walk goes on at the next row there is") {
+  OpenControl open;
+  std::mt19937 random(7);  // NOLINT: the same changes each time
+  const auto some_key = [&] { return "row" + std::to_string(1000 + random() % 1000); };
+  for (int round = 0; round < 5; ++round)
+    must(open.update([&](ControlWriter& rows) -> Result<void> {
+      std::set<std::string> there;
+      for (const auto& row : rows_in(rows)) there.insert(row.first);
+      const auto change_some = [&]() -> Result<void> {
+        for (int i = 0; i < 4; ++i) {
+          const std::string key = some_key();
+          if (random() % 2 == 0) {
+            QUIETUS_TRY(rows.put(as_bytes(key), as_bytes(std::string(random() % 1500, 'x'))));
+            there.insert(key);
+          } else {
+            const auto place = there.lower_bound(key);
+            if (place == there.end()) continue;
+            QUIETUS_TRY(rows.remove(as_bytes(*place)));
+            there.erase(place);
+          }
+        }
+        return {};
+      };
+      for (int i = 0; i < 300; ++i) QUIETUS_TRY(change_some());
+      std::optional<std::string> expected = *there.begin();
+      QUIETUS_TRY(rows.scan({}, {}, [&](ByteView key, ByteView) -> Result<bool> {
+        const std::string visited = text_of(key);
+        CHECK(visited == expected);
+        QUIETUS_TRY(rows.remove(as_bytes(visited)));
+        there.erase(visited);
+        QUIETUS_TRY(change_some());
+        const auto next = there.upper_bound(visited);
+        expected = next == there.end() ? std::nullopt : std::optional(*next);
+        return true;
+      }));
+      CHECK(expected == std::nullopt);
+      return {};
+    }));
 }
 
 TEST_CASE("keys and values outside the limits are refused, and so is all that follows") {

@@ -211,6 +211,26 @@ TEST_CASE("a record store with a full map says so to each who asked for too much
   CHECK(full == 4);
 }
 
+TEST_CASE("a writer that overlooks a full map is told all the same") {
+  TemporaryFolder folder;
+  const auto store = must(open_lmdb_records(folder / "records.mdb", making(2 * kMiB)));
+  const auto careless = [](RecordWriter& rows) -> Result<void> {
+    static_cast<void>(rows.put(record_key(1, "k"), as_bytes(std::string(3 * kMiB, 'x'))));
+    return {};
+  };
+  CHECK_FAILS_WITH(store->update(careless), ErrorCode::kFull);
+  CHECK(value_of(*store, record_key(1, "k")) == std::nullopt);
+  must(put(*store, record_key(1, "k"), "v"));
+}
+
+TEST_CASE("a store that could not be made leaves nothing behind") {
+  TemporaryFolder folder;
+  fail_call(SystemCall::kDataSync, 1, EIO);
+  CHECK_FAILS_WITH(open_lmdb_control(folder / "control.mdb", making()), ErrorCode::kUnavailable);
+  CHECK(std::filesystem::is_empty(folder.path()));
+  must(open_lmdb_control(folder / "control.mdb", making()));
+}
+
 TEST_CASE("a commit that ran out of space before the meta page has changed nothing") {
   OpenControl open;
   const int error = GENERATE(ENOSPC, EDQUOT);

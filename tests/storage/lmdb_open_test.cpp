@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <random>
 
 #include "base/byte_writer.hpp"
@@ -242,6 +243,30 @@ TEST_CASE("no flipped bit in a meta page ends the process or loses rows unnotice
     CHECK(through);
     bit = end;
   }
+}
+
+TEST_CASE("meta pages that contradict one another or the file are corrupt") {
+  ClosedControl closed;
+  const Bytes file = content_of(closed.path);
+  const auto opens_with = [&](std::size_t offset, std::uint64_t number) {
+    Bytes changed = file;
+    for (const std::size_t page : {std::size_t{0}, kPage})
+      std::memcpy(changed.data() + page + offset, &number, sizeof number);
+    set_content(closed.path, changed);
+    return open_lmdb_control(closed.path, opening());
+  };
+  constexpr std::size_t kLastPage = 136;
+  constexpr std::size_t kTransaction = 144;
+  for (const std::uint64_t last : {std::uint64_t{0}, std::uint64_t{1} << 52, ~std::uint64_t{0}})
+    CHECK_FAILS_WITH(opens_with(kLastPage, last), ErrorCode::kCorrupt);
+  for (const std::uint64_t both : {2, 3})
+    CHECK_FAILS_WITH(opens_with(kTransaction, both), ErrorCode::kCorrupt);
+  // Each the other's: the parity is wrong.
+  Bytes swapped = file;
+  std::swap_ranges(swapped.begin() + kTransaction, swapped.begin() + kTransaction + 8,
+                   swapped.begin() + kPage + kTransaction);
+  set_content(closed.path, swapped);
+  CHECK_FAILS_WITH(open_lmdb_control(closed.path, opening()), ErrorCode::kCorrupt);
 }
 
 TEST_CASE("a sound store that ends before its last page opens") {

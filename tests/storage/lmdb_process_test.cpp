@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <thread>
 
 #include "base/failpoint.hpp"
@@ -61,8 +62,8 @@ class ReadingChild {
 };
 
 // Rewrites the same rows: many times the map's size in all, a small part of it at any time.
-Result<void> churn(RecordStore& store) {
-  for (int round = 0; round < 100; ++round)
+Result<void> churn(RecordStore& store, int rounds = 100) {
+  for (int round = 0; round < rounds; ++round)
     QUIETUS_TRY(store.update([&](RecordWriter& rows) -> Result<void> {
       for (int i = 0; i < 10; ++i) {
         const std::string key = std::to_string(i);
@@ -133,6 +134,39 @@ TEST_CASE("a fork inside a transaction leaves it to the parent") {
   REQUIRE(waitpid(child, &status, 0) == child);
   must(put(*store, "b", "1"));
   CHECK(value_of(*store, "a") == "parent");
+}
+
+TEST_CASE("a fork leaves the snapshots of the parent as they are") {
+  TemporaryFolder folder;
+  auto store = must(open_lmdb_records(folder / "records.mdb", making(16 * kMiB)));
+  const std::string before(20000, 'b');
+  must(put(*store, record_key(1, "0"), before));
+  std::atomic<int> step{0};
+  pid_t inner = -1;
+  bool kept = false;
+  std::thread reader([&] {
+    static_cast<void>(store->read([&](RecordReader& rows) -> Result<void> {
+      QUIETUS_TRY_AS(const auto value, rows.get(record_key(1, "0")));
+      inner = fork();
+      if (inner == 0) return {};
+      step = 1;
+      while (step != 2) std::this_thread::yield();
+      kept = value && text_of(*value) == before;
+      return {};
+    }));
+    if (inner == 0) _exit(0);  // it has left the transaction as any caller would
+  });
+  while (step != 1) std::this_thread::yield();
+  int status = -1;
+  REQUIRE(waitpid(inner, &status, 0) == inner);
+  CHECK(true_in_child([&] {
+    store.reset();
+    return true;
+  }));
+  must(churn(*store, 10));
+  step = 2;
+  reader.join();
+  CHECK(kept);
 }
 
 TEST_CASE("a writer killed anywhere in its commit leaves the old state or the new one") {
