@@ -76,7 +76,9 @@ void attach_audit_commands(CLI::App& app, Action& chosen) {
   CLI::App& group = group_of(app, "audit", "The log of what happened to keys");
   auto options = std::make_shared<LogCommand>();
   CLI::App& log = *group.add_subcommand("log", "Print it, one line of JSON per entry");
-  log.add_option("--from", options->from, "Index of the first entry; the log begins with 0");
+  // CLI11 reads -1 as a very large unsigned number.
+  log.add_option("--from", options->from, "Index of the first entry; the log begins with 0")
+      ->check(CLI::NonNegativeNumber);
   on_chosen(log, chosen, std::move(options), run_log);
   plain_command(group, "verify", "Recompute and check all of it", chosen, run_verify);
   plain_command(group, "checkpoint", "Print a signed checkpoint (C2SP)", chosen, run_checkpoint);

@@ -3,6 +3,7 @@
 #include "terminal.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <termios.h>
 #include <unistd.h>
@@ -34,29 +35,26 @@ void remember_signal(int number) {
   interrupted_by = number;
 }
 
-constexpr std::array kInterrupting{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+constexpr std::array kInterrupting{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
-// The terminal with echo off, and back as it was at the end, also when a signal ends the wait.
+// The terminal with echo off, and back as it was at the end, also when a signal ends the wait:
+// signals are let in only while waiting, so that none slips by before.
 class QuietTerminal {
  public:
   QuietTerminal() : descriptor_(open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)) {
-    if (!usable() || tcgetattr(descriptor_, &before_) != 0) return;
-    interrupted_by = 0;
-    struct sigaction note {};
-    note.sa_handler = remember_signal;  // without SA_RESTART: read() returns
-    for (std::size_t i = 0; i < kInterrupting.size(); ++i)
-      sigaction(kInterrupting[i], &note, &handlers_[i]);
+    if (descriptor_ < 0 || tcgetattr(descriptor_, &before_) != 0) return;
+    hold_signals();
     termios quiet = before_;
     quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    changed_ = tcsetattr(descriptor_, TCSAFLUSH, &quiet) == 0;
+    quiet_ = tcsetattr(descriptor_, TCSAFLUSH, &quiet) == 0;
+    if (!quiet_) release_signals();
   }
   ~QuietTerminal() {
-    if (changed_) {
-      tcsetattr(descriptor_, TCSAFLUSH, &before_);
-      for (std::size_t i = 0; i < kInterrupting.size(); ++i)
-        sigaction(kInterrupting[i], &handlers_[i], nullptr);
+    if (quiet_) {
+      (void)tcsetattr(descriptor_, TCSAFLUSH, &before_);
+      release_signals();
     }
-    if (usable()) close(descriptor_);
+    if (descriptor_ >= 0) (void)close(descriptor_);
     if (interrupted_by != 0) (void)raise(interrupted_by);
   }
   QuietTerminal(const QuietTerminal&) = delete;
@@ -64,22 +62,40 @@ class QuietTerminal {
   QuietTerminal(QuietTerminal&&) = delete;
   QuietTerminal& operator=(QuietTerminal&&) = delete;
 
-  bool usable() const noexcept { return descriptor_ >= 0; }
-  bool quiet() const noexcept { return changed_; }
-  int descriptor() const noexcept { return descriptor_; }
-
+  bool quiet() const noexcept { return quiet_; }
   void show(std::string_view text) const { (void)!write(descriptor_, text.data(), text.size()); }
 
   // The next byte; 0 at the end of input and after a signal.
   char next() const {
+    pollfd input{descriptor_, POLLIN, 0};
     char c = 0;
-    return read(descriptor_, &c, 1) == 1 ? c : '\0';
+    const bool there = interrupted_by == 0 && ppoll(&input, 1, nullptr, &mask_) == 1;
+    return there && read(descriptor_, &c, 1) == 1 ? c : '\0';
   }
 
  private:
+  void hold_signals() {
+    interrupted_by = 0;
+    sigset_t held;
+    sigemptyset(&held);
+    for (const int number : kInterrupting) sigaddset(&held, number);
+    (void)pthread_sigmask(SIG_BLOCK, &held, &mask_);
+    struct sigaction note {};
+    note.sa_handler = remember_signal;
+    for (std::size_t i = 0; i < kInterrupting.size(); ++i)
+      (void)sigaction(kInterrupting[i], &note, &handlers_[i]);
+  }
+  void release_signals() {
+    // What came in while nobody waited is taken note of before the handlers go.
+    (void)pthread_sigmask(SIG_SETMASK, &mask_, nullptr);
+    for (std::size_t i = 0; i < kInterrupting.size(); ++i)
+      (void)sigaction(kInterrupting[i], &handlers_[i], nullptr);
+  }
+
   int descriptor_;
-  bool changed_ = false;
+  bool quiet_ = false;
   termios before_{};
+  sigset_t mask_{};
   std::array<struct sigaction, kInterrupting.size()> handlers_{};
 };
 

@@ -55,8 +55,7 @@ Result<void> Terminal::content(ByteView bytes) {
     put(printable(std::string_view(tail_).substr(0, whole), "\n\t"));
     tail_.erase(0, whole);
   }
-  if (failed_ != 0) return io_error("cannot write to standard output", failed_);
-  return {};
+  return written();
 }
 
 Result<void> Terminal::finish() {
@@ -64,8 +63,13 @@ Result<void> Terminal::finish() {
   tail_.clear();
   errno = 0;
   if (std::fflush(stdout) != 0 && failed_ == 0) failed_ = errno != 0 ? errno : EIO;
-  if (failed_ != 0) return io_error("cannot write to standard output", failed_);
-  return {};
+  return written();
+}
+
+// A full disk behind standard output is the caller's: never kFull, which speaks of the vault's.
+Result<void> Terminal::written() const {
+  if (failed_ == 0) return {};
+  return Error(ErrorCode::kIo, io_error("cannot write to standard output", failed_).context());
 }
 
 void Terminal::message(std::string_view text) {

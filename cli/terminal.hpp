@@ -36,6 +36,7 @@ class Terminal {
 
  private:
   void put(std::string_view text);
+  Result<void> written() const;
 
   std::string tail_;  // of content on a terminal: an unfinished character
   int failed_ = 0;    // errno of the first failed write

@@ -125,8 +125,11 @@ Result<std::size_t> UnchangedFile::read(MutableBytes to) {
 }
 
 Result<NewFileTree> NewFileTree::open(const std::filesystem::path& folder) {
-  if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
-    return system_error("cannot make the folder " + folder.string(), errno);
+  std::error_code failed;
+  std::filesystem::create_directories(folder, failed);
+  if (failed)
+    return Error(ErrorCode::kIo,
+                 "cannot make the folder " + folder.string() + ": " + failed.message());
   QUIETUS_TRY_AS(FileDescriptor root, open_folder(folder));
   return NewFileTree(std::move(root));
 }

@@ -68,7 +68,7 @@ class UnchangedFile {
 // A folder to put new files into, by relative paths.
 class NewFileTree {
  public:
-  // Makes the folder where it is missing. kNotFound (no parent), kIo.
+  // Makes the folder, and those above it, where they are missing. kIo.
   static Result<NewFileTree> open(const std::filesystem::path& folder);
 
   // Makes one file, mode 0600, and the folders on its way. kAlreadyExists when the file, or

@@ -85,6 +85,8 @@ Error bad_line(std::string why) {
 }  // namespace
 
 Result<NdjsonRecord> parse_ndjson_line(std::string_view line) {
+  if (line.starts_with("\xEF\xBB\xBF"))
+    return bad_line("a byte order mark");  // the parser skips it
   LineReceiver received;
   const bool parsed = json::sax_parse(line.begin(), line.end(), &received);
   if (!received.problem.empty()) return bad_line(std::move(received.problem));

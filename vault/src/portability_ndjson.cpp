@@ -59,6 +59,7 @@ Result<bool> import_line(LineReader& lines, ImportWriter& writer) {
   if (!line) return false;
   QUIETUS_TRY_AS(NdjsonRecord record, parse_ndjson_line(*line));
   QUIETUS_TRY(validate_record_name(record.name));
+  QUIETUS_TRY(validate_content_type(record.content_type));
   PutOptions options;
   options.content_type = std::move(record.content_type);
   QUIETUS_TRY(writer.put(record.name, record.value, std::move(options)));

@@ -1,0 +1,217 @@
+"""What scripts rely on: exit codes, the keys of every JSON document, where output goes, and that no
+secret can be given on the command line."""
+
+import json
+import os
+import re
+
+from scenario import (DONE, ERASED, FAILURE, INTEGRITY, LOCKED, NOT_FOUND, REFUSED, UNAVAILABLE, USAGE,
+                      Scenario, main)
+
+# Every command that prints a document, with the keys it had when it was first released. Keys may be
+# added here, never changed or taken away.
+SCOPE = ["path", "name", "id", "class", "state", "created", "erased", "derived_from"]
+PLACE = ["vault", "vault_id", "format_version", "root_provider", "root_location", "assurance"]
+ERASURE = ["erasure_id", "certificate_id", "root_generation_before", "root_generation_after",
+           "holders_acknowledged", "holders_ended"]
+TRANSFER = ["scope", "path", "records", "bytes", "skipped", "failed", "stopped"]
+HEAD = ["origin", "size", "root_hash"]
+KEYS = {
+    "init": PLACE + ["key_file_made"],
+    "status": PLACE + ["root_generation", "tenants", "log_size", "certificates", "processes",
+                       "read_only", "key_memory_locked", "pending_erasures"],
+    "doctor": ["findings"],
+    "check": ["scopes", "records", "bytes", "log_entries", "erased_records", "orphaned_rows", "damages"],
+    "tenant create": SCOPE,
+    "tenant show": SCOPE,
+    "tenant list": ["parent", "scopes"],
+    "scope create": SCOPE,
+    "scope show": SCOPE,
+    "scope list": ["parent", "scopes"],
+    "put": ["scope", "name", "size_bytes", "version"],
+    "get": ["scope", "name", "size_bytes", "file"],
+    "ls": ["scope", "records"],
+    "rm": ["scope", "name", "removed"],
+    "import": TRANSFER,
+    "export": TRANSFER + ["recorded"],
+    "erase": ["erased", "also", "keys_destroyed", *ERASURE, "certificate_file"],
+    "erase --resume": ["finished"],
+    "unlock change": ["changed", "root_generation", "key_file_made"],
+    "vault destroy": ["destroyed", "vault_id", *ERASURE, "certificate_file"],
+    "cert list": ["certificates"],
+    "cert show": ["protected", "payload", "signature"],
+    "cert verify": ["valid", "certificate_id", "vault_id", "erasure_id", "status", "phase", "reason",
+                    "scope_ids", "begun", "keys_unreachable", "slot_destroyed", "issued",
+                    "issuer_kid", "log_verifier_key", "log_key_pinned", "checked", "not_checked",
+                    "claims", "not_claimed"],
+    "cert key": ["pem"],
+    "audit log": [*HEAD, "from", "entries"],
+    "audit verify": [*HEAD, "verifier_key", "valid"],
+    "audit checkpoint": ["checkpoint", "verifier_key"],
+}
+
+COMMANDS = ["init", "status", "doctor", "check", "unlock", "unlock change", "tenant", "tenant create",
+            "tenant list", "tenant show", "scope", "scope create", "scope list", "scope show", "put",
+            "get", "ls", "rm", "import", "export", "erase", "vault", "vault destroy", "cert",
+            "cert list", "cert show", "cert verify", "cert key", "audit", "audit log", "audit verify",
+            "audit checkpoint"]
+
+
+class Json(Scenario):
+    make_vault = False
+
+    def test_keys_of_every_document(self):
+        self.write("in/file", b"x")
+        pem = self.folder / "issuer.pem"
+        certificate = self.folder / "certificate"
+        script = [
+            ("init", self.vault, *self.anywhere()), ("status",), ("doctor",), ("check",),
+            ("tenant create", "acme"), ("tenant show", "acme"), ("tenant list",),
+            ("scope create", "acme/data"), ("scope show", "acme/data"), ("scope list", "acme"),
+            ("put", "acme/data", "a"), ("get", "acme/data", "a", "-o", self.folder / "out"),
+            ("ls", "acme/data"), ("import", "acme/data", self.folder / "in"),
+            ("export", "acme/data", "-o", self.folder / "out.ndjson"), ("rm", "acme/data", "a"),
+            ("unlock change", "--new-key-file", self.key),
+            ("erase", "acme", "--reason", "x", "--yes", "--certificate", certificate),
+            ("erase --resume",), ("cert list",), ("cert show",), ("cert key",),
+            ("cert verify", certificate, "--key", pem), ("audit log",), ("audit verify",),
+            ("audit checkpoint",),
+            ("vault destroy", "--reason", "x", "--yes", "--certificate", self.folder / "last"),
+        ]
+        self.assertEqual(set(KEYS), {step[0] for step in script})
+        for name, *arguments in script:
+            if name == "cert show":
+                arguments = [self.document("cert", "list")["certificates"][0]["id"]]
+            document = self.document(*name.split(), *arguments)
+            self.assertEqual(sorted(KEYS[name]), sorted(document), name)
+            for key in document:
+                self.assertRegex(key, "^[a-z_]+$")
+            if name == "cert key":
+                pem.write_text(document["pem"])
+
+    def test_numbers_and_times(self):
+        self.must("init", self.vault, *self.anywhere())
+        made = self.document("tenant", "create", "acme")
+        self.assertRegex(made["created"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+        self.assertIsNone(made["erased"])
+
+
+class ErrorDocuments(Scenario):
+    def test_every_error_is_one_document(self):
+        scope = self.tenant("acme", "data")
+        other = self.write("other", b"x\n")
+        self.tenant("gone")
+        self.must("erase", "gone", "--reason", "x", "--yes")
+        cases = [
+            (USAGE, "invalid_argument", ["put", scope, "a\nb"]),
+            (USAGE, "invalid_argument", ["nonsense"]),
+            (USAGE, "invalid_argument", []),
+            (NOT_FOUND, "not_found", ["rm", scope, "none"]),
+            (ERASED, "erased", ["ls", "gone"]),
+            (REFUSED, "refused", ["erase", "acme", "--reason", "x"]),
+            (REFUSED, "already_exists", ["tenant", "create", "acme"]),
+            (LOCKED, "wrong_key", ["--passphrase-file", other, "status"]),
+            (UNAVAILABLE, "unsupported", ["init", self.folder / "v2", "--root", "tpm2:"]),
+            (FAILURE, "io", ["put", scope, "a", self.folder / "none"]),
+            (INTEGRITY, "unverified", ["cert", "verify", other, "--key",
+                                       self.write("pem", self.must("cert", "key"))]),
+        ]
+        for code, word, arguments in cases:
+            done = self.exits(code, "--json", *arguments)
+            document = json.loads(done.stdout)
+            self.assertEqual(["error"], list(document))
+            self.assertEqual(["code", "exit", "message"], list(document["error"]))
+            self.assertEqual((word, code), (document["error"]["code"], document["error"]["exit"]))
+            self.assertTrue(document["error"]["message"])
+            self.says(done, "quietus: ")
+            plain = self.exits(code, *arguments)
+            self.assertEqual(b"", plain.stdout, arguments)
+
+
+class Streams(Scenario):
+    def test_messages_have_the_prefix(self):
+        for arguments in (["nonsense"], ["get", "none", "x"], ["put", "acme"], ["erase", "--resume", "x"]):
+            done = self.run_tool(*arguments)
+            self.assertEqual(b"", done.stdout)
+            for line in done.stderr.decode().splitlines():
+                self.assertTrue(line.startswith("quietus: "), line)
+
+    def test_no_progress_without_a_terminal(self):
+        scope = self.tenant("acme", "data")
+        self.must("put", scope, "large", stdin=bytes(8 << 20))
+        for arguments in (["get", scope, "large", "-o", self.folder / "o"], ["check"],
+                          ["export", scope, "-o", self.folder / "x"]):
+            done = self.exits(DONE, *arguments)
+            self.assertNotIn(b"\r", done.stderr)
+
+    def test_bytes_in_arguments_do_not_reach_the_terminal(self):
+        for name in (b"\x1b[2J", b"\xff", "\u202e".encode(), b"a\r\nb"):
+            done = self.run_tool("get", name, name)
+            for byte in (b"\x1b", b"\xff", b"\r", "\u202e".encode()):
+                self.assertNotIn(byte, done.stderr)
+
+
+class CommandLine(Scenario):
+    def test_help_and_version(self):
+        self.assertRegex(self.must("--version").decode(), r"^quietus \d+\.\d+\.\d+\n$")
+        overview = self.must("--help").decode()
+        for name in COMMANDS:
+            text = self.must(*name.split(), "--help").decode()
+            self.assertTrue(text)
+            if " " not in name:
+                self.assertRegex(overview, rf"(?m)^  {name}\s")
+
+    def test_no_option_takes_a_secret(self):
+        """Secrets come from files, the environment names files, or a prompt: what stands on a command
+        line can be read by every user of the machine."""
+        for name in ["", *COMMANDS]:
+            text = self.must(*name.split(), "--help").decode()
+            for option in re.findall(r"--[a-z][a-z-]*", text):
+                if re.search("pass|secret|pin|key", option) and not option.endswith("-file"):
+                    self.assertEqual(("cert verify", "--key"), (name, option))
+        for attempt in ("--passphrase", "--password", "--secret", "--pin"):
+            self.exits(USAGE, "status", attempt, "x")
+
+    def test_secrets_are_in_no_output(self):
+        secret = self.write("secret", b"correct-horse-battery\n")
+        self.must("init", self.folder / "v2", *self.anywhere("r2"), "--passphrase-file", secret)
+        for arguments in (["status"], ["doctor"], ["audit", "log"], ["nonsense"]):
+            done = self.run_tool("--vault", self.folder / "v2", "--passphrase-file", secret, *arguments)
+            self.assertNotIn(b"correct-horse", done.stdout + done.stderr)
+        key = self.key.read_bytes()
+        for arguments in (["status"], ["doctor"], ["cert", "key"], ["audit", "log"]):
+            done = self.run_tool(*arguments)
+            for part in (key, key.strip(), key.strip().splitlines()[-1]):
+                self.assertNotIn(part, done.stdout + done.stderr)
+
+    def test_usage(self):
+        for arguments in ([], ["nonsense"], ["put"], ["put", "a"], ["get", "a"], ["tenant"],
+                          ["tenant", "nonsense"], ["status", "extra"], ["status", "--nonsense"],
+                          ["ls"], ["ls", "a", "b"], ["cert"], ["cert", "show"], ["audit"], ["unlock"],
+                          ["vault"], ["export", "a"], ["import", "a"], ["init"]):
+            done = self.exits(USAGE, *arguments)
+            self.assertEqual(b"", done.stdout)
+
+    def test_options_may_stand_before_and_behind(self):
+        scope = self.tenant("acme", "data")
+        for arguments in (["--json", "ls", scope], ["ls", "--json", scope], ["ls", scope, "--json"]):
+            self.assertEqual(scope, json.loads(self.must(*arguments))["scope"])
+
+    def test_command_names_are_fine_as_arguments(self):
+        self.tenant("status")
+        self.must("put", "status", "get", stdin=b"x")
+        self.assertEqual(b"x", self.must("get", "status", "get"))
+        self.must("put", "status", "erase", stdin=b"x")
+        self.must("rm", "status", "erase")
+        self.must("tenant", "create", "create")
+        self.must("scope", "list", "create")
+
+    def test_files_are_for_the_owner_only(self):
+        self.must("init", self.folder / "v2", *self.anywhere("r2"))
+        for place in self.folder / "v2", self.folder / "r2":
+            for path in [place, *place.rglob("*")]:
+                self.assertEqual(0, os.stat(path).st_mode & 0o077, path)
+
+
+if __name__ == "__main__":
+    main()
