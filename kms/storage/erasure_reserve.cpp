@@ -14,8 +14,8 @@ constexpr std::uint64_t kReservedPages = 256;
 constexpr std::uint64_t kAmplePages = 4096;
 // Topped up to kFullReserve when less than kLowReserve is left, so that a small transaction still
 // leaves 1 MiB and not every one asks the file system.
-constexpr std::uint64_t kLowReserve = 3 * 512 * 1024;
-constexpr std::uint64_t kFullReserve = 2 * 1024 * 1024;
+constexpr std::uint64_t kLowReserve = std::uint64_t{3} << 19;
+constexpr std::uint64_t kFullReserve = std::uint64_t{2} << 20;
 
 }  // namespace
 

@@ -188,7 +188,7 @@ bool LmdbEnvironment::panicked() noexcept {
 
 // LMDB reports a write that a full disk cut short as EIO.
 bool LmdbEnvironment::disk_is_full() const noexcept {
-  constexpr std::uint64_t kNearlyNothing = 64 * 1024;
+  constexpr std::uint64_t kNearlyNothing = std::uint64_t{64} << 10;
   struct statvfs status {};
   if (fstatvfs(descriptor_, &status) != 0) return false;
   return std::uint64_t{status.f_bavail} * status.f_frsize < kNearlyNothing;

@@ -38,6 +38,7 @@ struct LmdbSpace {
   std::uint64_t map_pages;
 };
 
+// NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): there is one per file
 class LmdbEnvironment {
  public:
   static Result<std::unique_ptr<LmdbEnvironment>> open(const std::filesystem::path& path,
@@ -73,7 +74,7 @@ class LmdbEnvironment {
   class WriteTicket;
   struct Attempt {
     Result<void> outcome;
-    bool map_full;
+    bool map_full = false;
   };
 
   LmdbEnvironment(OpenFileClaim claim, bool read_only) noexcept
@@ -98,6 +99,7 @@ class LmdbEnvironment {
   bool disk_is_full() const noexcept;
   int adopt_map_size() noexcept;
 
+  LmdbReaders readers_;
   OpenFileClaim claim_;
   const std::uint64_t generation_;
   const bool read_only_;
@@ -106,7 +108,6 @@ class LmdbEnvironment {
   std::uint64_t page_size_ = 0;
   std::vector<MDB_dbi> tables_;
   std::atomic<bool> closed_{false};
-  LmdbReaders readers_;
   std::mutex write_mutex_;  // held while a write transaction of this process is open
 };
 

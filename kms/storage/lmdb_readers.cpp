@@ -12,8 +12,8 @@ constexpr int kPauses = 20000;
 // Where a thread begins to look: threads begin at different places and so rarely meet.
 std::size_t first_place() noexcept {
   static std::atomic<std::size_t> next{0};
-  thread_local const std::size_t kFirst = next.fetch_add(1, std::memory_order_relaxed);
-  return kFirst;
+  thread_local const std::size_t first = next.fetch_add(1, std::memory_order_relaxed);
+  return first;
 }
 
 bool try_take_place(LmdbReaders::Place& place) noexcept {

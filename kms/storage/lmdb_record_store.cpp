@@ -118,22 +118,26 @@ class LmdbRecordStore final : public RecordStore {
   Result<void> scopes(RecordTable table, FunctionRef<Result<bool>(ScopeId)> visit) override {
     const TransactionGuard guard(this);
     QUIETUS_TRY(guard.outermost());
-    return environment_->read([&](LmdbRows& rows) -> Result<void> {
-      for (ScopeId from = 0;;) {
-        QUIETUS_TRY_AS(const auto key, rows.seek(table_of(*environment_, table), prefix_of(from)));
-        if (!key) return {};
-        if (key->size() < kScopeSize) return Error(ErrorCode::kCorrupt, "a row without a scope");
-        const ScopeId scope = scope_of(*key);
-        QUIETUS_TRY_AS(const bool more, visit(scope));
-        if (!more || scope == std::numeric_limits<ScopeId>::max()) return {};
-        from = scope + 1;
-      }
-    });
+    return environment_->read([&](LmdbRows& rows) { return visit_scopes(rows, table, visit); });
   }
 
  private:
   using Request = CommitQueue::Request;
   using Group = std::span<Request* const>;
+
+  // Goes from the first row of a scope to the first of the next, past all between.
+  Result<void> visit_scopes(LmdbRows& rows, RecordTable table,
+                            FunctionRef<Result<bool>(ScopeId)> visit) {
+    for (ScopeId from = 0;;) {
+      QUIETUS_TRY_AS(const auto key, rows.seek(table_of(*environment_, table), prefix_of(from)));
+      if (!key) return {};
+      if (key->size() < kScopeSize) return Error(ErrorCode::kCorrupt, "a row without a scope");
+      const ScopeId scope = scope_of(*key);
+      QUIETUS_TRY_AS(const bool more, visit(scope));
+      if (!more || scope == std::numeric_limits<ScopeId>::max()) return {};
+      from = scope + 1;
+    }
+  }
 
   void run_group(Group group) {
     if (group.size() > 1 && run_together(group)) return;

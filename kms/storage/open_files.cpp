@@ -43,8 +43,8 @@ bool watch_forks() {
 }  // namespace
 
 std::uint64_t fork_generation() noexcept {
-  static const bool kWatched = watch_forks();
-  static_cast<void>(kWatched);
+  static const bool watched = watch_forks();
+  static_cast<void>(watched);
   return generation.load(std::memory_order_relaxed);
 }
 

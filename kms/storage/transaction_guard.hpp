@@ -9,14 +9,14 @@ namespace quietus {
 // Stands on the stack while a transaction of `store` runs.
 class TransactionGuard {
  public:
-  explicit TransactionGuard(const void* store) noexcept : store_(store), outer_(innermost_) {
+  explicit TransactionGuard(const void* store) noexcept : store_(store), outer_(innermost) {
     for (const TransactionGuard* guard = outer_; guard != nullptr; guard = guard->outer_)
       nested_ = nested_ || guard->store_ == store;
-    innermost_ = this;
+    innermost = this;
   }
   TransactionGuard(const TransactionGuard&) = delete;
   TransactionGuard& operator=(const TransactionGuard&) = delete;
-  ~TransactionGuard() { innermost_ = outer_; }
+  ~TransactionGuard() { innermost = outer_; }
 
   // kInternal when nested.
   Result<void> outermost() const {
@@ -25,7 +25,7 @@ class TransactionGuard {
   }
 
  private:
-  static inline thread_local const TransactionGuard* innermost_ = nullptr;
+  static inline thread_local const TransactionGuard* innermost = nullptr;
 
   const void* store_;
   const TransactionGuard* outer_;

@@ -12,6 +12,8 @@ using namespace quietus::test;  // NOLINT: a test
 
 namespace {
 
+constexpr std::size_t kMaxValue = 65536;
+
 struct OpenControl {
   TemporaryFolder folder;
   std::unique_ptr<ControlStore> store = must(open_lmdb_control(folder / "control.mdb", making()));
@@ -154,11 +156,11 @@ TEST_CASE("whatever is changed around it, a walk goes on at the next row there i
 TEST_CASE("keys and values outside the limits are refused, and so is all that follows") {
   OpenControl open;
   const std::string longest(511, 'k');
-  must(put(*open.store, longest, std::string(64 * 1024, 'v')));
-  CHECK(value_of(*open.store, longest) == std::string(64 * 1024, 'v'));
+  must(put(*open.store, longest, std::string(kMaxValue, 'v')));
+  CHECK(value_of(*open.store, longest) == std::string(kMaxValue, 'v'));
   CHECK_FAILS_WITH(put(*open.store, "", "v"), ErrorCode::kInvalidArgument);
   CHECK_FAILS_WITH(put(*open.store, longest + "k", "v"), ErrorCode::kInvalidArgument);
-  CHECK_FAILS_WITH(put(*open.store, "k", std::string(64 * 1024 + 1, 'v')),
+  CHECK_FAILS_WITH(put(*open.store, "k", std::string(kMaxValue + 1, 'v')),
                    ErrorCode::kInvalidArgument);
   const auto careless = open.update([&](ControlWriter& rows) -> Result<void> {
     CHECK_FAILS_WITH(rows.put({}, {}), ErrorCode::kInvalidArgument);

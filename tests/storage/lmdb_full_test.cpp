@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <thread>
 
+#include "base/failpoint.hpp"
 #include "storage/stores.hpp"
 #include "storage/system_faults.hpp"
 
@@ -281,3 +282,20 @@ TEST_CASE("a whole group of record writers learns that the outcome is unknown") 
   fail_no_calls();
   CHECK(unavailable == 8);
 }
+
+#ifdef QUIETUS_FAILPOINTS
+TEST_CASE("a failure planned before the commit changes nothing") {
+  TemporaryFolder folder;
+  const auto store = must(open_lmdb_control(folder / "control.mdb", making()));
+  must(put(*store, "a", "1"));
+  failpoint::install([](std::string_view name) -> Result<void> {
+    if (name == "store/before-commit") return Error(ErrorCode::kIo, "planned");
+    return {};
+  });
+  const auto failed = put(*store, "a", "2");
+  failpoint::install({});
+  CHECK_FAILS_WITH(failed, ErrorCode::kIo);
+  CHECK(value_of(*store, "a") == "1");
+  must(put(*store, "a", "3"));
+}
+#endif

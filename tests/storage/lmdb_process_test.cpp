@@ -6,7 +6,6 @@
 #include <atomic>
 #include <thread>
 
-#include "base/failpoint.hpp"
 #include "storage/stores.hpp"
 #include "storage/system_faults.hpp"
 #include "support/child_process.hpp"
@@ -336,20 +335,3 @@ TEST_CASE("writers of several processes lose nothing of one another's") {
   CHECK(value_of(*must(open_lmdb_control(path, opening())), "n") ==
         std::to_string(kProcesses * kCounts));
 }
-
-#ifdef QUIETUS_FAILPOINTS
-TEST_CASE("a failure planned before the commit changes nothing") {
-  TemporaryFolder folder;
-  const auto store = must(open_lmdb_control(folder / "control.mdb", making()));
-  must(put(*store, "a", "1"));
-  failpoint::install([](std::string_view name) -> Result<void> {
-    if (name == "store/before-commit") return Error(ErrorCode::kIo, "planned");
-    return {};
-  });
-  const auto failed = put(*store, "a", "2");
-  failpoint::install({});
-  CHECK_FAILS_WITH(failed, ErrorCode::kIo);
-  CHECK(value_of(*store, "a") == "1");
-  must(put(*store, "a", "3"));
-}
-#endif

@@ -54,6 +54,9 @@ void slow_data_syncs(int microseconds) {
 
 }  // namespace quietus::test
 
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): the C library reserves its
+// names
+
 using quietus::test::failed;
 using quietus::test::kShortWrite;
 using quietus::test::planned;
@@ -90,3 +93,5 @@ TAKES_THE_PLACE ssize_t writev(int descriptor, const struct iovec* parts, int co
   if (error > 0) return failed(error);
   return syscall(SYS_writev, descriptor, parts, count);
 }
+
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)

@@ -141,7 +141,7 @@ class FaultFileSystem::FaultFile final : public File {
   Result<void> write_at(std::uint64_t offset, ByteView from) override {
     const std::lock_guard lock(files_.mutex_);
     QUIETUS_TRY(alive());
-    const Result<void> stepped = files_.step();
+    Result<void> stepped = files_.step();
     const ByteView written = stepped ? from : from.first(from.size() / 2);
     QUIETUS_TRY(real_->write_at(offset, written));
     files_.bytes_written_ += written.size();
