@@ -93,7 +93,7 @@ Result<void> KeyStore::write_first_rows(ControlWriter& writer, const KeyCache::U
   return scopes.create_vault_scope(writer, row, now);
 }
 
-// The second synced transaction that names the root (attacks.md C2).
+// The second synced transaction that names the root (I-1).
 Result<void> KeyStore::confirm_root(const VaultKeys& keys) {
   return parts_.control.update(WriteClass::kErasure, [&](ControlWriter& writer) -> Result<void> {
     QUIETUS_TRY_AS(SealedRootRow sealed, read_root_row(writer));
@@ -238,7 +238,7 @@ Result<std::vector<Intent>> KeyStore::pending() {
   return found;
 }
 
-// Signs of a rollback that show without any key. Destroys nothing, whatever it finds.
+// Signs of a rollback that show without any key (I-14). Destroys nothing, whatever it finds (I-13).
 Result<void> KeyStore::check_rollback(ControlReader& reader, const RootRow& row,
                                       const std::optional<Anchor>& anchor,
                                       const std::vector<SlotName>& slots) {

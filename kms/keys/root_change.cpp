@@ -130,7 +130,7 @@ Result<RootChangeOutcome> RootChange::change(const RootChangeRequest& request, I
   return outcome;
 }
 
-// T1: the intent, and a root generation that is burned whatever happens.
+// T1: the intent, and a root generation that is burned whatever happens (I-3).
 Result<void> RootChange::begin(const RootChangeRequest& request, Intent& intent) {
   QUIETUS_FAILPOINT("change/before-t1");
   bool at_commit = false;
@@ -170,7 +170,7 @@ Result<void> RootChange::write_reasons(ControlWriter& writer, ScopeTable& scopes
   return {};
 }
 
-// T2, the decision. An error before its commit aborts the change; an error from the commit leaves
+// T2, the decision (I-2, I-6). An error before its commit aborts the change; an error from the commit leaves
 // the outcome unknown, and then nothing is destroyed.
 Result<void> RootChange::decide(Intent& intent, const std::shared_ptr<const RootKey>& new_root) {
   bool at_commit = false;
@@ -223,7 +223,7 @@ Result<void> RootChange::decide_in(ControlWriter& writer, Intent& intent, const 
   return write_root_row(writer, row_, new_root);
 }
 
-// Whether the decision may still be taken: nobody aborted the intent or changed the root, and the
+// Whether the decision may still be taken (I-4): nobody aborted the intent or changed the root, and the
 // new slot, read again, holds the key that the tree will be sealed under.
 Result<void> RootChange::check_fence(ControlWriter& writer, const Intent& intent,
                                      const RootRow& row, const RootKey& new_root) {

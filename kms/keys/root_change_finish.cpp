@@ -76,7 +76,7 @@ Result<void> RootChange::remember_destroyed(RootChangeOutcome& outcome) {
   return {};
 }
 
-// T3: the slot is gone and nobody holds the keys.
+// T3: the slot is gone and nobody holds the keys (I-8, I-9).
 Result<void> RootChange::finish(RootChangeOutcome& outcome) {
   QUIETUS_FAILPOINT("change/before-t3");
   auto finished = parts_.control.update(
@@ -110,7 +110,7 @@ Result<void> RootChange::finish_in(ControlWriter& writer, RootChangeOutcome& out
   return {};
 }
 
-// Only now may the indices be used again.
+// Only now may the indices be used again (I-16).
 Result<void> RootChange::free_leaves(ControlWriter& writer, const Intent& intent) {
   if (intent.kind != ChangeKind::kErase) return {};
   QUIETUS_TRY_AS(const auto owners, owners_of(writer, intent));
