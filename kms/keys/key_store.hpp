@@ -61,7 +61,7 @@ class KeyStore {
   // with the root key in a slot of the provider; then the anchor. Durable on return.
   Result<void> create(const VaultId& vault);
 
-  // The rules of opening (attacks.md C1, docs/erasure.md): looks for signs of a rollback, opens the
+  // The rules of opening (docs/erasure.md section 3): looks for signs of a rollback, opens the
   // root node, and finishes what a crash interrupted, unless the store is read-only.
   struct Opened {
     bool recovery_pending = false;  // something is left to be done by a writable opener

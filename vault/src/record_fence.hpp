@@ -1,4 +1,4 @@
-// The fence of a scope (attacks.md C9): records are sealed outside the transaction that stores
+// The fence of a scope (docs/architecture.md): records are sealed outside the transaction that stores
 // them, and the keys lie in another store; so the record store itself says what may still be
 // written.
 //
