@@ -3,8 +3,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -21,7 +22,7 @@ struct flock range(short type, std::uint64_t first, std::uint64_t count) {
 }
 
 Error io_error(std::string_view doing) {
-  return Error(ErrorCode::kIo, std::string(doing) + ": " + std::strerror(errno));
+  return Error(ErrorCode::kIo, std::string(doing) + ": " + std::generic_category().message(errno));
 }
 
 }  // namespace
@@ -58,12 +59,17 @@ Result<bool> LockFile::try_lock(std::uint64_t byte, Mode mode) {
 
 Result<std::optional<std::uint64_t>> LockFile::first_locked(std::uint64_t first,
                                                             std::uint64_t count) const {
-  struct flock lock = range(F_WRLCK, first, count);
-  while (::fcntl(descriptor_, F_OFD_GETLK, &lock) != 0)
-    if (errno != EINTR) return io_error("look at locks");
-  if (lock.l_type == F_UNLCK) return std::optional<std::uint64_t>();
-  const auto found = static_cast<std::uint64_t>(lock.l_start);
-  return std::optional(found < first ? first : found);
+  std::optional<std::uint64_t> lowest;
+  // The kernel names any of the locks, not the first: look below it until there is none.
+  while (count > 0) {
+    struct flock lock = range(F_WRLCK, first, count);
+    while (::fcntl(descriptor_, F_OFD_GETLK, &lock) != 0)
+      if (errno != EINTR) return io_error("look at locks");
+    if (lock.l_type == F_UNLCK) break;
+    lowest = std::max(first, static_cast<std::uint64_t>(lock.l_start));
+    count = *lowest - first;
+  }
+  return lowest;
 }
 
 Result<RootChangeLock> RootChangeLock::take(const std::filesystem::path& control_store,
