@@ -9,7 +9,7 @@
 
 #include <cerrno>
 #include <climits>
-#include <cstring>
+#include <system_error>
 #include <ctime>
 #include <thread>
 #include <vector>
@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::uint64_t kMagic = 0x4853555445495551;  // "QUIETUSH" in memory order
 constexpr auto kPoll = std::chrono::milliseconds(2);
+constexpr auto kLayoutPatience = std::chrono::seconds(2);
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
@@ -37,7 +38,7 @@ void futex(const std::atomic<std::uint64_t>& word, int operation, std::uint32_t 
 }
 
 Error io_error(const std::filesystem::path& path) {
-  return Error(ErrorCode::kIo, path.string() + ": " + std::strerror(errno));
+  return Error(ErrorCode::kIo, path.string() + ": " + std::generic_category().message(errno));
 }
 
 }  // namespace
@@ -45,8 +46,8 @@ Error io_error(const std::filesystem::path& path) {
 struct Holders::Row {
   std::atomic<std::uint64_t> token;
   std::atomic<std::uint64_t> acknowledged;
+  std::atomic<std::uint64_t> oldest;
   std::atomic<std::uint32_t> without_cache;
-  std::atomic<std::uint32_t> active[2];
   std::uint8_t padding[36];
 };
 
@@ -104,36 +105,40 @@ Result<void> Holders::map_table(const Options& options) {
   return {};
 }
 
-// Gives a new table its size and head, and a table that nobody uses this process's PID namespace.
+// Gives a new table its size and head, and a table that nobody uses this process's PID namespace. A
+// table that a power cut damaged is made anew, as long as nobody alive relies on it. Holders who still
+// use one that was deleted are not in the new one: they count as missing.
 Result<void> Holders::lay_out(int descriptor, const Options& options) {
   QUIETUS_TRY_AS(LockFile layout, LockFile::open(options.control_store, false));
+  const auto deadline = std::chrono::steady_clock::now() + kLayoutPatience;
   while (true) {
     QUIETUS_TRY_AS(const bool locked,
                    layout.try_lock(lock_bytes::kTableLayout, LockFile::Mode::kExclusive));
     if (locked) break;
+    if (std::chrono::steady_clock::now() >= deadline)
+      return Error(ErrorCode::kBusy, table_path_.string() + ": another process is making it");
     std::this_thread::sleep_for(kPoll);
   }
   QUIETUS_TRY_AS(const auto alive,
                  eyes_->first_locked(lock_bytes::kFirstHolder, lock_bytes::kMaxHolders));
   struct stat status {};
-  if (::fstat(descriptor, &status) != 0) return io_error(options.runtime_folder);
+  if (::fstat(descriptor, &status) != 0) return io_error(table_path_);
   const std::uint64_t here = pid_namespace();
-  if (status.st_size == 0) {
-    if (::ftruncate(descriptor, sizeof(Table)) != 0) return io_error(options.runtime_folder);
-    const std::uint64_t head[3] = {kMagic, here, 1};
-    if (::pwrite(descriptor, head, sizeof head, 0) != sizeof head)
-      return io_error(options.runtime_folder);
-    return {};
-  }
-  std::uint64_t theirs = 0;
-  if (::pread(descriptor, &theirs, sizeof theirs, 8) != sizeof theirs)
-    return Error(ErrorCode::kCorrupt, options.runtime_folder.string() + ": damaged; remove it");
-  if (theirs == here) return {};
+  std::uint64_t head[3] = {0, 0, 0};
+  const bool whole = status.st_size == static_cast<off_t>(sizeof(Table)) &&
+                     ::pread(descriptor, head, sizeof head, 0) == sizeof head &&
+                     head[0] == kMagic && head[2] != 0;
+  if (whole && head[1] == here) return {};
+  if (alive && !whole && status.st_size != 0)
+    return Error(ErrorCode::kCorrupt, table_path_.string() +
+                                          ": damaged; close the vault everywhere and open it anew");
   if (alive)
     return Error(ErrorCode::kUnavailable,
                  "the vault is open in another PID namespace; all its processes must share one");
-  if (::pwrite(descriptor, &here, sizeof here, 8) != sizeof here)
-    return io_error(options.runtime_folder);
+  const std::uint64_t fresh[3] = {kMagic, here, whole ? head[2] : 1};
+  if (::ftruncate(descriptor, sizeof(Table)) != 0 ||
+      ::pwrite(descriptor, fresh, sizeof fresh, 0) != sizeof fresh)
+    return io_error(table_path_);
   return {};
 }
 
@@ -143,7 +148,7 @@ Result<void> Holders::take_row(bool without_cache) {
                                                     LockFile::Mode::kExclusive));
     if (!mine) continue;
     row_ = &table_->rows[index_];
-    row_->active[0] = row_->active[1] = 0;
+    row_->oldest = 0;
     row_->without_cache = without_cache ? 1 : 0;
     // It holds no key yet, so nothing that was revoked before now.
     row_->acknowledged = table_->epoch.load();
@@ -193,18 +198,31 @@ void Holders::acknowledge(std::uint64_t epoch) noexcept {
   if (row_ != nullptr) row_->acknowledged = epoch;
 }
 
-std::uint64_t Holders::begin_operation() noexcept {
+// The mark is there before the epoch is looked at again: either the epoch's publisher sees the mark, or
+// this sees the new epoch.
+std::uint64_t Holders::begin_operation() {
+  if (row_ == nullptr) return epoch();
+  const std::lock_guard lock(mutex_);
   while (true) {
     const std::uint64_t now = epoch();
-    if (row_ == nullptr) return now;
-    row_->active[now & 1].fetch_add(1, std::memory_order_seq_cst);
+    ++operations_[now];
+    row_->oldest = operations_.begin()->first;
     if (epoch() == now) return now;
-    row_->active[now & 1].fetch_sub(1, std::memory_order_seq_cst);
+    leave_operation(now);
   }
 }
 
 void Holders::end_operation(std::uint64_t epoch) noexcept {
-  if (row_ != nullptr) row_->active[epoch & 1].fetch_sub(1, std::memory_order_seq_cst);
+  if (row_ == nullptr) return;
+  const std::lock_guard lock(mutex_);
+  leave_operation(epoch);
+}
+
+// Requires: mutex_ held.
+void Holders::leave_operation(std::uint64_t epoch) noexcept {
+  const auto found = operations_.find(epoch);
+  if (--found->second == 0) operations_.erase(found);
+  row_->oldest = operations_.empty() ? 0 : operations_.begin()->first;
 }
 
 // The rows that this process sees must be the rows that others write: if somebody replaced the table,
@@ -229,8 +247,8 @@ Result<HolderCount> Holders::look(std::uint64_t epoch) const {
       continue;
     }
     const Row& row = table_->rows[*locked - lock_bytes::kFirstHolder];
-    const bool drained =
-        row.without_cache.load() != 0 && row.active[(epoch - 1) & 1].load() == 0;
+    const std::uint64_t oldest = row.oldest.load();
+    const bool drained = row.without_cache.load() != 0 && (oldest == 0 || oldest >= epoch);
     const bool known = row.token.load() != 0;
     if (known && (drained || row.acknowledged.load() >= epoch))
       ++seen.acknowledged;

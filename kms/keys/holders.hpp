@@ -8,7 +8,8 @@
 //        8    8  PID namespace (inode number of /proc/self/ns/pid)
 //       16    8  revocation epoch
 //       64        rows of 64 bytes: token u64 (random, 0 free) || acknowledged epoch u64 ||
-//                 without cache u32 || operations under way in even and odd epochs, u32 each
+//                 epoch of the oldest operation under way u64 (0 none; kept by holders without a
+//                 cache) || without cache u32
 #pragma once
 
 #include <quietus/result.hpp>
@@ -17,7 +18,9 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <mutex>
 
 #include "keys/root_lock.hpp"
 
@@ -39,7 +42,8 @@ class Holders {
   };
 
   // From here on every erasure waits for this process. kUnavailable when holders of another PID
-  // namespace are alive, or the machine has too many holders; kIo.
+  // namespace are alive, or the machine has too many holders; kCorrupt when the table was damaged
+  // while others use it; kBusy; kIo.
   static Result<std::unique_ptr<Holders>> join(const Options& options);
   ~Holders();
   Holders(const Holders&) = delete;
@@ -55,8 +59,8 @@ class Holders {
   // Ends waits of this process (and, harmlessly, of others).
   void wake() const noexcept;
 
-  // For holders without a cache: brackets one operation.
-  std::uint64_t begin_operation() noexcept;
+  // For holders without a cache: brackets one operation. Returns the epoch it belongs to.
+  std::uint64_t begin_operation();
   void end_operation(std::uint64_t epoch) noexcept;
 
   // Waits until every holder that is alive has acknowledged `epoch` or ended.
@@ -73,6 +77,7 @@ class Holders {
   Holders() = default;
   Result<void> map_table(const Options& options);
   Result<void> lay_out(int descriptor, const Options& options);
+  void leave_operation(std::uint64_t epoch) noexcept;
   Result<void> take_row(bool without_cache);
   Result<HolderCount> look(std::uint64_t epoch) const;
   bool table_is_current() const noexcept;
@@ -83,6 +88,8 @@ class Holders {
   Row* row_ = nullptr;              // null when read-only
   std::uint64_t index_ = 0;
   bool read_only_ = false;
+  std::mutex mutex_;
+  std::map<std::uint64_t, std::uint32_t> operations_;  // under way, by epoch; guarded by mutex_
   std::filesystem::path table_path_;
   std::uint64_t table_device_ = 0;  // of the table that is mapped here
   std::uint64_t table_inode_ = 0;
