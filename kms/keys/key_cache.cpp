@@ -32,6 +32,8 @@ void parent_of_fork() {
 }
 void child_of_fork() {
   for (KeyCache* cache : registry().caches) cache->after_fork_in_child();
+  // They are of no more use here, and a fork of the child must not wait for them.
+  registry().caches.clear();
   registry().mutex.unlock();
 }
 
@@ -42,10 +44,11 @@ void watch_forks() {
 
 }  // namespace
 
-KeyCache::KeyCache(Holders& holders, Mode mode) : holders_(holders), mode_(mode) {
+KeyCache::KeyCache(Holders& holders, Mode mode)
+    : holders_(holders), mode_(mode), first_epoch_(holders.epoch()) {
   for (Slot& slot : slots_) slot.context = openssl_engine().make_context();
   contents_ = std::make_shared<Contents>();
-  contents_->epoch = holders_.epoch();
+  contents_->epoch = first_epoch_;
   watch_forks();
   {
     const std::lock_guard lock(registry().mutex);
@@ -80,7 +83,7 @@ KeyCache::Slot& KeyCache::claim(std::uint64_t& epoch) {
     Slot& slot = slots_[(hint + tries) % kSlots];
     epoch = holders_.epoch();
     std::uint64_t free = 0;
-    if (!slot.active.compare_exchange_strong(free, epoch)) {
+    if (slot.wanted || !slot.active.compare_exchange_strong(free, epoch)) {
       if (tries % kSlots == kSlots - 1) std::this_thread::yield();
       continue;
     }
@@ -148,11 +151,7 @@ void KeyCache::Use::keep(std::shared_ptr<const ScopeKeys> keys) const {
 }
 
 void KeyCache::follow_epochs() {
-  std::uint64_t followed = holders_.epoch();
-  {
-    const std::lock_guard lock(mutex_);
-    followed = contents_->epoch;
-  }
+  std::uint64_t followed = first_epoch_;
   while (!stopping_) {
     const std::uint64_t now = holders_.epoch();
     if (now == followed) {
@@ -177,12 +176,13 @@ void KeyCache::drop_before(std::uint64_t epoch) {
   for (Slot& slot : slots_) quiesce(slot, epoch);
 }
 
-// Waits until no operation from before `epoch` is in the slot, then wipes its working memory. A slot
-// busy in the new epoch cannot hold anything older: its context was re-keyed or will be when it is
-// wiped at the next change; so wait for it to be free once.
+// Waits until no operation from before `epoch` is in the slot, then wipes its working memory. A
+// slot busy in the new epoch cannot hold anything older: its context was re-keyed or will be when
+// it is wiped at the next change; so wait for it to be free once.
 void KeyCache::quiesce(Slot& slot, std::uint64_t epoch) noexcept {
   static_cast<void>(epoch);
   std::uint64_t free = 0;
+  slot.wanted = true;
   while (!slot.active.compare_exchange_strong(free, kLocked)) {
     if (stopping_) return;
     free = 0;
@@ -190,27 +190,32 @@ void KeyCache::quiesce(Slot& slot, std::uint64_t epoch) noexcept {
   }
   slot.context->forget();
   slot.active = 0;
+  slot.wanted = false;
 }
 
 void KeyCache::before_fork() noexcept {
   const auto deadline = std::chrono::steady_clock::now() + kForkPatience;
-  mutex_.lock();
+  for (Slot& slot : slots_) slot.wanted = true;
   for (Slot& slot : slots_) {
     std::uint64_t free = 0;
     while (!slot.active.compare_exchange_strong(free, kLocked)) {
       // Forking from inside an operation would wait for itself: go on without that slot.
       if (std::chrono::steady_clock::now() >= deadline) break;
       free = 0;
+      slot.wanted = true;
       std::this_thread::yield();
     }
     if (free == 0) slot.context->forget();
   }
+  // Last: an operation that begins needs it while it holds its slot.
+  mutex_.lock();
 }
 
 void KeyCache::after_fork_in_parent() noexcept {
   for (Slot& slot : slots_) {
     std::uint64_t locked = kLocked;
     slot.active.compare_exchange_strong(locked, 0);
+    slot.wanted = false;
   }
   mutex_.unlock();
 }

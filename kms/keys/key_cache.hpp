@@ -58,16 +58,19 @@ class KeyCache {
   };
   struct Slot {
     std::atomic<std::uint64_t> active{0};  // 0: free; else the epoch it began in
+    std::atomic<bool> wanted{false};       // by somebody who wipes it: operations go elsewhere
     std::unique_ptr<GcmContext> context;
   };
 
  public:
-  // One operation of one thread. Keys obtained in it must not outlive it. Short: an erasure waits for
-  // it, so a stream takes one Use per chunk.
+  // One operation of one thread. Keys obtained in it must not outlive it. Short: an erasure waits
+  // for it, so a stream takes one Use per chunk.
   class Use {
    public:
     Use(Use&& other) noexcept;
     Use& operator=(Use&&) = delete;
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
     ~Use();
 
     GcmContext& context() const noexcept { return *slot_->context; }
@@ -122,6 +125,7 @@ class KeyCache {
 
   Holders& holders_;
   Mode mode_;
+  std::uint64_t first_epoch_;
   std::array<Slot, kSlots> slots_;
   std::mutex mutex_;
   std::shared_ptr<Contents> contents_;  // guarded by mutex_
