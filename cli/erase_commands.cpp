@@ -148,8 +148,9 @@ void attach_erase(CLI::App& app, Action& chosen) {
   CLI::App& erase = *app.add_subcommand(
       "erase", "Destroy the keys of scopes and of all below them, for ever, with a certificate");
   erase.add_option("SCOPE", options->scopes, "What to erase; several in one go");
-  erase.add_option("--reason", options->reason,
-                   "Why: a code (contract-ended, request, …) or a text, which is kept sealed");
+  erase.add_option(
+      "--reason", options->reason,
+      "Why: a code (contract-ended, deletion-request, …) or a text, which is kept sealed");
   erase.add_option("--certificate", options->certificate, "Write the certificate to this file");
   erase.add_flag("--yes", options->yes, "Do not ask");
   erase.add_flag("--resume", options->resume, "Finish erasures that were interrupted");

@@ -74,9 +74,8 @@ std::string printable(std::string_view text, std::string_view keep) {
   while (!text.empty()) {
     const CodePoint c = decode(text);
     const std::string_view piece = text.substr(0, std::max<std::size_t>(c.size, 1));
-    if (keep.find(text.front()) != std::string_view::npos)
-      out += piece;
-    else if (c.size == 0 || is_control(c.value))
+    const bool kept = keep.find(text.front()) != std::string_view::npos;
+    if (!kept && (c.size == 0 || is_control(c.value)))
       out += escaped_bytes(piece);
     else if (reorders(c.value))
       out += formatted("\\u{%x}", static_cast<unsigned>(c.value));

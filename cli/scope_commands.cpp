@@ -56,6 +56,7 @@ Result<ExitCode> run_list(const PathCommand& command, Invocation& invocation) {
     return ExitCode::kDone;
   }
   std::vector<std::vector<std::string>> rows;
+  rows.reserve(scopes.size());
   for (const ScopeInfo& scope : scopes)
     rows.push_back({hex16(scope.id), std::string(state_word(scope)),
                     timestamp(scope.created_unix_ms), or_dash(scope.data_class),

@@ -37,6 +37,12 @@ Result<Vault> open_with(const Secret& secret, const std::filesystem::path& folde
   return Vault::open(folder, held.unlock(), options).within(folder.string());
 }
 
+Result<Secret> key_file_to_be(const std::string& path, bool& made) {
+  made = access(path.c_str(), F_OK) != 0 && errno == ENOENT;
+  QUIETUS_TRY(made ? new_key_file(path) : check_readable(path));
+  return Secret::key_file(path);
+}
+
 bool may_be_readable(ErrorCode code) {
   return code == ErrorCode::kCorrupt || code == ErrorCode::kIo ||
          code == ErrorCode::kErasureIncomplete;
@@ -80,19 +86,10 @@ Result<Secret> existing_secret(const GlobalOptions& options) {
 
 Result<Secret> new_secret(const std::string& key_file, const std::string& passphrase_file,
                           bool& key_file_made) {
-  if (!key_file.empty()) {
-    key_file_made = access(key_file.c_str(), F_OK) != 0 && errno == ENOENT;
-    if (key_file_made)
-      QUIETUS_TRY(new_key_file(key_file));
-    else
-      QUIETUS_TRY(check_readable(key_file));
-    return Secret::key_file(key_file);
-  }
-  if (!passphrase_file.empty()) {
-    QUIETUS_TRY(check_readable(passphrase_file));
-    return Secret::passphrase_file(passphrase_file);
-  }
-  return typed(Passphrase::ask_new("New passphrase"));
+  if (!key_file.empty()) return key_file_to_be(key_file, key_file_made);
+  if (passphrase_file.empty()) return typed(Passphrase::ask_new("New passphrase"));
+  QUIETUS_TRY(check_readable(passphrase_file));
+  return Secret::passphrase_file(passphrase_file);
 }
 
 Result<std::filesystem::path> vault_folder(const GlobalOptions& options) {
