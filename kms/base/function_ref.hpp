@@ -12,14 +12,16 @@ class FunctionRef;
 template <class R, class... Args>
 class FunctionRef<R(Args...)> {
  public:
+  // NOLINTBEGIN(bugprone-forwarding-reference-overload): constrained, and borrows on purpose
   template <class F>
   requires(!std::is_same_v<std::remove_cvref_t<F>, FunctionRef> &&
            std::is_invocable_r_v<R, F&, Args...>) FunctionRef(F&& function)
-  noexcept  // NOLINT: implicit, and forwards by reference on purpose
+  noexcept
       : object_(const_cast<void*>(static_cast<const void*>(&function))),
         call_([](void* object, Args... args) -> R {
           return (*static_cast<std::remove_reference_t<F>*>(object))(std::forward<Args>(args)...);
         }) {}
+  // NOLINTEND(bugprone-forwarding-reference-overload)
 
   R operator()(Args... args) const { return call_(object_, std::forward<Args>(args)...); }
 

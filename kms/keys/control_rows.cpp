@@ -28,7 +28,7 @@ Bytes row_key(char table, ByteView id) {
   return ByteWriter().u8(static_cast<std::uint8_t>(table)).raw(id).take();
 }
 
-constexpr std::size_t kPieceSize = 32 * 1024;
+constexpr std::size_t kPieceSize = 32768;
 
 Bytes piece_key(const CertificateId& id, std::uint16_t piece) {
   return ByteWriter().u8('Y').raw(id).u16(piece).take();
@@ -258,7 +258,7 @@ Result<std::vector<std::pair<CertificateId, CertificateRow>>> certificates(Contr
     CertificateId id{};
     if (key.size() != id.size()) return damaged('X');
     std::copy(key.begin(), key.end(), id.begin());
-    all.emplace_back(id, std::move(row));
+    all.emplace_back(id, row);
   }
   return all;
 }

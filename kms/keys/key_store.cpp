@@ -148,7 +148,7 @@ Result<std::shared_ptr<const VaultKeys>> KeyStore::vault_keys(const KeyCache::Us
 Result<void> KeyStore::read(ReadWork work) {
   for (int tries = 0; tries < kMaxTries; ++tries) {
     QUIETUS_TRY_AS(const auto use, parts_.cache.begin());
-    const auto result = read_in(use, work);
+    auto result = read_in(use, work);
     if (!is_moved_on(result) && use.current()) return result;
   }
   return Error(ErrorCode::kBusy, "the root key keeps changing; try again");
@@ -159,7 +159,7 @@ Result<void> KeyStore::read(ReadWork work) {
 Result<void> KeyStore::read_in(const KeyCache::Use& use, ReadWork work) {
   QUIETUS_TRY_AS(auto keys, vault_keys(use));
   for (int tries = 0;; ++tries) {
-    const auto result = parts_.control.read([&](ControlReader& reader) -> Result<void> {
+    auto result = parts_.control.read([&](ControlReader& reader) -> Result<void> {
       QUIETUS_TRY_AS(const SealedRootRow sealed, read_root_row(reader));
       if (sealed.row.generation != keys->generation) return moved_on();
       if (!sealed.authentic(keys->root))

@@ -13,6 +13,7 @@ constexpr std::size_t kMaxTargets = 1024;
 
 std::vector<LeafRef> leaves_of(const std::vector<std::pair<KeyId, rows::LeafOwner>>& owners) {
   std::vector<LeafRef> leaves;
+  leaves.reserve(owners.size());
   for (const auto& [key, owner] : owners) leaves.push_back({key, owner.index});
   return leaves;
 }

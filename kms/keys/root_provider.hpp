@@ -1,6 +1,6 @@
-// The seam to what keeps root keys: small places that can be destroyed. A slot is named before it is
-// made, by a root generation that no other attempt ever used and a random id, so that even a torn slot
-// can be found and destroyed without being understood.
+// The seam to what keeps root keys: small places that can be destroyed. A slot is named before it
+// is made, by a root generation that no other attempt ever used and a random id, so that even a
+// torn slot can be found and destroyed without being understood.
 #pragma once
 
 #include <quietus/result.hpp>
@@ -21,7 +21,8 @@ namespace quietus {
 struct SlotName {
   std::uint64_t generation = 0;  // root generation
   SlotId id{};
-  friend auto operator<=>(const SlotName&, const SlotName&) = default;
+  friend auto operator<=>(const SlotName&,
+                          const SlotName&) = default;  // NOLINT(modernize-use-nullptr)
 };
 
 // What was really seen while a slot was destroyed. A slot counts as destroyed when all three hold.
@@ -52,16 +53,16 @@ class RootProvider {
   virtual std::string kind() const = 0;      // "file"
   virtual std::string location() const = 0;  // for status and doctor
 
-  // Durable on return, all copies, and read back through new descriptors. After an error a torn slot
-  // of that name may exist; destroy() takes it away. kFull, kIo.
+  // Durable on return, all copies, and read back through new descriptors. After an error a torn
+  // slot of that name may exist; destroy() takes it away. kFull, kIo.
   virtual Result<void> create(const SlotName& slot, const RootKey& key) = 0;
 
   // kNotFound (no copy there), kWrongKey, kCorrupt, kUnsupported, kIo, kUnavailable.
   virtual Result<RootKey> read(const SlotName& slot) = 0;
 
   // Destroys every copy, torn ones too, and looks again through an independent path. A slot that is
-  // already gone is looked for in the same way; `overwritten` is true then only when there is evidence
-  // that it was. Idempotent. kIo: it may still be readable.
+  // already gone is looked for in the same way; `overwritten` is true then only when there is
+  // evidence that it was. Idempotent. kIo: it may still be readable.
   virtual Result<SlotDestruction> destroy(const SlotName& slot) = 0;
 
   // Every slot of this vault, torn ones too, sorted.
@@ -69,7 +70,8 @@ class RootProvider {
 
   virtual Assurance assurance() = 0;
 
-  // What slots are made and read under. Changed only while the root-change lock is held exclusively.
+  // What slots are made and read under. Changed only while the root-change lock is held
+  // exclusively.
   virtual SlotUnlock unlock() const = 0;
   virtual void use(SlotUnlock unlock) = 0;
 };

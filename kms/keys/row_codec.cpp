@@ -201,7 +201,7 @@ std::optional<CertificateRow> decode_certificate_row(ByteView content) {
   row.issued = time_of(in.u64());
   row.complete = flag_from(in);
   row.pieces = in.u16();
-  return in.done() ? std::optional(std::move(row)) : std::nullopt;
+  return in.done() ? std::optional(row) : std::nullopt;
 }
 
 Bytes encode(const ExportRow& row) {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 
 #include "base/text_encoding.hpp"
 #include "crypto/derive.hpp"
@@ -21,7 +21,8 @@ bool same(const UnlockParameters& a, const UnlockParameters& b) {
   return a.kind == b.kind && a.salt == b.salt && a.argon2 == b.argon2;
 }
 
-// The six bits of a base64url letter, or 64. Written out so that the text never leaves guarded memory.
+// The six bits of a base64url letter, or 64. Written out so that the text never leaves guarded
+// memory.
 unsigned sextet(std::uint8_t letter) {
   if (letter >= 'A' && letter <= 'Z') return letter - 'A';
   if (letter >= 'a' && letter <= 'z') return letter - 'a' + 26U;
@@ -46,7 +47,6 @@ bool decode_key(ByteView text, MutableBytes key) {
     }
   }
   const bool canonical = (bits & ((1U << count) - 1)) == 0;
-  bits = 0;
   return canonical && written == key.size();
 }
 
@@ -67,7 +67,9 @@ Result<std::size_t> read_line(int descriptor, MutableBytes to) {
   while (size < to.size()) {
     const ssize_t got = ::read(descriptor, to.data() + size, 1);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Error(ErrorCode::kIo, std::string("passphrase: ") + std::strerror(errno));
+    if (got < 0)
+      return Error(ErrorCode::kIo,
+                   std::string("passphrase: ") + std::generic_category().message(errno));
     if (got == 0 || to[size] == '\n') return size;
     ++size;
   }
@@ -98,10 +100,10 @@ Result<UnlockKey> UnlockSecret::key_for(const UnlockParameters& parameters) cons
       derived_.emplace(parameters, std::move(key));
     } else {
       derived_.emplace(parameters, UnlockKey::make([&](MutableBytes out) {
-        secret_.expose([&](ByteView secret) {
-          hkdf_sha256(secret, parameters.salt, as_bytes(labels::kUnlock), out);
-        });
-      }));
+                         secret_.expose([&](ByteView secret) {
+                           hkdf_sha256(secret, parameters.salt, as_bytes(labels::kUnlock), out);
+                         });
+                       }));
     }
   }
   return derived_->second.duplicate();

@@ -80,6 +80,21 @@ ScopeInfo damaged_scope(ScopeId id) {
   return info;
 }
 
+// What a scope of the closure adds to the plan. One whose row is damaged is there without details.
+void add_to_plan(ControlReader& reader, ScopeTable& scopes, ScopeId scope, bool is_target,
+                 ErasePlan& plan) {
+  const auto row = rows::key_row(reader, scopes.seal(), scope);
+  const bool readable = row.ok() && row.value().has_value();
+  if (readable && row.value()->state == KeyState::kDestroyed) return;
+  if (readable) plan.keys_destroyed += row.value()->keys.size();
+  if (is_target) return;
+  ++plan.also_count;
+  if (plan.also.size() >= kShownInPlan) return;
+  auto info = describe_scope(reader, scopes, scope);
+  if (!info) info = damaged_scope(scope);
+  if (info->state == ScopeState::kActive) plan.also.push_back(std::move(info).value());
+}
+
 Result<ErasePlan> plan_in(ControlReader& reader, ScopeTable& scopes,
                           const std::vector<ScopeId>& targets) {
   ErasePlan plan;
@@ -91,14 +106,8 @@ Result<ErasePlan> plan_in(ControlReader& reader, ScopeTable& scopes,
     QUIETUS_TRY(closure.add(target));
   }
   for (const ScopeId scope : closure.scopes()) {
-    QUIETUS_TRY_AS(const auto row, rows::key_row(reader, scopes.seal(), scope));
-    if (!row || row->state == KeyState::kDestroyed) continue;
-    plan.keys_destroyed += row->keys.size();
-    if (std::find(targets.begin(), targets.end(), scope) != targets.end()) continue;
-    ++plan.also_count;
-    if (plan.also.size() >= kShownInPlan) continue;
-    QUIETUS_TRY_AS(ScopeInfo info, describe_scope(reader, scopes, scope));
-    if (info.state == ScopeState::kActive) plan.also.push_back(std::move(info));
+    const bool is_target = std::find(targets.begin(), targets.end(), scope) != targets.end();
+    add_to_plan(reader, scopes, scope, is_target, plan);
   }
   return plan;
 }

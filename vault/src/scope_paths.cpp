@@ -61,7 +61,8 @@ Result<std::string> path_of(ControlReader& reader, ScopeTable& scopes, ScopeId i
     if (depth > kMaxScopeDepth) return Error(ErrorCode::kCorrupt, "scope: nested too deep");
     QUIETUS_TRY_AS(const InfoRow info, scopes.info(reader, id));
     QUIETUS_TRY_AS(const auto row, rows::key_row(reader, scopes.seal(), id));
-    path = path.empty() ? info.name : info.name + "/" + path;
+    if (!path.empty()) path.insert(0, "/");
+    path.insert(0, info.name);
     id = row->parent;
   }
   return path;

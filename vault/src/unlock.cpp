@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 
 #include "vault_core.hpp"
 
@@ -34,7 +34,7 @@ Result<void> new_key_file(const std::filesystem::path& path) {
 namespace {
 
 // A key file that is missing or is none: the vault itself is not what is wrong.
-Error cannot_unlock(Error error) {
+Error cannot_unlock(const Error& error) {
   const bool about_the_file =
       error.code() == ErrorCode::kNotFound || error.code() == ErrorCode::kCorrupt;
   return {about_the_file ? ErrorCode::kWrongKey : error.code(), error.context()};
@@ -43,8 +43,9 @@ Error cannot_unlock(Error error) {
 Result<SecretBuffer> passphrase_in(const std::filesystem::path& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0)
-    return Error(errno == ENOENT ? ErrorCode::kWrongKey : ErrorCode::kIo,
-                 "passphrase file " + path.string() + ": " + std::strerror(errno));
+    return Error(
+        errno == ENOENT ? ErrorCode::kWrongKey : ErrorCode::kIo,
+        "passphrase file " + path.string() + ": " + std::generic_category().message(errno));
   auto passphrase = read_passphrase(descriptor);
   ::close(descriptor);
   return passphrase;
@@ -56,7 +57,7 @@ Result<std::shared_ptr<const UnlockSecret>> load_secret(FileSystem& files, const
   const Unlock::Source& source = unlock.source();
   if (source.kind == Unlock::Source::Kind::kKeyFile) {
     auto key = read_key_file(files, source.path);
-    if (!key) return cannot_unlock(std::move(key).error());
+    if (!key) return cannot_unlock(key.error());
     return std::make_shared<const UnlockSecret>(UnlockKind::kKeyFile, std::move(key).value());
   }
   QUIETUS_TRY_AS(SecretBuffer passphrase, source.kind == Unlock::Source::Kind::kPassphraseFile

@@ -10,7 +10,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::uint64_t kMaxHeader = 64 * 1024;
+constexpr std::uint64_t kMaxHeader = 65536;
 constexpr std::int64_t kFormat = 1;
 
 const Json* member(const Json& object, const char* name) {

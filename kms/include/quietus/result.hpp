@@ -140,6 +140,8 @@ class [[nodiscard]] Result<void> {
 #define QUIETUS_CAT_(a, b) a##b
 #define QUIETUS_CAT(a, b) QUIETUS_CAT_(a, b)
 
+// NOLINTBEGIN(bugprone-macro-parentheses): the arguments are declarations and names
+
 // QUIETUS_TRY(expr): returns the error of expr from this function, if there is one.
 #define QUIETUS_TRY(expr) QUIETUS_TRY_(QUIETUS_CAT(quietus_tried_, __COUNTER__), expr)
 #define QUIETUS_TRY_(tried, expr)                                     \
@@ -155,3 +157,4 @@ class [[nodiscard]] Result<void> {
   auto tried = (expr);                            \
   if (!tried) return std::move(tried).error();    \
   declaration = std::move(tried).value()
+// NOLINTEND(bugprone-macro-parentheses)

@@ -23,6 +23,8 @@ class QUIETUS_EXPORT Unlock {
   // One line from an open descriptor: a terminal (with echo off), a pipe.
   static Unlock passphrase_from(int descriptor);
 
+  Unlock(const Unlock&) = delete;
+  Unlock& operator=(const Unlock&) = delete;
   Unlock(Unlock&&) noexcept;
   Unlock& operator=(Unlock&&) noexcept;
   ~Unlock();

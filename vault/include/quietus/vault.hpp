@@ -40,6 +40,8 @@ class QUIETUS_EXPORT Vault {
   static Result<Vault> open(const std::filesystem::path& folder, const Unlock& unlock,
                             const OpenOptions& options = {});
 
+  Vault(const Vault&) = delete;
+  Vault& operator=(const Vault&) = delete;
   Vault(Vault&&) noexcept;
   Vault& operator=(Vault&&) noexcept;
   ~Vault();
