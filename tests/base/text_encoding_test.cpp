@@ -99,6 +99,27 @@ TEST_CASE("base64url has one form only") {
   }
 }
 
+// As many texts are accepted as there are values, so no value has two of them.
+TEST_CASE("of all short texts exactly one is accepted for each value") {
+  int one_byte = 0;
+  int one_byte_url = 0;
+  for (unsigned i = 0; i < 1U << 16; ++i) {
+    const std::string text = {static_cast<char>(i >> 8), static_cast<char>(i)};
+    one_byte += from_base64(text + "==") ? 1 : 0;
+    one_byte_url += from_base64url(text) ? 1 : 0;
+  }
+  CHECK(one_byte == 1 << 8);
+  CHECK(one_byte_url == 1 << 8);
+
+  const std::string alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  int two_bytes = 0;
+  for (unsigned i = 0; i < 1U << 18; ++i) {
+    const std::string text = {alphabet[i >> 12], alphabet[i >> 6 & 63], alphabet[i & 63], '='};
+    two_bytes += from_base64(text) ? 1 : 0;
+  }
+  CHECK(two_bytes == 1 << 16);
+}
+
 TEST_CASE("every Unicode scalar value is UTF-8, and no surrogate is") {
   for (char32_t point = 0; point <= 0x10FFFF; ++point) {
     const bool surrogate = point >= 0xD800 && point <= 0xDFFF;

@@ -144,6 +144,7 @@ TEST_CASE("a context works on after failures and after forget") {
   CHECK(Sealed(*context).bytes == sealed.bytes);
 }
 
+// The queue belongs to the thread, and an application's own TLS code may look at it next.
 TEST_CASE("a failed opening leaves the application's OpenSSL errors alone") {
   const auto context = openssl_engine().make_context();
   const Sealed sealed(*context);

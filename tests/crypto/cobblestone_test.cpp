@@ -7,6 +7,7 @@
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "crypto/derive.hpp"
 #include "crypto/random.hpp"
 #include "support/child_process.hpp"
 #include "support/result_matchers.hpp"
@@ -167,6 +168,7 @@ TEST_CASE("sizes of objects are computed both ways") {
     CHECK(must(plaintext_size(sealed_size(size))) == size);
   }
   CHECK_FAILS_WITH(plaintext_size(sealed_size(largest) + 1), ErrorCode::kCorrupt);
+  CHECK_FAILS_WITH(plaintext_size(sealed_size(largest) + 1 + kTagSize), ErrorCode::kCorrupt);
   CHECK_FAILS_WITH(plaintext_size(~std::uint64_t{0}), ErrorCode::kCorrupt);
   CHECK(test::aborts([&] { static_cast<void>(sealed_size(largest + 1)); }));
 }
@@ -281,6 +283,30 @@ TEST_CASE_METHOD(ObjectFixture, "chunks out of bounds are refused") {
     Bytes sealed_chunk(kSealedChunkSize + 1);
     object.seal_chunk(*context, 0, large, sealed_chunk);
   }));
+}
+
+// A sealer that breaks the rules, with the right key: the tag fits, and still the chunk is too
+// long.
+TEST_CASE_METHOD(ObjectFixture, "a well-sealed chunk of more than 16 KiB is refused") {
+  const std::array<std::uint8_t, 24> salt{};
+  const Object object = Object::create_with_salt(key_bytes, place, salt);
+  Bytes info = test::to_bytes(as_bytes("c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM"));
+  info.resize(info.size() + 1 + salt.size());
+  info.insert(info.end(), place.begin(), place.end());
+  std::array<std::uint8_t, kKeySize + kGcmNonceSize> derived{};
+  hkdf_expand_sha512(key_bytes, info, derived);
+  const auto seal_as_first = [&](std::size_t size) {
+    const std::span<const std::uint8_t, kKeySize + kGcmNonceSize> bytes(derived);
+    Bytes chunk(size + kTagSize);
+    context->seal(bytes.first<kKeySize>(), bytes.last<kGcmNonceSize>(), {}, message(size), chunk);
+    return chunk;
+  };
+  Bytes out(kChunkSize);
+  must(object.open_chunk(*context, 0, seal_as_first(kChunkSize), out));
+  Bytes longer(kChunkSize + 1);
+  CHECK_FAILS_WITH(object.open_chunk(*context, 0, seal_as_first(kChunkSize + 1), longer),
+                   ErrorCode::kCorrupt);
+  CHECK(test::all_zero(longer));
 }
 
 TEST_CASE_METHOD(ObjectFixture, "two objects under one key share nothing") {
