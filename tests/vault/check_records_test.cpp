@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "base/failpoint.hpp"
 #include "check.hpp"
 #include "object_rows.hpp"
+#include "support/failpoint_hook.hpp"
 #include "support/record_rows.hpp"
 #include "support/temp_vault.hpp"
 
@@ -42,7 +42,7 @@ TEST_CASE_METHOD(CheckFixture, "a sound store is found sound") {
   const CheckReport report = check();
   CHECK(report.damages.empty());
   CHECK(report.records == 603);
-  CHECK(report.bytes == 600 * 100 + 3 * kLarge + 5);
+  CHECK(report.bytes == 60'000 + 3 * kLarge + 5);
   CHECK(report.erased_records == 0);
   CHECK(report.orphaned_rows == 0);
 }
@@ -103,12 +103,11 @@ TEST_CASE_METHOD(CheckFixture, "rows that no record names are counted") {
   must(scope.put("large", Bytes(kLarge)));
   const std::size_t rows_of_object = rows(RecordTable::kChunks).size();
   SECTION("left by an interrupted removal") {
-    failpoint::install([](std::string_view point) -> Result<void> {
+    const FailpointHook hook([](std::string_view point) -> Result<void> {
       if (point == "objects/before-sweep") return Error(ErrorCode::kIo, "injected");
       return {};
     });
     must(scope.remove("large"));
-    failpoint::install({});
   }
   SECTION("without any trace of why") {
     remove_row(vault.store(), RecordTable::kRecords, scope.id(),

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
-#include "base/failpoint.hpp"
 #include "crypto/random.hpp"
 #include "object_store.hpp"
 #include "records.hpp"
+#include "support/failpoint_hook.hpp"
 #include "support/fault_record_store.hpp"
 #include "support/record_rows.hpp"
 #include "support/temp_vault.hpp"
@@ -28,7 +28,7 @@ Bytes sample(std::size_t size) {
 
 // Delivers a content in pieces of odd sizes; then calls `at_end`, if any, before it says so.
 // Borrows the content.
-ByteSource source_of(const Bytes& content, std::function<Result<void>()> at_end = {}) {
+ByteSource source_of(const Bytes& content, const std::function<Result<void>()>& at_end = {}) {
   auto offset = std::make_shared<std::size_t>(0);
   return [&content, offset, at_end](MutableBytes to) -> Result<std::size_t> {
     const std::size_t size = std::min({to.size(), content.size() - *offset, std::size_t{100'003}});
@@ -91,13 +91,6 @@ struct ObjectFixture {
     changes.add(change);
     must(changes.apply(1));
   }
-};
-
-struct HookGuard {
-  explicit HookGuard(failpoint::Hook hook) { failpoint::install(std::move(hook)); }
-  HookGuard(const HookGuard&) = delete;
-  HookGuard& operator=(const HookGuard&) = delete;
-  ~HookGuard() { failpoint::install({}); }
 };
 
 Result<void> refuse_sweeps(std::string_view point) {
@@ -441,7 +434,7 @@ TEST_CASE_METHOD(ObjectFixture, "what the keys moved away under is sealed again"
   const Bytes content = sample(kObjectPieceSize + kLarge);
   int tries = 0;
   {
-    const HookGuard guard([&](std::string_view point) -> Result<void> {
+    const FailpointHook guard([&](std::string_view point) -> Result<void> {
       if (point == "objects/before-rows" && ++tries % 2 == 1) vault.core().holders->publish();
       return {};
     });
@@ -456,7 +449,7 @@ TEST_CASE_METHOD(ObjectFixture, "what an interrupted replacement left is collect
   const Bytes content = sample(kLarge);
   must(scope.put("a", sample(kLarge)));
   {
-    const HookGuard guard(refuse_sweeps);
+    const FailpointHook guard(refuse_sweeps);
     must(scope.put("a", content));
   }
   CHECK(chunk_rows() == 2 * rows_for(kLarge));
@@ -499,7 +492,7 @@ TEST_CASE_METHOD(ObjectFixture, "a writer taken for dead notices, and stores not
 TEST_CASE_METHOD(ObjectFixture, "garbage of an erased scope is collected without its keys") {
   must(scope.put("a", sample(kLarge)));
   {
-    const HookGuard guard(refuse_sweeps);
+    const FailpointHook guard(refuse_sweeps);
     must(scope.remove("a"));
   }
   vault.erase("acme");

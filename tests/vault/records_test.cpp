@@ -3,11 +3,13 @@
 #include <quietus/vault.hpp>
 
 #include <algorithm>
+#include <atomic>
+#include <functional>
 #include <set>
 #include <thread>
 
-#include "base/failpoint.hpp"
 #include "record_fence.hpp"
+#include "support/failpoint_hook.hpp"
 #include "support/record_rows.hpp"
 #include "support/temp_vault.hpp"
 #include "support/vector_files.hpp"
@@ -53,14 +55,6 @@ struct ScopeFixture {
     }));
     return found;
   }
-};
-
-// Removes the hook again, whatever the test does.
-struct HookGuard {
-  explicit HookGuard(failpoint::Hook hook) { failpoint::install(std::move(hook)); }
-  HookGuard(const HookGuard&) = delete;
-  HookGuard& operator=(const HookGuard&) = delete;
-  ~HookGuard() { failpoint::install({}); }
 };
 
 }  // namespace
@@ -361,7 +355,7 @@ TEST_CASE_METHOD(ScopeFixture, "a write that the keys moved away under is made a
   put("a", "old");
   int tries = 0;
   {
-    const HookGuard guard([&](std::string_view point) -> Result<void> {
+    const FailpointHook guard([&](std::string_view point) -> Result<void> {
       if (point == "records/before-update" && ++tries == 1) vault.core().holders->publish();
       return {};
     });
@@ -371,25 +365,46 @@ TEST_CASE_METHOD(ScopeFixture, "a write that the keys moved away under is made a
   CHECK(get("a") == "new");
 }
 
+namespace {
+
+// Runs `body(number)` in so many threads.
+void in_threads(int count, const std::function<void(int)>& body) {
+  std::vector<std::thread> threads;
+  threads.reserve(static_cast<std::size_t>(count));
+  for (int t = 0; t < count; ++t) threads.emplace_back(body, t);
+  for (std::thread& thread : threads) thread.join();
+}
+
+bool reads_as(const Scope& scope, const std::string& name, std::string_view content) {
+  const auto read = scope.get(name);
+  return read && *read && as_text(**read) == content;
+}
+
+// Adds one to a number in a record; false when somebody else wrote it meanwhile.
+bool add_one(Scope& scope, const std::string& name) {
+  const auto info = scope.stat(name);
+  const auto value = scope.get(name);
+  if (!info || !*info || !value || !*value) return false;
+  const int next = std::stoi(std::string(as_text(**value))) + 1;
+  return scope.put(name, as_bytes(std::to_string(next)), only_if((*info)->version)).ok();
+}
+
+}  // namespace
+
 TEST_CASE_METHOD(ScopeFixture, "eight threads write at once", "[concurrent]") {
   constexpr int kThreads = 8;
   constexpr int kWrites = 60;
-  std::vector<std::thread> threads;
   std::atomic<int> failures{0};
   std::atomic<int> winners{0};
-  for (int t = 0; t < kThreads; ++t)
-    threads.emplace_back([&, t] {
-      Scope own = scope;
-      for (int i = 0; i < kWrites; ++i) {
-        const std::string name = std::to_string(t) + "/" + std::to_string(i);
-        if (!own.put(name, as_bytes(name))) ++failures;
-        if (!own.put("shared", as_bytes(name))) ++failures;
-        const auto read = own.get(name);
-        if (!read || !*read || as_text(**read) != name) ++failures;
-        if (own.put("once/" + std::to_string(i), as_bytes(name), only_if_new())) ++winners;
-      }
-    });
-  for (std::thread& thread : threads) thread.join();
+  in_threads(kThreads, [&](int thread) {
+    Scope own = scope;
+    for (int i = 0; i < kWrites; ++i) {
+      const std::string name = std::to_string(thread) + "/" + std::to_string(i);
+      const bool written = own.put(name, as_bytes(name)) && own.put("shared", as_bytes(name));
+      if (!written || !reads_as(own, name, name)) ++failures;
+      if (own.put("once/" + std::to_string(i), as_bytes(name), only_if_new())) ++winners;
+    }
+  });
   CHECK(failures == 0);
   CHECK(winners == kWrites);
   CHECK(names().size() == kThreads * kWrites + 1 + kWrites);
@@ -399,18 +414,11 @@ TEST_CASE_METHOD(ScopeFixture, "conditions of concurrent writers add up", "[conc
   put("counter", "0");
   constexpr int kThreads = 4;
   constexpr int kSteps = 40;
-  std::vector<std::thread> threads;
-  for (int t = 0; t < kThreads; ++t)
-    threads.emplace_back([&] {
-      Scope own = scope;
-      for (int done = 0; done < kSteps;) {
-        const auto info = own.stat("counter");
-        const auto value = own.get("counter");
-        if (!info || !value) return;
-        const int next = std::stoi(std::string(as_text(**value))) + 1;
-        if (own.put("counter", as_bytes(std::to_string(next)), only_if((*info)->version))) ++done;
-      }
-    });
-  for (std::thread& thread : threads) thread.join();
+  in_threads(kThreads, [&](int) {
+    Scope own = scope;
+    int done = 0;
+    for (int tries = 0; tries < 100'000 && done < kSteps; ++tries)
+      if (add_one(own, "counter")) ++done;
+  });
   CHECK(get("counter") == std::to_string(kThreads * kSteps));
 }
