@@ -227,7 +227,7 @@ std::string check_text(const CheckReport& report) {
 }
 
 Result<CheckReport> check_with_progress(Vault& vault) {
-  ProgressLine progress("checking", "");
+  ProgressLine progress("checking", "rows");
   return vault.check(progress.callback());
 }
 
