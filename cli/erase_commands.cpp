@@ -172,8 +172,25 @@ std::string destroy_plan(const VaultStatus& status, const std::string& folder) {
          std::string(kNotCovered);
 }
 
+// A destruction that was begun cannot be opened any more: what is left of its slots is taken away.
+// The key that would sign a certificate went with it.
+Result<ExitCode> finish_destroy(const DestroyCommand& command, Invocation& invocation) {
+  Terminal::plan(printable("The destruction of the vault in " + invocation.options.vault) +
+                 " was begun. This finishes it. There is no certificate.\n");
+  if (!command.yes) QUIETUS_TRY(Terminal::confirm("Finish destroying the vault?", "destroy"));
+  QUIETUS_TRY(Vault::finish_destruction(invocation.options.vault));
+  if (invocation.terminal.json)
+    invocation.terminal.document({{"destroyed", true}});
+  else
+    invocation.terminal.print(columns({{"destroyed", "the whole vault, without a certificate"}}));
+  return ExitCode::kDone;
+}
+
 Result<ExitCode> run_destroy(const DestroyCommand& command, Invocation& invocation) {
-  QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
+  auto opened = open_for_writing(invocation.options);
+  if (!opened && opened.error().code() == ErrorCode::kErasureIncomplete)
+    return finish_destroy(command, invocation);
+  QUIETUS_TRY_AS(Vault vault, std::move(opened));
   QUIETUS_TRY_AS(const VaultStatus status, vault.status());
   Terminal::plan(destroy_plan(status, invocation.options.vault));
   if (!command.yes)
