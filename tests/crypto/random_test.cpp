@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cerrno>
-#include <deque>
 #include <set>
+#include <vector>
 
 #include "crypto/labels.hpp"
 #include "support/child_process.hpp"
@@ -19,7 +19,7 @@ namespace {
 
 // What the next calls of getrandom() answer: a negated errno, or at most so many bytes. When it is
 // empty the kernel answers.
-std::deque<int> script;
+std::vector<int> script;
 
 }  // namespace
 
@@ -27,7 +27,7 @@ std::deque<int> script;
 extern "C" ssize_t getrandom(void* buffer, std::size_t size, unsigned flags) noexcept {
   if (script.empty()) return syscall(SYS_getrandom, buffer, size, flags);
   const int answer = script.front();
-  script.pop_front();
+  script.erase(script.begin());
   if (answer > 0)
     return syscall(SYS_getrandom, buffer, std::min(size, static_cast<std::size_t>(answer)), flags);
   errno = -answer;
