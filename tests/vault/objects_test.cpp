@@ -5,6 +5,7 @@
 
 #include "crypto/random.hpp"
 #include "object_store.hpp"
+#include "record_fence.hpp"
 #include "records.hpp"
 #include "support/failpoint_hook.hpp"
 #include "support/fault_record_store.hpp"
@@ -487,6 +488,25 @@ TEST_CASE_METHOD(ObjectFixture, "a writer taken for dead notices, and stores not
   CHECK_FAILS_WITH(scope.put_stream("a", source), ErrorCode::kUnavailable);
   CHECK(!must(scope.get("a")));
   CHECK(leaves_nothing());
+}
+
+TEST_CASE_METHOD(ObjectFixture, "a writer taken for dead at its last step notices, too") {
+  const FailpointHook hook([&](std::string_view point) -> Result<void> {
+    if (point != "records/before-update") return {};
+    return sweep_garbage(vault.store(), [](const WriterToken&) { return false; });
+  });
+  CHECK_FAILS_WITH(scope.put("a", sample(kLarge)), ErrorCode::kUnavailable);
+  CHECK(rows(RecordTable::kRecords).empty());
+  CHECK(leaves_nothing());
+}
+
+TEST_CASE_METHOD(ObjectFixture, "nothing at all is stored behind the fence") {
+  must(vault.store().update(
+      [&](RecordWriter& writer) { return raise_fence(writer, scope.id(), kErasedFence); }));
+  int commits = 0;
+  faulty.after_commit = [&] { commits += chunk_rows() > 0 ? 1 : 0; };
+  CHECK_FAILS_WITH(records.put(scope.id(), "a", sample(kLarge), {}), ErrorCode::kErased);
+  CHECK(commits == 0);
 }
 
 TEST_CASE_METHOD(ObjectFixture, "garbage of an erased scope is collected without its keys") {

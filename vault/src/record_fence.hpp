@@ -1,5 +1,5 @@
-// The fence of a scope (docs/architecture.md): records are sealed outside the transaction that stores
-// them, and the keys lie in another store; so the record store itself says what may still be
+// The fence of a scope (docs/architecture.md): records are sealed outside the transaction that
+// stores them, and the keys lie in another store; so the record store itself says what may still be
 // written.
 //
 //   RecordTable::kFence, empty key -> least key generation that may be written u32; all ones: the
