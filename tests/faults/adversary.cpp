@@ -308,7 +308,7 @@ void Adversary::open_record(ScopeId scope, const Prf128& row, ByteView value) {
     MetadataRoom room;
     const auto metadata = opener.open_metadata(room);
     if (!metadata) continue;
-    others_[scope].insert(message_key(*context_, record_key, record->version()));
+    message_keys_[scope].insert(message_key(*context_, record_key, record->version()));
     if (metadata->object) {
       open_object(scope, record_key, *metadata);
       continue;
@@ -345,6 +345,17 @@ std::set<RawKey> Adversary::scope_keys(ScopeId scope) const {
   return keys;
 }
 
+std::set<RawKey> Adversary::record_keys(ScopeId scope) const {
+  std::set<RawKey> keys;
+  for (const RawKey& key : scope_keys(scope)) keys.insert(expanded(key, edges::kRecords.label));
+  return keys;
+}
+
+std::set<RawKey> Adversary::message_keys(ScopeId scope) const {
+  const auto known = message_keys_.find(scope);
+  return known == message_keys_.end() ? std::set<RawKey>() : known->second;
+}
+
 std::set<RawKey> Adversary::everything_of(ScopeId scope) const {
   std::set<RawKey> keys = scope_keys(scope);
   for (const RawKey& key : scope_keys(scope))
@@ -352,6 +363,7 @@ std::set<RawKey> Adversary::everything_of(ScopeId scope) const {
          {edges::kRecords.label, edges::kNames.label, edges::kTags.label, edges::kRows.label,
           edges::kChildren.label})
       keys.insert(expanded(key, label));
+  keys.merge(message_keys(scope));
   if (const auto known = others_.find(scope); known != others_.end())
     keys.insert(known->second.begin(), known->second.end());
   if (const auto versions = key_rows_.find(scope); versions != key_rows_.end())

@@ -58,6 +58,9 @@ class Adversary {
   // The leaves, wrapping keys and keys of both lines of a scope, what is derived from them, and of
   // its records the keys of single messages.
   std::set<RawKey> everything_of(ScopeId scope) const;
+  // Of those: the record keys, and the keys of single messages.
+  std::set<RawKey> record_keys(ScopeId scope) const;
+  std::set<RawKey> message_keys(ScopeId scope) const;
   // The keys of the nodes on the paths to the scope's leaves, the root's included.
   std::set<RawKey> path_of(ScopeId scope) const;
   // Everything of 32 bytes that it knows and that is secret.
@@ -115,7 +118,8 @@ class Adversary {
   std::set<RawKey> row_keys_;  // the vault's
   std::map<ScopeId, std::set<Bytes>> key_rows_;
   std::map<ScopeId, std::set<ScopeSecret>> scopes_;
-  std::map<ScopeId, std::set<RawKey>> others_;  // wrapping keys, lasting keys, keys of messages
+  std::map<ScopeId, std::set<RawKey>> others_;  // wrapping keys, lasting keys
+  std::map<ScopeId, std::set<RawKey>> message_keys_;
   std::set<Bytes> plain_rows_;
   std::set<OpenedRecord> opened_;
 };
