@@ -100,6 +100,7 @@ Result<void> FileRoot::create(const SlotName& slot, const RootKey& key) {
   std::array<std::unique_ptr<File>, kSlotMirrors> rooms;
   for (std::uint8_t mirror = 0; mirror < kSlotMirrors; ++mirror) {
     QUIETUS_TRY_AS(rooms[mirror], room_for(slot, mirror));
+    QUIETUS_FAILPOINT("slot/after-room");
   }
   // The names must be on the device before the key is: else a crash may leave the key under the name
   // of an empty room, where nobody looks for it.

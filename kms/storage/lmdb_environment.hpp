@@ -94,6 +94,7 @@ class LmdbEnvironment {
   Result<void> begin_write(WriteTicket& ticket);
   Attempt write_once(Body body);
   Result<void> commit(WriteTicket& ticket);
+  static Result<void> after_commit();
   Result<void> explain_failed_commit(int rc);
   bool panicked() noexcept;
   bool disk_is_full() const noexcept;

@@ -6,6 +6,7 @@
 #include <array>
 #include <set>
 
+#include "base/failpoint.hpp"
 #include "base/text_encoding.hpp"
 #include "scope_paths.hpp"
 #include "vault_core.hpp"
@@ -230,6 +231,7 @@ Result<ErasureReport> Vault::destroy(const std::filesystem::path& certificate,
   }
   core_->destroyed = true;
   ErasureReport report = report_of(*outcome);
+  QUIETUS_FAILPOINT("destroy/before-certificate");
   QUIETUS_TRY(write_file(files, certificate, as_bytes(report.certificate)));
   QUIETUS_TRY(core_->provider->remove_remains());
   core_.reset();
