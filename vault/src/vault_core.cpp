@@ -47,19 +47,38 @@ Result<void> remove_slots(FileRoot& slots) {
   return slots.remove_remains();
 }
 
+Result<void> remove_if_there(FileSystem& files, const std::filesystem::path& path) {
+  QUIETUS_TRY_AS(const bool there, files.exists(path));
+  if (there) QUIETUS_TRY(files.remove(path));
+  return {};
+}
+
+// The folder of root slots that were never used, with what belongs there; not with what does not.
+Result<void> remove_root_folder(FileSystem& files, const std::filesystem::path& folder,
+                                FileRoot& slots) {
+  QUIETUS_TRY_AS(const bool made, files.exists(folder));
+  if (!made) return {};
+  QUIETUS_TRY(remove_slots(slots));
+  for (const auto& path : {anchor_path(folder), folder / "CACHEDIR.TAG"}) {
+    QUIETUS_TRY(remove_if_there(files, path));
+    QUIETUS_TRY(remove_if_there(files, path.string() + ".new"));
+  }
+  std::error_code not_empty;
+  std::filesystem::remove(folder, not_empty);
+  return {};
+}
+
 // What an interrupted creation left behind: its own files and unused root slots, nothing else.
 Result<void> remove_unfinished(FileSystem& files, const VaultFiles& vault) {
   QUIETUS_TRY_AS(const bool unfinished, files.exists(vault.unfinished_header()));
   if (!unfinished) return {};
   if (const auto header = read_header(files, vault.unfinished_header())) {
     FileRoot slots(files, {header->root_folder, header->vault, false}, {});
-    QUIETUS_TRY_AS(const bool made, files.exists(header->root_folder));
-    if (made) QUIETUS_TRY(remove_slots(slots));
+    QUIETUS_TRY(remove_root_folder(files, header->root_folder, slots));
   }
   for (const auto& path : {vault.control(), vault.control_lock(), vault.records(),
                            vault.records_lock(), vault.holders(), vault.unfinished_header()}) {
-    QUIETUS_TRY_AS(const bool there, files.exists(path));
-    if (there) QUIETUS_TRY(files.remove(path));
+    QUIETUS_TRY(remove_if_there(files, path));
   }
   return files.sync_folder(vault.folder);
 }
