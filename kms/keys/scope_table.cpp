@@ -1,6 +1,8 @@
 #include "keys/scope_table.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <set>
 
 #include "base/byte_writer.hpp"
 #include "crypto/key_wrap.hpp"
@@ -37,6 +39,37 @@ ScopeKeys derive_all(ScopeId id, std::uint32_t generation, const ScopeKey& key) 
           derive(edges::kNames, key),
           derive(edges::kRows, key),
           derive(edges::kChildren, key)};
+}
+
+Result<void> check_form(const ScopeTable::NewScope& scope) {
+  if (scope.name.size() > kMaxScopeName || scope.data_class.size() > kMaxScopeName)
+    return Error(ErrorCode::kInvalidArgument, "scope: name or class longer than 255 bytes");
+  const auto& sources = scope.sources;
+  const auto unordered = std::adjacent_find(sources.begin(), sources.end(), std::greater_equal<>());
+  if (sources.size() > kMaxSources || unordered != sources.end())
+    return Error(ErrorCode::kInvalidArgument,
+                 "scope: at most 16 sources, in ascending order, each once");
+  return {};
+}
+
+// A scope lies as deep as the longest way from it to the vault's own, over parents and sources: so
+// many keys are needed to open it.
+Result<void> check_depth(ControlReader& reader, const RowSeal& seal, const KeyRow& row) {
+  std::set<ScopeId> level(row.sources.begin(), row.sources.end());
+  level.insert(row.parent);
+  for (std::size_t depth = 1; depth <= kMaxScopeDepth; ++depth) {
+    std::set<ScopeId> above;
+    for (const ScopeId scope : level) {
+      if (scope == kVaultScope) continue;
+      QUIETUS_TRY_AS(const auto found, rows::key_row(reader, seal, scope));
+      if (!found) return Error(ErrorCode::kNotFound, "no such scope");
+      above.insert(found->parent);
+      above.insert(found->sources.begin(), found->sources.end());
+    }
+    if (above.empty()) return {};
+    level = std::move(above);
+  }
+  return Error(ErrorCode::kInvalidArgument, "scope: nested or derived too deep");
 }
 
 Result<std::uint64_t> allocate_leaf(ControlWriter& writer, RootRow& root) {
@@ -202,6 +235,7 @@ Result<void> ScopeTable::write_scope(ControlWriter& writer, RootRow& root, KeyRo
 }
 
 Result<ScopeId> ScopeTable::create(ControlWriter& writer, RootRow& root, const NewScope& scope) {
+  QUIETUS_TRY(check_form(scope));
   QUIETUS_TRY_AS(const auto taken, child(writer, scope.parent, scope.name));
   if (taken) return Error(ErrorCode::kAlreadyExists, "the scope exists already");
   QUIETUS_TRY_AS(const auto parent, keys(writer, scope.parent));
@@ -209,6 +243,7 @@ Result<ScopeId> ScopeTable::create(ControlWriter& writer, RootRow& root, const N
   QUIETUS_TRY_AS(row.id, fresh_scope_id(writer, seal()));
   row.parent = scope.parent;
   row.sources = scope.sources;
+  QUIETUS_TRY(check_depth(writer, seal(), row));
   for (const ScopeId source : row.sources)
     QUIETUS_TRY(rows::put_derived(writer, seal(), source, row.id));
   const Prf128 name = prf128(parent->names, as_bytes(scope.name));

@@ -28,6 +28,7 @@ namespace quietus {
 inline constexpr ScopeId kVaultScope = 0;
 inline constexpr KeyId kControlKeyId = 1;  // owner of leaf 0, from which the row key derives
 inline constexpr std::size_t kMaxScopeDepth = 32;
+inline constexpr std::size_t kMaxScopeName = 255;  // bytes; of a data class too
 
 // One transaction's view of the scopes: keys come from the cache or are unwrapped.
 class ScopeTable {
@@ -62,7 +63,8 @@ class ScopeTable {
     std::vector<ScopeId> sources;  // ascending, at most kMaxSources, existing and alive
     UnixMillis now = 0;
   };
-  // Makes a scope with both key lines, logs its keys, writes its rows. kAlreadyExists; kErased.
+  // Makes a scope with both key lines, logs its keys, writes its rows. kAlreadyExists; kErased;
+  // kInvalidArgument, also when it would lie deeper than kMaxScopeDepth.
   Result<ScopeId> create(ControlWriter& writer, RootRow& root, const NewScope& scope);
   // Scope 0, once.
   Result<void> create_vault_scope(ControlWriter& writer, RootRow& root, UnixMillis now);
