@@ -120,10 +120,13 @@ Result<std::shared_ptr<const VaultKeys>> KeyStore::load_vault_keys(ControlReader
     return std::make_shared<const VaultKeys>(
         derive_vault_keys(sealed.row.generation, std::move(root).value(), control));
   }
-  if (failure.code() == ErrorCode::kNotFound)
-    return Error(ErrorCode::kUnavailable, "the root slot is not at " + parts_.provider.location() +
-                                              "; put the folder back; nothing was touched");
+  if (failure.code() == ErrorCode::kNotFound) return slots_missing();
   return failure;
+}
+
+Error KeyStore::slots_missing() const {
+  return {ErrorCode::kUnavailable, "the root slot is not at " + parts_.provider.location() +
+                                       "; put the folder back; nothing was touched"};
 }
 
 // The vault's keys of the newest root, kept for this Use. Waits while a root change is under way.
@@ -214,8 +217,7 @@ Result<void> KeyStore::with_scope(ScopeId scope, ScopeWork work) {
       QUIETUS_TRY(loaded);
     }
     auto result = work(*keys, use);
-    if (use.current()) return result;
-    if (result.ok() && use.committed()) return result;
+    if (use.current() || use.committed()) return result;
   }
   return Error(ErrorCode::kBusy, "the root key keeps changing; try again");
 }
@@ -260,15 +262,10 @@ Result<void> KeyStore::check_rollback(ControlReader& reader, const RootRow& row,
 Result<KeyStore::Look> KeyStore::look(bool anchor_required) {
   Look seen;
   auto anchor = parts_.anchor.read(vault_);
-  if (anchor) {
-    seen.anchor = *anchor;
-  } else if (anchor_required) {
-    return Error(ErrorCode::kCorrupt,
-                 "the anchor beside the root slots is missing or damaged, so it cannot be told "
-                 "whether this is the newest copy of the vault; open read-only to read, or, if you "
-                 "are sure that it is, run `quietus doctor --rewrite-anchor`");
-  }
-  QUIETUS_TRY_AS(seen.slots, parts_.provider.list());
+  if (anchor) seen.anchor = *anchor;
+  auto slots = parts_.provider.list();
+  if (!slots && slots.error().code() == ErrorCode::kNotFound) return slots_missing();
+  QUIETUS_TRY_AS(seen.slots, std::move(slots));
   const auto context = openssl_engine().make_context();
   QUIETUS_TRY(parts_.control.read([&](ControlReader& reader) -> Result<void> {
     QUIETUS_TRY_AS(const SealedRootRow sealed, read_root_row(reader));
@@ -282,6 +279,15 @@ Result<KeyStore::Look> KeyStore::look(bool anchor_required) {
     QUIETUS_TRY_AS(seen.intents, rows::intents(reader, seal));
     return {};
   }));
+  // Only now: where the slots are missing too, that is what there is to say.
+  if (!seen.anchor && anchor_required) {
+    if (anchor.error().code() != ErrorCode::kNotFound && anchor.error().code() != ErrorCode::kCorrupt)
+      return std::move(anchor).error();
+    return Error(ErrorCode::kCorrupt,
+                 "the anchor beside the root slots is missing or damaged, so it cannot be told "
+                 "whether this is the newest copy of the vault; open read-only to read, or, if you "
+                 "are sure that it is, run `quietus doctor --rewrite-anchor`");
+  }
   if (seen.anchor && !AnchorFile::authentic(*seen.anchor, seen.keys->anchor)) {
     if (anchor_required) return Error(ErrorCode::kCorrupt, "the anchor does not authenticate");
     seen.anchor.reset();

@@ -72,7 +72,8 @@ class KeyStore {
   const VaultId& vault_id() const noexcept { return vault_; }
 
   // Runs `work` with the keys of a scope, inside one Use. When a root change is published meanwhile,
-  // `work` is run again with new keys: whatever it produced before must be overwritten. Errors of
+  // `work` is run again with new keys: whatever it produced before must be overwritten. Work that
+  // writes calls Use::set_committed() after its commit, and is then not run again. Errors of
   // ScopeTable::keys.
   using ScopeWork = FunctionRef<Result<void>(const ScopeKeys&, const KeyCache::Use&)>;
   Result<void> with_scope(ScopeId scope, ScopeWork work);
@@ -111,6 +112,7 @@ class KeyStore {
   // Requires the root-change lock. kRolledBack, kCorrupt and all errors of reading a slot.
   Result<Look> look(bool anchor_required);
   static bool settled(const Look& seen);
+  Error slots_missing() const;
   Error destroyed_error(const std::vector<SlotName>& slots) const;
   static Result<void> check_rollback(ControlReader& reader, const RootRow& row,
                                      const std::optional<Anchor>& anchor,
