@@ -1,6 +1,7 @@
 #include "keys/root_change.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "base/failpoint.hpp"
 #include "crypto/random.hpp"
@@ -18,9 +19,20 @@ std::vector<LeafRef> leaves_of(const std::vector<std::pair<KeyId, rows::LeafOwne
   return leaves;
 }
 
+Result<void> check_request(const RootChangeRequest& request) {
+  if (request.scopes.size() > kMaxTargets)
+    return Error(ErrorCode::kInvalidArgument, "at most 1024 scopes in one erasure");
+  if ((request.kind == ChangeKind::kUnlock) != request.scopes.empty())
+    return Error(ErrorCode::kInvalidArgument, "an erasure names scopes, and nothing else does");
+  if (!Code::parse(request.reason))
+    return Error(ErrorCode::kInvalidArgument, "the reason of a root change is not a code");
+  return {};
+}
+
 }  // namespace
 
 Result<RootChangeOutcome> RootChange::run(const RootChangeRequest& request) {
+  QUIETUS_TRY(check_request(request));
   RootChangeOutcome outcome;
   std::vector<RootChangeOutcome> earlier;
   std::uint64_t epoch = 0;
@@ -65,12 +77,11 @@ Result<Intent> RootChange::prepare(const RootChangeRequest& request) {
   intent.kind = request.kind;
   intent.begun = parts_.clock.now();
   intent.reason = request.reason;
-  if (request.scopes.size() > kMaxTargets)
-    return Error(ErrorCode::kInvalidArgument, "at most 1024 scopes in one erasure");
+  const std::set<ScopeId> once(request.scopes.begin(), request.scopes.end());
   QUIETUS_TRY_AS(const auto use, parts_.cache.begin());
   ScopeTable scopes(store_.vault_, *keys_, use);
   QUIETUS_TRY(parts_.control.read([&](ControlReader& reader) -> Result<void> {
-    for (const ScopeId scope : request.scopes) {
+    for (const ScopeId scope : once) {
       if (scope == kVaultScope && request.kind == ChangeKind::kErase)
         return Error(ErrorCode::kInvalidArgument, "the vault's own scope cannot be erased");
       QUIETUS_TRY_AS(IntentTarget target, target_of(reader, scopes, scope));
@@ -261,12 +272,17 @@ Error RootChange::abort(const Intent& intent, Error reason) {
   const auto recorded =
       parts_.control.update(WriteClass::kErasure, [&](ControlWriter& writer) -> Result<void> {
         QUIETUS_TRY_AS(SealedRootRow sealed, read_root_row(writer));
-        if (sealed.row.attempt != intent.slot) return {};
-        sealed.row.attempt.reset();
+        if (!sealed.authentic(keys_->root))
+          return Error(ErrorCode::kCorrupt, "root row: does not authenticate");
+        QUIETUS_TRY_AS(const auto stored, rows::intent(writer, seal(), intent.id));
+        if (!stored) return {};
         QUIETUS_TRY(rows::remove_intent(writer, intent.id));
         const std::string entry =
             entry_text(new_entry(parts_.clock.now()), ErasureAborted{intent.id, "not-possible"});
         QUIETUS_TRY(append_entry(writer, {keys_->rows, store_.vault_, *context_}, as_bytes(entry)));
+        // A later attempt may stand there by now.
+        if (sealed.row.attempt != intent.slot) return {};
+        sealed.row.attempt.reset();
         return write_root_row(writer, sealed.row, keys_->root);
       });
   if (!recorded) return incomplete(reason);

@@ -46,6 +46,7 @@ class RootChange {
   Result<void> remember_destroyed(RootChangeOutcome& outcome);
   Result<void> finish(RootChangeOutcome& outcome);
   Result<void> finish_in(ControlWriter& writer, RootChangeOutcome& outcome);
+  Result<void> find_certificate(ControlReader& reader, RootChangeOutcome& outcome);
   Result<void> free_leaves(ControlWriter& writer, const Intent& intent);
 
   Result<std::vector<Intent>> settle(Look& seen, std::vector<RootChangeOutcome>& outcomes);

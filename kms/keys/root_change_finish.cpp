@@ -69,9 +69,13 @@ Result<void> RootChange::await_holders(RootChangeOutcome& outcome, std::uint64_t
 Result<void> RootChange::remember_destroyed(RootChangeOutcome& outcome) {
   outcome.intent.state = IntentState::kSlotDestroyed;
   outcome.intent.destroyed = outcome.destroyed;
-  const auto written = parts_.control.update(WriteClass::kErasure, [&](ControlWriter& writer) {
-    return rows::put_intent(writer, seal(), outcome.intent);
-  });
+  const auto written =
+      parts_.control.update(WriteClass::kErasure, [&](ControlWriter& writer) -> Result<void> {
+        // Another process may have finished it meanwhile: it must not come back.
+        QUIETUS_TRY_AS(const auto stored, rows::intent(writer, seal(), outcome.intent.id));
+        if (!stored) return {};
+        return rows::put_intent(writer, seal(), outcome.intent);
+      });
   if (!written) return incomplete(written.error());
   return {};
 }
@@ -88,9 +92,9 @@ Result<void> RootChange::finish(RootChangeOutcome& outcome) {
 
 Result<void> RootChange::finish_in(ControlWriter& writer, RootChangeOutcome& outcome) {
   const Intent& intent = outcome.intent;
-  // Another process may have finished it meanwhile.
+  // Another process may have finished it meanwhile, and certified it.
   QUIETUS_TRY_AS(const auto stored, rows::intent(writer, seal(), intent.id));
-  if (!stored) return {};
+  if (!stored) return find_certificate(writer, outcome);
   std::vector<SlotId> slots;
   for (const SlotDestruction& slot : outcome.destroyed) slots.push_back(slot.slot.id);
   const UnixMillis now = std::max(parts_.clock.now(), intent.committed);
@@ -107,6 +111,17 @@ Result<void> RootChange::finish_in(ControlWriter& writer, RootChangeOutcome& out
                  write_certificate({writer, rows_seal, outcome, parts_, index, now}));
   outcome.certificate = certificate.id;
   outcome.certificate_document = std::move(certificate.document);
+  return {};
+}
+
+Result<void> RootChange::find_certificate(ControlReader& reader, RootChangeOutcome& outcome) {
+  QUIETUS_TRY_AS(const auto certificates, rows::certificates(reader, seal()));
+  for (const auto& [id, row] : certificates) {
+    if (row.erasure != outcome.intent.id) continue;
+    QUIETUS_TRY_AS(auto document, rows::certificate(reader, seal(), id));
+    outcome.certificate = id;
+    outcome.certificate_document = std::move(document).value_or("");
+  }
   return {};
 }
 
