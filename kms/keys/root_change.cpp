@@ -265,7 +265,8 @@ Result<void> RootChange::rekey(ControlWriter& writer, const Intent& intent,
 
 // Takes back what T1 and the slot step did; nothing was destroyed. The reason when that worked, and
 // kErasureIncomplete when it could not even be recorded.
-Error RootChange::abort(const Intent& intent, Error reason) {
+Error RootChange::abort(const Intent& intent, Error reason, Code why) {
+  gave_up_ = true;
   const auto removed = parts_.provider.destroy(intent.slot);
   // Whoever was told that it will be finished must not find it given up.
   if (!removed || !removed->gone || resuming_) return incomplete(reason);
@@ -278,7 +279,7 @@ Error RootChange::abort(const Intent& intent, Error reason) {
         if (!stored) return {};
         QUIETUS_TRY(rows::remove_intent(writer, intent.id));
         const std::string entry =
-            entry_text(new_entry(parts_.clock.now()), ErasureAborted{intent.id, "not-possible"});
+            entry_text(new_entry(parts_.clock.now()), ErasureAborted{intent.id, why});
         QUIETUS_TRY(append_entry(writer, {keys_->rows, store_.vault_, *context_}, as_bytes(entry)));
         // A later attempt may stand there by now.
         if (sealed.row.attempt != intent.slot) return {};

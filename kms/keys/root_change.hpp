@@ -35,7 +35,7 @@ class RootChange {
   Result<void> rekey(ControlWriter& writer, const Intent& intent, const RootKey& new_root);
   Result<void> bury(ControlWriter& writer, const Intent& intent);
   Result<std::vector<KeyRecord>> keys_from_log(ControlReader& reader, const IntentTarget& target);
-  Error abort(const Intent& intent, Error reason);
+  Error abort(const Intent& intent, Error reason, Code why = "not-possible");
 
   // From a committed root on.
   Result<void> confirm();
@@ -52,6 +52,8 @@ class RootChange {
   Result<std::vector<Intent>> settle(Look& seen, std::vector<RootChangeOutcome>& outcomes);
   Result<void> resume_begun(const std::vector<Intent>& begun,
                             std::vector<RootChangeOutcome>& outcomes);
+  Result<void> resume(Intent intent, std::vector<RootChangeOutcome>& outcomes);
+  Result<void> drop_destroyed(Intent& intent);
 
   // The leaves of an intent's keys; keys that no row knows are already destroyed.
   Result<std::vector<std::pair<KeyId, rows::LeafOwner>>> owners_of(ControlReader& reader,
@@ -65,6 +67,7 @@ class RootChange {
   std::shared_ptr<const VaultKeys> keys_;  // of the root that stands now
   RootRow row_;
   bool decided_ = false;   // T2 was committed for certain
+  bool gave_up_ = false;   // nothing was decided, for certain
   bool resuming_ = false;  // an erasure that was begun before: it is not given up
 };
 

@@ -57,6 +57,7 @@ Result<std::vector<Intent>> RootChange::settle(Look& seen,
 
 Result<std::vector<RootChangeOutcome>> RootChange::recover(std::chrono::milliseconds patience) {
   std::vector<RootChangeOutcome> outcomes;
+  std::optional<Error> failure;
   std::uint64_t epoch = 0;
   {
     QUIETUS_TRY_AS(
@@ -64,10 +65,10 @@ Result<std::vector<RootChangeOutcome>> RootChange::recover(std::chrono::millisec
         RootChangeLock::take(parts_.control_path, LockFile::Mode::kExclusive, parts_.lock_timeout));
     QUIETUS_TRY_AS(Look seen, store_.look(true));
     QUIETUS_TRY_AS(const auto begun, settle(seen, outcomes));
-    QUIETUS_TRY(resume_begun(begun, outcomes));
+    if (auto resumed = resume_begun(begun, outcomes); !resumed)
+      failure = std::move(resumed).error();
     epoch = outcomes.empty() ? parts_.holders.epoch() : parts_.holders.publish();
   }
-  std::optional<Error> failure;
   std::vector<RootChangeOutcome> finished;
   for (RootChangeOutcome& outcome : outcomes) {
     auto done = await_holders(outcome, epoch, patience);
@@ -81,22 +82,47 @@ Result<std::vector<RootChangeOutcome>> RootChange::recover(std::chrono::millisec
   return finished;
 }
 
-// Step 5: a begun erasure is made again with a new slot and generation; a begun change of the
-// unlock secret is given up, because the new secret is not known here.
+// Step 5. One that cannot be resumed does not hold up the others.
 Result<void> RootChange::resume_begun(const std::vector<Intent>& begun,
                                       std::vector<RootChangeOutcome>& outcomes) {
+  std::optional<Error> failure;
   for (const Intent& intent : begun) {
-    if (intent.kind != ChangeKind::kErase) {
-      resuming_ = false;
-      Error given_up = abort(intent, Error(ErrorCode::kRefused, "interrupted before it began"));
-      if (given_up.code() == ErrorCode::kErasureIncomplete) return given_up;
-      continue;
-    }
-    resuming_ = true;
-    QUIETUS_TRY_AS(RootChangeOutcome outcome, change({}, intent));
-    outcomes.push_back(std::move(outcome));
+    gave_up_ = false;
+    auto resumed = resume(intent, outcomes);
+    if (resumed) continue;
+    // After a commit of unknown outcome nothing more is begun.
+    if (!gave_up_) return resumed;
+    if (!failure) failure = std::move(resumed).error();
   }
+  if (failure) return *failure;
   return {};
+}
+
+// A begun erasure is made again with a new slot and generation; a begun change of the unlock secret
+// is given up, because the new secret is not known here.
+Result<void> RootChange::resume(Intent intent, std::vector<RootChangeOutcome>& outcomes) {
+  if (intent.kind == ChangeKind::kErase) QUIETUS_TRY(drop_destroyed(intent));
+  resuming_ = !intent.targets.empty() && intent.kind == ChangeKind::kErase;
+  if (!resuming_) {
+    const Code why = intent.kind == ChangeKind::kErase ? Code("already-erased") : "interrupted";
+    Error given_up = abort(intent, Error(ErrorCode::kRefused, "interrupted before it began"), why);
+    if (given_up.code() == ErrorCode::kErasureIncomplete) return given_up;
+    return {};
+  }
+  QUIETUS_TRY_AS(RootChangeOutcome outcome, change({}, std::move(intent)));
+  outcomes.push_back(std::move(outcome));
+  return {};
+}
+
+// Takes out what another erasure destroyed, and certified, since.
+Result<void> RootChange::drop_destroyed(Intent& intent) {
+  return parts_.control.read([&](ControlReader& reader) -> Result<void> {
+    std::erase_if(intent.targets, [&](const IntentTarget& target) {
+      const auto row = rows::key_row(reader, seal(), target.scope);
+      return row.ok() && *row && (*row)->state == KeyState::kDestroyed;
+    });
+    return {};
+  });
 }
 
 }  // namespace quietus

@@ -161,25 +161,49 @@ TEST_CASE("free text of a reason is sealed under the parent", "[erase]") {
   CHECK(must(vault->keys().pending()).empty());
 }
 
-TEST_CASE("I5: a damaged node on the path stops the erasure, and nothing is destroyed", "[erase]") {
-  Vault vault;
-  const std::uint64_t leaf = vault->key_row(vault.scopes.user)->keys[0].leaf;
-  const Bytes node = ByteWriter().u8('N').u8(0).u64(leaf / kLeafNodeEntries).take();
+// Scopes enough to fill the first leaf node, so that the vault's own leaf and the last of them lie
+// in different ones.
+std::vector<ScopeId> many_scopes(TestVault& vault) {
+  std::vector<ScopeId> made;
+  for (std::uint64_t i = 0; i < kLeafNodeEntries / 2; ++i)
+    made.push_back(must(vault.add(kVaultScope, "many" + std::to_string(i))));
+  return made;
+}
+
+// Damages the second leaf node; what was there before.
+Bytes damage_second_node(TestVault& vault) {
+  const Bytes node = ByteWriter().u8('N').u8(0).u64(1).take();
   Bytes before;
-  must(vault->control().update(WriteClass::kOrdinary, [&](ControlWriter& writer) -> Result<void> {
+  must(vault.control().update(WriteClass::kOrdinary, [&](ControlWriter& writer) -> Result<void> {
     QUIETUS_TRY_AS(const auto row, writer.get(node));
     before = Bytes(row->begin(), row->end());
     Bytes bad = before;
     bad[100] ^= 1;
     return writer.put(node, bad);
   }));
-  // Leaf 0 lies in the same node, so the keys of the vault are in reach only where they are cached.
-  const auto failed = vault->erase({vault.scopes.user});
-  CHECK(fails_with(failed, ErrorCode::kCorrupt));
-  must(vault->control().update(WriteClass::kOrdinary,
-                               [&](ControlWriter& writer) { return writer.put(node, before); }));
-  must(vault.open());
+  return before;
+}
+
+void repair_second_node(TestVault& vault, const Bytes& content) {
+  const Bytes node = ByteWriter().u8('N').u8(0).u64(1).take();
+  must(vault.control().update(WriteClass::kOrdinary,
+                              [&](ControlWriter& writer) { return writer.put(node, content); }));
+}
+
+TEST_CASE("I5: a damaged node on the path stops the erasure, and nothing is destroyed", "[erase]") {
+  Vault vault;
+  const ScopeId hit = many_scopes(*vault).back();
+  const Bytes node = damage_second_node(*vault);
+  CHECK_FAILS_WITH(vault->erase({hit}), ErrorCode::kCorrupt);
+  CHECK_FAILS_WITH(vault->erase({vault.scopes.user, hit}), ErrorCode::kCorrupt);
+  CHECK(must(vault->keys().pending()).empty());
   CHECK_FALSE(vault.check_all_or_nothing());
+  // Others are not held up by it, and the scope is still there once the node is repaired.
+  must(vault->erase({vault.scopes.user}));
+  must(vault.open());
+  CHECK(vault.check_all_or_nothing());
+  repair_second_node(*vault, node);
+  CHECK(vault->record_key(hit).ok());
 }
 
 TEST_CASE("C1: whatever step of the files fails, an erasure happens wholly or not at all",
@@ -310,6 +334,55 @@ TEST_CASE("C4: an abandoned slot never outlives a later erasure", "[erase][kill]
   gone.insert(vault.scopes.other);
   vault.scopes.check_erased(*vault, gone);
   check_settled(*vault);
+}
+
+TEST_CASE("an erasure that was begun is resumed when what stood against it is gone",
+          "[erase][kill]") {
+  Vault vault;
+  const ScopeId hit = many_scopes(*vault).back();
+  vault.vault.reset();
+  REQUIRE(dies_in(vault.place, "change/after-t1", [&](TestVault& theirs) {
+    if (theirs.open()) static_cast<void>(theirs.erase({hit}));
+  }));
+  vault.vault = std::make_unique<TestVault>(vault.place);
+  must(vault->connect(TestVault::How::kOpen));
+  const Bytes node = damage_second_node(*vault);
+  // The vault serves meanwhile, and says so.
+  CHECK(must(vault.open()).recovery_pending);
+  vault.scopes.check_erased(*vault, {});
+  // Nor does it hold up what others begin, or began.
+  vault->control().fail_at(3, UpdateFault::kRefused);
+  CHECK_FAILS_WITH(vault->erase({vault.scopes.other}), ErrorCode::kErasureIncomplete);
+  CHECK(must(vault.open()).recovery_pending);
+  CHECK(vault->certificates().size() == 1);
+  CHECK(must(vault->keys().pending()).size() == 1);
+  repair_second_node(*vault, node);
+  CHECK(must(vault.open()).finished.size() == 1);
+  CHECK_FAILS_WITH(vault->record_key(hit), ErrorCode::kErased);
+  check_settled(*vault);
+}
+
+TEST_CASE("an erasure that was begun and then made by somebody else is certified once",
+          "[erase][kill]") {
+  Vault vault;
+  REQUIRE(dies_in(vault.place, "change/after-t1", [&](TestVault& theirs) {
+    if (theirs.open()) static_cast<void>(theirs.erase({vault.scopes.user}));
+  }));
+  must(vault->erase({vault.scopes.user}));
+  const Tombstone before = *vault->tombstone(vault.scopes.user);
+  CHECK_FALSE(must(vault.open()).recovery_pending);
+  CHECK(vault.check_all_or_nothing());
+  CHECK(vault->tombstone(vault.scopes.user)->erasure == before.erasure);
+}
+
+TEST_CASE("a writer brings a root change to its end whose process died after the decision",
+          "[erase][kill]") {
+  Vault vault;
+  REQUIRE(dies_in(vault.place, "change/after-t2", [&](TestVault& theirs) {
+    if (theirs.open()) static_cast<void>(theirs.erase({vault.scopes.user}));
+  }));
+  must(vault->add(kVaultScope, "later"));
+  CHECK(vault.check_all_or_nothing());
 }
 
 TEST_CASE("two processes that erase at the same time lose nothing", "[erase][kill]") {
