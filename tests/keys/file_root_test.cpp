@@ -1,8 +1,11 @@
 #include "keys/file_root.hpp"
 
+#include <atomic>
 #include <fstream>
 #include <iterator>
 #include <set>
+#include <thread>
+#include <vector>
 
 #include "keys/sample_secrets.hpp"
 #include "support/fault_file_system.hpp"
@@ -331,6 +334,22 @@ TEST_CASE("the assurance names the medium and what weakens it", "[root]") {
   CHECK(roots.root.assurance().text.find("tmpfs") != std::string::npos);
   FileRoot inside(posix_file_system(), {roots.folder / "roots", vault_id(1), true}, {});
   CHECK(inside.assurance().text.find("inside the vault") != std::string::npos);
+}
+
+TEST_CASE("threads read slots side by side", "[root][concurrent]") {
+  Roots roots;
+  must(roots.root.create(roots.slot, roots.key));
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 4; ++thread)
+    threads.emplace_back([&] {
+      for (int i = 0; i < 50; ++i) {
+        const auto key = roots.root.read(roots.slot);
+        if (!key || !same_key(*key, roots.key) || !roots.root.unlock().parameters) ++wrong;
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  CHECK(wrong == 0);
 }
 
 TEST_CASE("remove_remains leaves no slot and no room", "[root]") {
