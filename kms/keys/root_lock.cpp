@@ -36,8 +36,7 @@ Result<LockFile> LockFile::open(const std::filesystem::path& path, bool read_onl
   return LockFile(descriptor);
 }
 
-LockFile::LockFile(LockFile&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)) {}
+LockFile::LockFile(LockFile&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
 
 LockFile& LockFile::operator=(LockFile&& other) noexcept {
   std::swap(descriptor_, other.descriptor_);
@@ -72,13 +71,32 @@ Result<std::optional<std::uint64_t>> LockFile::first_locked(std::uint64_t first,
   return lowest;
 }
 
+Result<bool> RootChangeLock::try_take(LockFile& file, std::optional<LockFile>& line,
+                                      LockFile::Mode mode) {
+  if (line) {
+    QUIETUS_TRY_AS(const bool first, line->try_lock(lock_bytes::kRootChangeLine, mode));
+    if (!first) return false;
+  } else {
+    QUIETUS_TRY_AS(const auto waiting, file.first_locked(lock_bytes::kRootChangeLine, 1));
+    if (waiting) return false;
+  }
+  return file.try_lock(lock_bytes::kRootChange, mode);
+}
+
 Result<RootChangeLock> RootChangeLock::take(const std::filesystem::path& control_store,
                                             LockFile::Mode mode,
                                             std::chrono::milliseconds timeout) {
-  QUIETUS_TRY_AS(LockFile file, LockFile::open(control_store, mode == LockFile::Mode::kShared));
+  const bool shared = mode == LockFile::Mode::kShared;
+  QUIETUS_TRY_AS(LockFile file, LockFile::open(control_store, shared));
+  // Readers that come one after another would keep a writer out for ever. So a writer waits in a
+  // line that it leaves when it has the lock, and readers let the line go first.
+  std::optional<LockFile> line;
+  if (!shared) {
+    QUIETUS_TRY_AS(line, LockFile::open(control_store, false));
+  }
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   while (true) {
-    QUIETUS_TRY_AS(const bool taken, file.try_lock(lock_bytes::kRootChange, mode));
+    QUIETUS_TRY_AS(const bool taken, try_take(file, line, mode));
     if (taken) return RootChangeLock(std::move(file));
     if (std::chrono::steady_clock::now() >= deadline)
       return Error(ErrorCode::kBusy, "another process is changing the root key; try again");

@@ -7,6 +7,7 @@
 //   2^62 + 1 + n       holder n is alive (see holders.hpp)
 //   2^62 + 1 + 1024    some read-only holder is alive (shared)
 //   2^62 + 2 + 1024    the holders' table is being laid out
+//   2^62 + 3 + 1024    somebody waits for the root-change lock to have it exclusively
 #pragma once
 
 #include <quietus/result.hpp>
@@ -47,15 +48,18 @@ inline constexpr std::uint64_t kMaxHolders = 1024;
 inline constexpr std::uint64_t kFirstHolder = kRootChange + 1;
 inline constexpr std::uint64_t kReadOnlyHolders = kFirstHolder + kMaxHolders;
 inline constexpr std::uint64_t kTableLayout = kReadOnlyHolders + 1;
+inline constexpr std::uint64_t kRootChangeLine = kTableLayout + 1;
 }  // namespace lock_bytes
 
-// Held for the life of the object. kBusy when it cannot be had in time.
+// Held for the life of the object. kBusy when it cannot be had in time. Who waits for it exclusively
+// goes before all who come later to share it; so a thread that shares it must not take it again.
 class RootChangeLock {
  public:
   static Result<RootChangeLock> take(const std::filesystem::path& control_store,
                                      LockFile::Mode mode, std::chrono::milliseconds timeout);
 
  private:
+  static Result<bool> try_take(LockFile& file, std::optional<LockFile>& line, LockFile::Mode mode);
   explicit RootChangeLock(LockFile file) noexcept : file_(std::move(file)) {}
   LockFile file_;
 };
