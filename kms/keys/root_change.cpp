@@ -182,8 +182,8 @@ Result<void> RootChange::write_reasons(ControlWriter& writer, ScopeTable& scopes
   return {};
 }
 
-// T2, the decision (I-2, I-6). An error before its commit aborts the change; an error from the commit leaves
-// the outcome unknown, and then nothing is destroyed.
+// T2, the decision (I-2, I-6). An error before its commit aborts the change; an error from the
+// commit leaves the outcome unknown, and then nothing is destroyed.
 Result<void> RootChange::decide(Intent& intent, const std::shared_ptr<const RootKey>& new_root) {
   bool at_commit = false;
   intent.committed = std::max(parts_.clock.now(), intent.begun);
@@ -197,6 +197,7 @@ Result<void> RootChange::decide(Intent& intent, const std::shared_ptr<const Root
   if (!decided && !at_commit) return abort(intent, std::move(decided).error());
   if (!decided) return incomplete(decided.error());
   decided_ = true;
+  row_ = next_row_;
   keys_ = std::make_shared<const VaultKeys>(VaultKeys{intent.slot.generation, new_root->duplicate(),
                                                       keys_->rows.duplicate(),
                                                       keys_->anchor.duplicate()});
@@ -223,20 +224,20 @@ Result<void> RootChange::decide_in(ControlWriter& writer, Intent& intent, const 
   QUIETUS_TRY_AS(intent.log_index, append_entry(writer, log, as_bytes(entry)));
   intent.state = IntentState::kCommitted;
   QUIETUS_TRY(rows::put_intent(writer, seal(), intent));
-  row_ = sealed.row;
-  row_.generation = intent.slot.generation;
-  row_.attempt.reset();
-  row_.confirmed = false;
-  row_.slots = {intent.slot};
+  next_row_ = sealed.row;
+  next_row_.generation = intent.slot.generation;
+  next_row_.attempt.reset();
+  next_row_.confirmed = false;
+  next_row_.slots = {intent.slot};
   if (intent.kind == ChangeKind::kDestroyVault) {
-    row_.slots.clear();
-    row_.state = VaultState::kDestroying;
+    next_row_.slots.clear();
+    next_row_.state = VaultState::kDestroying;
   }
-  return write_root_row(writer, row_, new_root);
+  return write_root_row(writer, next_row_, new_root);
 }
 
-// Whether the decision may still be taken (I-4): nobody aborted the intent or changed the root, and the
-// new slot, read again, holds the key that the tree will be sealed under.
+// Whether the decision may still be taken (I-4): nobody aborted the intent or changed the root, and
+// the new slot, read again, holds the key that the tree will be sealed under.
 Result<void> RootChange::check_fence(ControlWriter& writer, const Intent& intent,
                                      const RootRow& row, const RootKey& new_root) {
   QUIETUS_TRY_AS(const auto stored, rows::intent(writer, seal(), intent.id));
@@ -267,9 +268,15 @@ Result<void> RootChange::rekey(ControlWriter& writer, const Intent& intent,
 // kErasureIncomplete when it could not even be recorded.
 Error RootChange::abort(const Intent& intent, Error reason, Code why) {
   gave_up_ = true;
-  const auto removed = parts_.provider.destroy(intent.slot);
+  // An old copy of an intent's row may name the slot that stands now: that one is never touched.
+  const bool stands =
+      std::find(row_.slots.begin(), row_.slots.end(), intent.slot) != row_.slots.end();
+  if (!stands) {
+    const auto removed = parts_.provider.destroy(intent.slot);
+    if (!removed || !removed->gone) return incomplete(reason);
+  }
   // Whoever was told that it will be finished must not find it given up.
-  if (!removed || !removed->gone || resuming_) return incomplete(reason);
+  if (resuming_) return incomplete(reason);
   const auto recorded =
       parts_.control.update(WriteClass::kErasure, [&](ControlWriter& writer) -> Result<void> {
         QUIETUS_TRY_AS(SealedRootRow sealed, read_root_row(writer));

@@ -55,7 +55,7 @@ class RootChange {
   Result<void> resume(Intent intent, std::vector<RootChangeOutcome>& outcomes);
   Result<void> drop_destroyed(Intent& intent);
 
-  // The leaves of an intent's keys; keys that no row knows are already destroyed.
+  // The leaves of an intent's keys. kCorrupt when one is not known.
   Result<std::vector<std::pair<KeyId, rows::LeafOwner>>> owners_of(ControlReader& reader,
                                                                    const Intent& intent);
   static Error incomplete(const Error& cause);
@@ -66,6 +66,7 @@ class RootChange {
   std::unique_ptr<GcmContext> context_ = openssl_engine().make_context();
   std::shared_ptr<const VaultKeys> keys_;  // of the root that stands now
   RootRow row_;
+  RootRow next_row_;  // what T2 writes; stands once that is committed
   bool decided_ = false;   // T2 was committed for certain
   bool gave_up_ = false;   // nothing was decided, for certain
   bool resuming_ = false;  // an erasure that was begun before: it is not given up

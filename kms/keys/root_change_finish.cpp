@@ -128,22 +128,28 @@ Result<void> RootChange::find_certificate(ControlReader& reader, RootChangeOutco
 // Only now may the indices be used again (I-16).
 Result<void> RootChange::free_leaves(ControlWriter& writer, const Intent& intent) {
   if (intent.kind != ChangeKind::kErase) return {};
-  QUIETUS_TRY_AS(const auto owners, owners_of(writer, intent));
-  for (const auto& [key, owner] : owners) {
-    QUIETUS_TRY(rows::remove_leaf_owner(writer, key));
-    QUIETUS_TRY(rows::put_freed_leaf(writer, seal(), owner.index));
-  }
+  for (const IntentTarget& target : intent.targets)
+    for (const KeyId key : target.keys) {
+      QUIETUS_TRY_AS(const auto owner, rows::leaf_owner(writer, seal(), key));
+      if (!owner) continue;
+      QUIETUS_TRY(rows::remove_leaf_owner(writer, key));
+      QUIETUS_TRY(rows::put_freed_leaf(writer, seal(), owner->index));
+    }
   return {};
 }
 
-// Where the leaves of an intent's keys lie now; keys that no row knows are already destroyed.
+// Where the leaves of an intent's keys lie. A key whose leaf is not known cannot be destroyed, so
+// it must not pass for destroyed (I-8).
 Result<std::vector<std::pair<KeyId, rows::LeafOwner>>> RootChange::owners_of(ControlReader& reader,
                                                                              const Intent& intent) {
   std::vector<std::pair<KeyId, rows::LeafOwner>> owners;
   for (const IntentTarget& target : intent.targets)
     for (const KeyId key : target.keys) {
       QUIETUS_TRY_AS(const auto owner, rows::leaf_owner(reader, seal(), key));
-      if (owner) owners.emplace_back(key, *owner);
+      if (!owner)
+        return Error(ErrorCode::kCorrupt,
+                     "control store: the leaf of a key is not known; nothing was destroyed");
+      owners.emplace_back(key, *owner);
     }
   return owners;
 }

@@ -59,7 +59,7 @@ Result<void> remove_root_folder(FileSystem& files, const std::filesystem::path& 
   QUIETUS_TRY_AS(const bool made, files.exists(folder));
   if (!made) return {};
   QUIETUS_TRY(remove_slots(slots));
-  for (const auto& path : {anchor_path(folder), folder / "CACHEDIR.TAG"}) {
+  for (const auto& path : {anchor_path(folder), folder / "CACHEDIR.TAG", unfinished_mark(folder)}) {
     QUIETUS_TRY(remove_if_there(files, path));
     QUIETUS_TRY(remove_if_there(files, path.string() + ".new"));
   }
@@ -73,8 +73,13 @@ Result<void> remove_unfinished(FileSystem& files, const VaultFiles& vault) {
   QUIETUS_TRY_AS(const bool unfinished, files.exists(vault.unfinished_header()));
   if (!unfinished) return {};
   if (const auto header = read_header(files, vault.unfinished_header())) {
+    // The path may be a copy's, or anybody's: only a folder that says itself that its vault was
+    // never finished is taken away.
+    QUIETUS_TRY_AS(const bool unused, files.exists(unfinished_mark(header->root_folder)));
     FileRoot slots(files, {header->root_folder, header->vault, false}, {});
-    QUIETUS_TRY(remove_root_folder(files, header->root_folder, slots));
+    if (unused) QUIETUS_TRY(remove_root_folder(files, header->root_folder, slots));
+    std::error_code not_empty;
+    std::filesystem::remove(header->root_folder, not_empty);
   }
   for (const auto& path : {vault.control(), vault.control_lock(), vault.records(),
                            vault.records_lock(), vault.holders(), vault.unfinished_header()}) {
@@ -181,6 +186,8 @@ Result<std::shared_ptr<VaultCore>> VaultCore::create(const std::filesystem::path
   // From here on an interrupted creation can be recognised and taken away.
   QUIETUS_TRY(write_file(files, core->files.unfinished_header(), encode_header(core->header)));
   QUIETUS_FAILPOINT("create/after-header");
+  QUIETUS_TRY(files.make_folder(core->header.root_folder));
+  QUIETUS_TRY(write_file(files, unfinished_mark(core->header.root_folder), {}));
   QUIETUS_TRY(core->provider->prepare());
   QUIETUS_FAILPOINT("create/after-room");
   QUIETUS_TRY(core->connect(secret, true));
@@ -190,6 +197,8 @@ Result<std::shared_ptr<VaultCore>> VaultCore::create(const std::filesystem::path
   QUIETUS_TRY(files.rename(core->files.unfinished_header(), core->files.header()));
   QUIETUS_TRY(files.sync_folder(place));
   QUIETUS_FAILPOINT("create/after-rename");
+  QUIETUS_TRY(files.remove(unfinished_mark(core->header.root_folder)));
+  QUIETUS_TRY(files.sync_folder(core->header.root_folder));
   return core;
 }
 
@@ -226,6 +235,8 @@ Result<std::shared_ptr<VaultCore>> VaultCore::open(const std::filesystem::path& 
     return std::move(opened).error();
   }
   core->recovery_pending = opened->recovery_pending;
+  if (!options.read_only)
+    QUIETUS_TRY(remove_if_there(environment.files, unfinished_mark(core->header.root_folder)));
   if (options.require_locked_memory && !guarded_memory_status().all_locked())
     return Error(ErrorCode::kUnavailable,
                  "the system does not let key memory be locked; raise RLIMIT_MEMLOCK");
