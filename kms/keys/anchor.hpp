@@ -43,8 +43,8 @@ class AnchorFile {
   // Makes the file with both sectors holding `anchor`. Replaces what is there. Durable on return.
   Result<void> create(Anchor anchor, const AnchorKey& key);
 
-  // The newest whole sector; not yet authenticated. kNotFound (no file), kCorrupt (no whole sector of this
-  // version, or another vault's), kIo.
+  // The newest whole sector; not yet authenticated. kNotFound (no file), kCorrupt (no whole sector
+  // of this version, or another vault's), kIo.
   Result<Anchor> read(const VaultId& vault);
 
   // Whether it was written by somebody who held the key.

@@ -18,7 +18,8 @@ void xor_into(MutableBytes to, ByteView from) {
 void diffuse(MutableBytes block) {
   for (std::size_t offset = 0, piece = 0; offset < block.size(); offset += 32, ++piece) {
     const std::array<std::uint8_t, 4> number = {0, 0, 0, static_cast<std::uint8_t>(piece)};
-    const MutableBytes part = block.subspan(offset, std::min<std::size_t>(32, block.size() - offset));
+    const MutableBytes part =
+        block.subspan(offset, std::min<std::size_t>(32, block.size() - offset));
     Sha256 digest = sha256({number, part});
     std::copy_n(digest.begin(), part.size(), part.begin());
     wipe(digest);

@@ -35,8 +35,8 @@ Bytes piece_key(const CertificateId& id, std::uint16_t piece) {
 }
 
 Error damaged(char table) {
-  return Error(ErrorCode::kCorrupt, std::string("control store: a row of table ") + table +
-                                        " is damaged");
+  return Error(ErrorCode::kCorrupt,
+               std::string("control store: a row of table ") + table + " is damaged");
 }
 
 Result<std::optional<Bytes>> get_sealed(ControlReader& reader, const RowSeal& seal, ByteView key) {
@@ -47,7 +47,8 @@ Result<std::optional<Bytes>> get_sealed(ControlReader& reader, const RowSeal& se
   return std::optional(std::move(opened).value());
 }
 
-Result<void> put_sealed(ControlWriter& writer, const RowSeal& seal, ByteView key, ByteView content) {
+Result<void> put_sealed(ControlWriter& writer, const RowSeal& seal, ByteView key,
+                        ByteView content) {
   return writer.put(key, seal_row(seal.context, seal.key, seal.vault, key, content));
 }
 
@@ -310,7 +311,8 @@ Result<SigningKey> signing_key(ControlReader& reader, const RowSeal& seal, std::
 Result<void> put_signing_key(ControlWriter& writer, const RowSeal& seal, std::string_view name,
                              const SigningKey& key) {
   const Bytes row = row_key('V', as_bytes(name));
-  return writer.put(row, wrap_key(seal.context, seal.key, row_associated_data(seal.vault, row), key));
+  return writer.put(row,
+                    wrap_key(seal.context, seal.key, row_associated_data(seal.vault, row), key));
 }
 
 }  // namespace rows

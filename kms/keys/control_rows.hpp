@@ -1,22 +1,21 @@
 // The rows of the control store beside root row ("R"), tree ("N") and log ("E", "M", "H"). All are
-// sealed under the vault's row key, with the row's own key in the associated data. None of them holds
-// anything *about* a scope that would have to die with it: names and dates lie in the scope's own row
+// sealed under the vault's row key, with the row's own key in the associated data. None of them
+// holds anything *about* a scope that would have to die with it: names and dates lie in the scope's
+// own row
 // ("I"), sealed under the scope's key; free text of a reason under the parent's ("Z").
 //
 //   key                          content (numbers big-endian; text and lists length-prefixed)
 //   "K" scope id                 KeyRow: parent, sources, state, key lines with wrapped keys
-//   "L" key id                   leaf index u64 || scope id u64: finds a leaf without the scope's row
-//   "F" leaf index               empty: the leaf was freed and may be used again
-//   "C" parent id || PRF(name)   scope id u64
-//   "D" source id || scope id    empty: the scope is derived from the source
-//   "I" scope id                 InfoRow, sealed under the scope's row key
-//   "T" scope id                 Tombstone
-//   "Z" scope id                 free text of the erasure's reason, sealed under the parent's row key
-//   "J" erasure id               Intent: a root change that was begun
-//   "X" certificate id           CertificateRow, and behind it
-//   "Y" certificate id || u16    the document in pieces of 32 KiB
-//   "P" scope id || log index    ExportRow: a copy that was made outside
-//   "V" name                     the vault's own secrets: "issuing-key", "log-key" (32-byte seeds)
+//   "L" key id                   leaf index u64 || scope id u64: finds a leaf without the scope's
+//   row "F" leaf index               empty: the leaf was freed and may be used again "C" parent id
+//   || PRF(name)   scope id u64 "D" source id || scope id    empty: the scope is derived from the
+//   source "I" scope id                 InfoRow, sealed under the scope's row key "T" scope id
+//   Tombstone "Z" scope id                 free text of the erasure's reason, sealed under the
+//   parent's row key "J" erasure id               Intent: a root change that was begun "X"
+//   certificate id           CertificateRow, and behind it "Y" certificate id || u16    the
+//   document in pieces of 32 KiB "P" scope id || log index    ExportRow: a copy that was made
+//   outside "V" name                     the vault's own secrets: "issuing-key", "log-key" (32-byte
+//   seeds)
 #pragma once
 
 #include <quietus/result.hpp>
@@ -138,7 +137,8 @@ Result<void> put_key_row(ControlWriter& writer, const RowSeal& seal, const KeyRo
 Result<void> all_key_rows(ControlReader& reader, const RowSeal& seal,
                           FunctionRef<Result<void>(const KeyRow&)> visit,
                           FunctionRef<void(ScopeId)> damaged);
-// Whether every row that is sealed under the vault's row key opens; the tables of those that do not.
+// Whether every row that is sealed under the vault's row key opens; the tables of those that do
+// not.
 Result<std::vector<char>> damaged_tables(ControlReader& reader, const RowSeal& seal);
 
 struct LeafOwner {
@@ -149,7 +149,8 @@ Result<std::optional<LeafOwner>> leaf_owner(ControlReader& reader, const RowSeal
 Result<void> put_leaf_owner(ControlWriter& writer, const RowSeal& seal, KeyId key,
                             const LeafOwner& owner);
 Result<void> remove_leaf_owner(ControlWriter& writer, KeyId key);
-// Every key of a scope, found without its row. O(keys in the vault): for scopes whose row is damaged.
+// Every key of a scope, found without its row. O(keys in the vault): for scopes whose row is
+// damaged.
 Result<std::vector<KeyId>> keys_of(ControlReader& reader, const RowSeal& seal, ScopeId scope);
 
 // The lowest freed leaf index, taken out of the list.
@@ -162,11 +163,13 @@ Result<void> put_child(ControlWriter& writer, const RowSeal& seal, ScopeId paren
                        const Prf128& name, ScopeId child);
 Result<std::vector<ScopeId>> children(ControlReader& reader, const RowSeal& seal, ScopeId parent);
 
-Result<void> put_derived(ControlWriter& writer, const RowSeal& seal, ScopeId source, ScopeId derived);
+Result<void> put_derived(ControlWriter& writer, const RowSeal& seal, ScopeId source,
+                         ScopeId derived);
 Result<std::vector<ScopeId>> derived(ControlReader& reader, ScopeId source);
 
 // Under the scope's own key.
-Result<std::optional<InfoRow>> info(ControlReader& reader, const RowSeal& scope_seal, ScopeId scope);
+Result<std::optional<InfoRow>> info(ControlReader& reader, const RowSeal& scope_seal,
+                                    ScopeId scope);
 Result<void> put_info(ControlWriter& writer, const RowSeal& scope_seal, ScopeId scope,
                       const InfoRow& row);
 Result<void> remove_info(ControlWriter& writer, ScopeId scope);

@@ -17,8 +17,8 @@ struct CertificateInputs {
   UnixMillis destroyed_time;
 };
 
-// Signs a checkpoint and the certificate, and stores the latter. Requires: the slot-destroyed entry is
-// the newest of the log. Sets outcome.certificate and certificate_document in the result.
+// Signs a checkpoint and the certificate, and stores the latter. Requires: the slot-destroyed entry
+// is the newest of the log. Sets outcome.certificate and certificate_document in the result.
 struct WrittenCertificate {
   CertificateId id{};
   std::string document;

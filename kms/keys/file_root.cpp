@@ -59,8 +59,8 @@ Result<void> FileRoot::prepare() {
     SlotName room;
     random_bytes(room.id);
     for (std::uint8_t mirror = 0; mirror < kSlotMirrors; ++mirror) {
-      QUIETUS_TRY_AS(auto file, files_.open(path_of(kGonePrefix, room, mirror),
-                                            FileSystem::Open::kCreate));
+      QUIETUS_TRY_AS(auto file,
+                     files_.open(path_of(kGonePrefix, room, mirror), FileSystem::Open::kCreate));
       Bytes filler(kSlotFileSize);
       random_bytes(filler);
       QUIETUS_TRY(file->write_at(0, filler));
@@ -102,8 +102,8 @@ Result<void> FileRoot::create(const SlotName& slot, const RootKey& key) {
     QUIETUS_TRY_AS(rooms[mirror], room_for(slot, mirror));
     QUIETUS_FAILPOINT("slot/after-room");
   }
-  // The names must be on the device before the key is: else a crash may leave the key under the name
-  // of an empty room, where nobody looks for it.
+  // The names must be on the device before the key is: else a crash may leave the key under the
+  // name of an empty room, where nobody looks for it.
   QUIETUS_TRY(files_.sync_folder(options_.folder));
   for (std::uint8_t mirror = 0; mirror < kSlotMirrors; ++mirror)
     QUIETUS_TRY(write_mirror(*rooms[mirror], {options_.vault, slot, mirror}, key));
@@ -212,10 +212,12 @@ Assurance FileRoot::assurance() {
   const bool known = medium.overwrites_in_place == MediumDescription::Answer::kYes &&
                      medium.local != MediumDescription::Answer::kNo;
   std::string text = "Clear, by overwriting two mirrored files in place on " + medium.file_system;
-  if (!known) text = "unknown: it cannot be told whether overwriting works on " + medium.file_system;
+  if (!known)
+    text = "unknown: it cannot be told whether overwriting works on " + medium.file_system;
   if (medium.rotational == MediumDescription::Answer::kNo)
     text += "; on flash, cells that the device has set aside may keep old bytes";
-  if (options_.inside_vault) text += "; the slots lie inside the vault, where copies take them along";
+  if (options_.inside_vault)
+    text += "; the slots lie inside the vault, where copies take them along";
   return {text, known};
 }
 

@@ -1,9 +1,11 @@
 // Root slots as files: two mirrored files per slot in a folder outside the vault.
 //
 //   slot-<generation, 16 hex>-<id, 32 hex>.0 and .1   a slot
-//   gone-<generation, 16 hex>-<id, 32 hex>.0 and .1   a destroyed slot: overwritten with random bytes,
-//                                                     read back, and kept as room for the next slot, so
-//                                                     that an erasure needs no free disk space
+//   gone-<generation, 16 hex>-<id, 32 hex>.0 and .1   a destroyed slot: overwritten with random
+//   bytes,
+//                                                     read back, and kept as room for the next
+//                                                     slot, so that an erasure needs no free disk
+//                                                     space
 //   anchor                                            see anchor.hpp
 #pragma once
 
@@ -67,8 +69,8 @@ class FileRoot final : public RootProvider {
   FileSystem& files_;
   FileRootOptions options_;
   mutable std::mutex mutex_;
-  // Guarded by mutex_: several threads may read slots. The parameters are those of the slot last read,
-  // or of use().
+  // Guarded by mutex_: several threads may read slots. The parameters are those of the slot last
+  // read, or of use().
   SlotUnlock unlock_;
 };
 

@@ -9,8 +9,8 @@
 
 #include <cerrno>
 #include <climits>
-#include <system_error>
 #include <ctime>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -71,8 +71,8 @@ Result<std::unique_ptr<Holders>> Holders::join(const Options& options) {
     QUIETUS_TRY(holders->take_row(options.without_cache));
     return holders;
   }
-  QUIETUS_TRY_AS(const bool locked, holders->life_->try_lock(lock_bytes::kReadOnlyHolders,
-                                                             LockFile::Mode::kShared));
+  QUIETUS_TRY_AS(const bool locked,
+                 holders->life_->try_lock(lock_bytes::kReadOnlyHolders, LockFile::Mode::kShared));
   if (!locked) return Error(ErrorCode::kBusy, "holders: the lock cannot be had");
   return holders;
 }
@@ -86,8 +86,8 @@ Result<void> Holders::map_table(const Options& options) {
   if (descriptor < 0) return io_error(table_path_);
   const auto laid_out = options.read_only ? Result<void>() : lay_out(descriptor, options);
   struct stat status {};
-  const bool whole = ::fstat(descriptor, &status) == 0 &&
-                     status.st_size == static_cast<off_t>(sizeof(Table));
+  const bool whole =
+      ::fstat(descriptor, &status) == 0 && status.st_size == static_cast<off_t>(sizeof(Table));
   void* memory = MAP_FAILED;
   if (laid_out && whole) {
     const int protection = options.read_only ? PROT_READ : PROT_READ | PROT_WRITE;
@@ -106,8 +106,8 @@ Result<void> Holders::map_table(const Options& options) {
 }
 
 // Gives a new table its size and head, and a table that nobody uses this process's PID namespace. A
-// table that a power cut damaged is made anew, as long as nobody alive relies on it. Holders who still
-// use one that was deleted are not in the new one: they count as missing.
+// table that a power cut damaged is made anew, as long as nobody alive relies on it. Holders who
+// still use one that was deleted are not in the new one: they count as missing.
 Result<void> Holders::lay_out(int descriptor, const Options& options) {
   QUIETUS_TRY_AS(LockFile layout, LockFile::open(options.control_store, false));
   const auto deadline = std::chrono::steady_clock::now() + kLayoutPatience;
@@ -130,8 +130,8 @@ Result<void> Holders::lay_out(int descriptor, const Options& options) {
                      head[0] == kMagic && head[2] != 0;
   if (whole && head[1] == here) return {};
   if (alive && !whole && status.st_size != 0)
-    return Error(ErrorCode::kCorrupt, table_path_.string() +
-                                          ": damaged; close the vault everywhere and open it anew");
+    return Error(ErrorCode::kCorrupt,
+                 table_path_.string() + ": damaged; close the vault everywhere and open it anew");
   if (alive)
     return Error(ErrorCode::kUnavailable,
                  "the vault is open in another PID namespace; all its processes must share one");
@@ -144,8 +144,8 @@ Result<void> Holders::lay_out(int descriptor, const Options& options) {
 
 Result<void> Holders::take_row(bool without_cache) {
   for (index_ = 0; index_ < lock_bytes::kMaxHolders; ++index_) {
-    QUIETUS_TRY_AS(const bool mine, life_->try_lock(lock_bytes::kFirstHolder + index_,
-                                                    LockFile::Mode::kExclusive));
+    QUIETUS_TRY_AS(const bool mine,
+                   life_->try_lock(lock_bytes::kFirstHolder + index_, LockFile::Mode::kExclusive));
     if (!mine) continue;
     row_ = &table_->rows[index_];
     row_->oldest = 0;
@@ -190,16 +190,15 @@ void Holders::wait_for_change(std::uint64_t seen) const noexcept {
     ::nanosleep(&timeout, nullptr);
     return;
   }
-  if (epoch() == seen)
-    futex(table_->epoch, FUTEX_WAIT, static_cast<std::uint32_t>(seen), &timeout);
+  if (epoch() == seen) futex(table_->epoch, FUTEX_WAIT, static_cast<std::uint32_t>(seen), &timeout);
 }
 
 void Holders::acknowledge(std::uint64_t epoch) noexcept {
   if (row_ != nullptr) row_->acknowledged = epoch;
 }
 
-// The mark is there before the epoch is looked at again: either the epoch's publisher sees the mark, or
-// this sees the new epoch.
+// The mark is there before the epoch is looked at again: either the epoch's publisher sees the
+// mark, or this sees the new epoch.
 std::uint64_t Holders::begin_operation() {
   if (row_ == nullptr) return epoch();
   const std::lock_guard lock(mutex_);
@@ -225,8 +224,8 @@ void Holders::leave_operation(std::uint64_t epoch) noexcept {
   row_->oldest = operations_.empty() ? 0 : operations_.begin()->first;
 }
 
-// The rows that this process sees must be the rows that others write: if somebody replaced the table,
-// the holders cannot be asked.
+// The rows that this process sees must be the rows that others write: if somebody replaced the
+// table, the holders cannot be asked.
 bool Holders::table_is_current() const noexcept {
   struct stat status {};
   return table_ != nullptr && ::stat(table_path_.c_str(), &status) == 0 &&

@@ -1,7 +1,7 @@
 // Who holds keys in memory. Every process that has the vault open proves that it is alive by a lock
-// (root_lock.hpp) and has a row in runtime/holders, a small table mapped by all of them, which carries
-// the revocation epoch and what each holder has acknowledged. The table is never a proof of life: a
-// lock without a row is a holder that is not known, and an erasure then stays incomplete.
+// (root_lock.hpp) and has a row in runtime/holders, a small table mapped by all of them, which
+// carries the revocation epoch and what each holder has acknowledged. The table is never a proof of
+// life: a lock without a row is a holder that is not known, and an erasure then stays incomplete.
 //
 //   offset size   (host byte order: the table never leaves the machine)
 //        0    8  "QUIETUSH"

@@ -11,7 +11,8 @@ namespace quietus {
 namespace {
 
 constexpr int kMaxTries = 16;
-// Opening does not wait long for a holder that does not answer: it serves, and says what is pending.
+// Opening does not wait long for a holder that does not answer: it serves, and says what is
+// pending.
 constexpr auto kOpenPatience = std::chrono::milliseconds(500);
 constexpr std::string_view kIssuingKey = "issuing-key";
 constexpr std::string_view kLogKey = "log-key";
@@ -24,7 +25,9 @@ VaultKeys derive_vault_keys(std::uint64_t generation, RootKey root, const LeafKe
 
 // The snapshot is of another root generation than the keys: not an error to anybody but the loops
 // here, which load the keys again.
-Error moved_on() { return Error(ErrorCode::kChanged, "the root key was changed meanwhile"); }
+Error moved_on() {
+  return Error(ErrorCode::kChanged, "the root key was changed meanwhile");
+}
 
 bool is_moved_on(const Result<void>& result) {
   return !result.ok() && result.error().code() == ErrorCode::kChanged;
@@ -40,8 +43,9 @@ Anchor anchor_for(const RootRow& row, const TreeHead& head) {
 }
 
 Error rolled_back(std::string_view what) {
-  return Error(ErrorCode::kRolledBack,
-               std::string(what) + "; an older copy of the vault was put back; nothing was touched");
+  return Error(
+      ErrorCode::kRolledBack,
+      std::string(what) + "; an older copy of the vault was put back; nothing was touched");
 }
 
 }  // namespace
@@ -113,7 +117,8 @@ Result<std::shared_ptr<const VaultKeys>> KeyStore::load_vault_keys(ControlReader
       failure = std::move(root).error();
       continue;
     }
-    if (!sealed.authentic(*root)) return Error(ErrorCode::kCorrupt, "root row: does not authenticate");
+    if (!sealed.authentic(*root))
+      return Error(ErrorCode::kCorrupt, "root row: does not authenticate");
     KeyTree tree(sealed.row.vault, *root, context);
     QUIETUS_TRY(tree.open_root(reader));
     QUIETUS_TRY_AS(const LeafKey control, tree.leaf(reader, kControlLeaf));
@@ -131,9 +136,8 @@ Error KeyStore::slots_missing() const {
 
 // The vault's keys of the newest root, kept for this Use. Waits while a root change is under way.
 Result<std::shared_ptr<const VaultKeys>> KeyStore::fresh_vault_keys(const KeyCache::Use& use) {
-  QUIETUS_TRY_AS(const auto lock,
-                 RootChangeLock::take(parts_.control_path, LockFile::Mode::kShared,
-                                      parts_.lock_timeout));
+  QUIETUS_TRY_AS(const auto lock, RootChangeLock::take(parts_.control_path, LockFile::Mode::kShared,
+                                                       parts_.lock_timeout));
   std::shared_ptr<const VaultKeys> keys;
   QUIETUS_TRY(parts_.control.read([&](ControlReader& reader) -> Result<void> {
     QUIETUS_TRY_AS(keys, load_vault_keys(reader, use.context()));
@@ -183,8 +187,8 @@ Result<void> KeyStore::update(WriteWork work) {
     {
       QUIETUS_TRY_AS(const auto use, parts_.cache.begin());
       QUIETUS_TRY_AS(const auto keys, tries == 0 ? vault_keys(use) : fresh_vault_keys(use));
-      result = parts_.control.update(
-          WriteClass::kOrdinary, [&](ControlWriter& writer) -> Result<void> {
+      result =
+          parts_.control.update(WriteClass::kOrdinary, [&](ControlWriter& writer) -> Result<void> {
             QUIETUS_TRY_AS(SealedRootRow sealed, read_root_row(writer));
             unconfirmed = !sealed.row.confirmed;
             if (unconfirmed || sealed.row.generation != keys->generation || !use.current())
@@ -196,8 +200,8 @@ Result<void> KeyStore::update(WriteWork work) {
           });
     }
     if (!is_moved_on(result)) return result;
-    // Nobody is changing the root (its lock was had just now), yet the change is not confirmed: whoever
-    // began it is gone.
+    // Nobody is changing the root (its lock was had just now), yet the change is not confirmed:
+    // whoever began it is gone.
     if (unconfirmed && tries > 0) QUIETUS_TRY(recover(kOpenPatience));
   }
   return Error(ErrorCode::kBusy, "the root key keeps changing; try again");
@@ -208,8 +212,8 @@ Result<void> KeyStore::with_scope(ScopeId scope, ScopeWork work) {
     QUIETUS_TRY_AS(const auto use, parts_.cache.begin());
     auto keys = use.scope(scope);
     if (!keys) {
-      const auto loaded =
-          read_in(use, [&](ControlReader& reader, ScopeTable& table, const RootRow&) -> Result<void> {
+      const auto loaded = read_in(
+          use, [&](ControlReader& reader, ScopeTable& table, const RootRow&) -> Result<void> {
             QUIETUS_TRY_AS(keys, table.keys(reader, scope));
             return {};
           });
@@ -254,8 +258,7 @@ Result<void> KeyStore::check_rollback(ControlReader& reader, const RootRow& row,
   if (anchor->log_size > head.size)
     return rolled_back("the anchor knows more log entries than the control store has");
   QUIETUS_TRY_AS(const Hash root, root_at(reader, anchor->log_size));
-  if (root != anchor->log_root)
-    return rolled_back("the log is not the one that the anchor knows");
+  if (root != anchor->log_root) return rolled_back("the log is not the one that the anchor knows");
   return {};
 }
 
@@ -281,7 +284,8 @@ Result<KeyStore::Look> KeyStore::look(bool anchor_required) {
   }));
   // Only now: where the slots are missing too, that is what there is to say.
   if (!seen.anchor && anchor_required) {
-    if (anchor.error().code() != ErrorCode::kNotFound && anchor.error().code() != ErrorCode::kCorrupt)
+    if (anchor.error().code() != ErrorCode::kNotFound &&
+        anchor.error().code() != ErrorCode::kCorrupt)
       return std::move(anchor).error();
     return Error(ErrorCode::kCorrupt,
                  "the anchor beside the root slots is missing or damaged, so it cannot be told "
@@ -309,17 +313,17 @@ bool KeyStore::settled(const Look& seen) {
 Result<KeyStore::Opened> KeyStore::open(const VaultId& vault) {
   vault_ = vault;
   {
-    QUIETUS_TRY_AS(const auto lock,
-                   RootChangeLock::take(parts_.control_path, LockFile::Mode::kShared,
-                                        parts_.lock_timeout));
+    QUIETUS_TRY_AS(
+        const auto lock,
+        RootChangeLock::take(parts_.control_path, LockFile::Mode::kShared, parts_.lock_timeout));
     QUIETUS_TRY_AS(const Look seen, look(!parts_.read_only));
     if (settled(seen)) return Opened{};
   }
   if (parts_.read_only) return Opened{true, {}};
   auto finished = recover(kOpenPatience);
   if (finished) return Opened{false, std::move(finished).value()};
-  // What cannot be finished now (a holder that does not answer, a lock that is busy) stays recorded;
-  // the vault serves meanwhile. Everything else is a reason not to open.
+  // What cannot be finished now (a holder that does not answer, a lock that is busy) stays
+  // recorded; the vault serves meanwhile. Everything else is a reason not to open.
   const ErrorCode code = finished.error().code();
   if (code == ErrorCode::kErasureIncomplete || code == ErrorCode::kBusy) return Opened{true, {}};
   return std::move(finished).error();
@@ -330,8 +334,7 @@ Result<RootChangeOutcome> KeyStore::change_root(const RootChangeRequest& request
   return RootChange(*this).run(request);
 }
 
-Result<std::vector<RootChangeOutcome>> KeyStore::recover(
-    std::chrono::milliseconds patience) {
+Result<std::vector<RootChangeOutcome>> KeyStore::recover(std::chrono::milliseconds patience) {
   if (parts_.read_only) return Error(ErrorCode::kRefused, "the vault is open for reading only");
   return RootChange(*this).recover(patience);
 }
@@ -350,9 +353,9 @@ Result<void> KeyStore::refresh_anchor() {
 
 Result<void> KeyStore::rewrite_anchor(const VaultId& vault) {
   vault_ = vault;
-  QUIETUS_TRY_AS(const auto lock,
-                 RootChangeLock::take(parts_.control_path, LockFile::Mode::kExclusive,
-                                      parts_.lock_timeout));
+  QUIETUS_TRY_AS(
+      const auto lock,
+      RootChangeLock::take(parts_.control_path, LockFile::Mode::kExclusive, parts_.lock_timeout));
   if (const auto anchor = parts_.anchor.read(vault_)) {
     QUIETUS_TRY_AS(const Look seen, look(false));
     if (seen.anchor) return Error(ErrorCode::kRefused, "the anchor is whole; it stays as it is");
@@ -360,12 +363,12 @@ Result<void> KeyStore::rewrite_anchor(const VaultId& vault) {
   QUIETUS_TRY_AS(const Look seen, look(false));
   const auto context = openssl_engine().make_context();
   const UnixMillis now = parts_.clock.now();
-  QUIETUS_TRY(parts_.control.update(WriteClass::kErasure, [&](ControlWriter& writer) -> Result<void> {
-    const std::string entry =
-        entry_text(new_entry(now), AnchorRewritten{seen.row.generation});
-    QUIETUS_TRY(append_entry(writer, {seen.keys->rows, vault_, *context}, as_bytes(entry)));
-    return {};
-  }));
+  QUIETUS_TRY(
+      parts_.control.update(WriteClass::kErasure, [&](ControlWriter& writer) -> Result<void> {
+        const std::string entry = entry_text(new_entry(now), AnchorRewritten{seen.row.generation});
+        QUIETUS_TRY(append_entry(writer, {seen.keys->rows, vault_, *context}, as_bytes(entry)));
+        return {};
+      }));
   QUIETUS_TRY_AS(const TreeHead head, log_head());
   return parts_.anchor.create(anchor_for(seen.row, head), seen.keys->anchor);
 }

@@ -1,6 +1,6 @@
-// Custody of the vault's keys: opens the tree from a root slot, hands out scope keys for the length of
-// an operation, and changes the root, which is how keys are destroyed. The protocol and its numbered
-// invariants are in docs/erasure.md; steps are named after it.
+// Custody of the vault's keys: opens the tree from a root slot, hands out scope keys for the length
+// of an operation, and changes the root, which is how keys are destroyed. The protocol and its
+// numbered invariants are in docs/erasure.md; steps are named after it.
 #pragma once
 
 #include <quietus/result.hpp>
@@ -71,27 +71,29 @@ class KeyStore {
 
   const VaultId& vault_id() const noexcept { return vault_; }
 
-  // Runs `work` with the keys of a scope, inside one Use. When a root change is published meanwhile,
-  // `work` is run again with new keys: whatever it produced before must be overwritten. Work that
-  // writes calls Use::set_committed() after its commit, and is then not run again. Errors of
-  // ScopeTable::keys.
+  // Runs `work` with the keys of a scope, inside one Use. When a root change is published
+  // meanwhile, `work` is run again with new keys: whatever it produced before must be overwritten.
+  // Work that writes calls Use::set_committed() after its commit, and is then not run again. Errors
+  // of ScopeTable::keys.
   using ScopeWork = FunctionRef<Result<void>(const ScopeKeys&, const KeyCache::Use&)>;
   Result<void> with_scope(ScopeId scope, ScopeWork work);
 
   // Runs `work` on a snapshot of the control store.
   using ReadWork = FunctionRef<Result<void>(ControlReader&, ScopeTable&, const RootRow&)>;
   Result<void> read(ReadWork work);
-  // Runs `work` in a durable transaction of the control store. It waits for a root change under way.
+  // Runs `work` in a durable transaction of the control store. It waits for a root change under
+  // way.
   using WriteWork = FunctionRef<Result<void>(ControlWriter&, ScopeTable&, RootRow&)>;
   Result<void> update(WriteWork work);
 
-  // T1 to T3. kErasureIncomplete: begun and recorded, it will resume; every other error: nothing was
-  // destroyed. On success the old slots are gone, and every holder has dropped the keys. After a
-  // kDestroyVault the store is unusable.
+  // T1 to T3. kErasureIncomplete: begun and recorded, it will resume; every other error: nothing
+  // was destroyed. On success the old slots are gone, and every holder has dropped the keys. After
+  // a kDestroyVault the store is unusable.
   Result<RootChangeOutcome> change_root(const RootChangeRequest& request);
   // Finishes everything that is pending; waits so long for holders.
   Result<std::vector<RootChangeOutcome>> recover(std::chrono::milliseconds patience);
-  // Brings the anchor up to date with the log (clean close). Skipped when somebody changes the root.
+  // Brings the anchor up to date with the log (clean close). Skipped when somebody changes the
+  // root.
   Result<void> refresh_anchor();
   // Makes the anchor anew from what the store says, after the operator vouched for it. Logged.
   Result<void> rewrite_anchor(const VaultId& vault);

@@ -47,7 +47,9 @@ bool all_zero(ByteView bytes) {
   return sum == 0;
 }
 
-KeyId owner_of(ByteView entry) { return ByteReader(entry).u64(); }
+KeyId owner_of(ByteView entry) {
+  return ByteReader(entry).u64();
+}
 
 Error damaged(std::uint8_t level, std::uint64_t index) {
   return Error(ErrorCode::kCorrupt, "key tree: node " + std::to_string(level) + "/" +
@@ -189,8 +191,8 @@ Result<std::vector<LeafRef>> KeyTree::destroy(ControlWriter& writer, std::vector
   Rekey work{writer, new_generation, {}};
   QUIETUS_TRY_AS(Node root,
                  root_.expose([&](RawKey key) { return load(writer, kRootLevel, 0, key); }));
-  QUIETUS_TRY(new_root.expose(
-      [&](RawKey key) { return rekey(work, std::move(root), key, leaves); }));
+  QUIETUS_TRY(
+      new_root.expose([&](RawKey key) { return rekey(work, std::move(root), key, leaves); }));
   return std::move(work.not_owned);
 }
 

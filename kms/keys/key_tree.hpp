@@ -1,16 +1,16 @@
 // The key tree: a keyed secure-deletion tree (after Reardon, Ritzdorf, Basin and Capkun, CCS 2013).
-// A radix tree over leaf indices; each node is sealed under its own random key, which exists only in
-// its parent, and the root node's key exists only in a root slot. Destroying leaves gives every node
-// from them to the root a new key, so every older version of those nodes, wherever a copy of it lies,
-// needs a root key that is gone.
+// A radix tree over leaf indices; each node is sealed under its own random key, which exists only
+// in its parent, and the root node's key exists only in a root slot. Destroying leaves gives every
+// node from them to the root a new key, so every older version of those nodes, wherever a copy of
+// it lies, needs a root key that is gone.
 //
-//   "N" || level u8 || node index u64 -> re-key generation u64 || nonce 12 || sealed entries || tag 16
-//   level 0: 100 entries of owner key id u64 || key 32; levels above: 126 entries of node key 32
+//   "N" || level u8 || node index u64 -> re-key generation u64 || nonce 12 || sealed entries || tag
+//   16 level 0: 100 entries of owner key id u64 || key 32; levels above: 126 entries of node key 32
 //   AES-256-GCM; associated data: "quietus/v1/ad/node" || vault id || level u8 || index u64 ||
 //   height u8 || re-key generation u64. A zero entry is empty.
 //
-// A sealed node fills one LMDB overflow page. Nonces are random: a node is rewritten under one key at
-// most once per entry added.
+// A sealed node fills one LMDB overflow page. Nonces are random: a node is rewritten under one key
+// at most once per entry added.
 #pragma once
 
 #include <quietus/result.hpp>
@@ -53,12 +53,14 @@ class KeyTree {
   // kCorrupt when a node on the path does not authenticate or the entry belongs to somebody else.
   Result<LeafKey> leaf(ControlReader& reader, const LeafRef& leaf);
 
-  // Puts a key into an empty entry; the nodes on its path keep their keys. kCorrupt when it is taken.
+  // Puts a key into an empty entry; the nodes on its path keep their keys. kCorrupt when it is
+  // taken.
   Result<void> add(ControlWriter& writer, const LeafRef& leaf, const LeafKey& key);
 
-  // Zeroes the entries and seals every node from them to the root under new keys, the root node under
-  // `new_root`. With no leaves it re-keys the root node alone. An entry that is not its owner's is
-  // left alone and returned. kCorrupt names a damaged node and changes nothing once rolled back.
+  // Zeroes the entries and seals every node from them to the root under new keys, the root node
+  // under `new_root`. With no leaves it re-keys the root node alone. An entry that is not its
+  // owner's is left alone and returned. kCorrupt names a damaged node and changes nothing once
+  // rolled back.
   Result<std::vector<LeafRef>> destroy(ControlWriter& writer, std::vector<LeafRef> leaves,
                                        std::uint64_t new_generation, const RootKey& new_root);
 

@@ -66,7 +66,7 @@ class RootChange {
   std::unique_ptr<GcmContext> context_ = openssl_engine().make_context();
   std::shared_ptr<const VaultKeys> keys_;  // of the root that stands now
   RootRow row_;
-  RootRow next_row_;  // what T2 writes; stands once that is committed
+  RootRow next_row_;       // what T2 writes; stands once that is committed
   bool decided_ = false;   // T2 was committed for certain
   bool gave_up_ = false;   // nothing was decided, for certain
   bool resuming_ = false;  // an erasure that was begun before: it is not given up

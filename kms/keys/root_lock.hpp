@@ -1,8 +1,10 @@
-// Locks between processes, on bytes of the control store's own file that lie beyond any data (a file
-// that can be renamed or deleted would not exclude). Open-file-description locks: they end with the
-// process, are visible across PID namespaces, and do not get lost when another descriptor is closed.
+// Locks between processes, on bytes of the control store's own file that lie beyond any data (a
+// file that can be renamed or deleted would not exclude). Open-file-description locks: they end
+// with the process, are visible across PID namespaces, and do not get lost when another descriptor
+// is closed.
 //
-//   2^62               the root-change lock: exclusive while a root change or a recovery is under way,
+//   2^62               the root-change lock: exclusive while a root change or a recovery is under
+//   way,
 //                      shared while a root row and its slot are being read
 //   2^62 + 1 + n       holder n is alive (see holders.hpp)
 //   2^62 + 1 + 1024    some read-only holder is alive (shared)
@@ -51,8 +53,9 @@ inline constexpr std::uint64_t kTableLayout = kReadOnlyHolders + 1;
 inline constexpr std::uint64_t kRootChangeLine = kTableLayout + 1;
 }  // namespace lock_bytes
 
-// Held for the life of the object. kBusy when it cannot be had in time. Who waits for it exclusively
-// goes before all who come later to share it; so a thread that shares it must not take it again.
+// Held for the life of the object. kBusy when it cannot be had in time. Who waits for it
+// exclusively goes before all who come later to share it; so a thread that shares it must not take
+// it again.
 class RootChangeLock {
  public:
   static Result<RootChangeLock> take(const std::filesystem::path& control_store,

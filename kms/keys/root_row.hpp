@@ -1,5 +1,5 @@
-// The root row of the control store: which slots hold the root key, and which root generation the tree
-// has reached. It lies in the clear, because it is read before anything can be opened, and is
+// The root row of the control store: which slots hold the root key, and which root generation the
+// tree has reached. It lies in the clear, because it is read before anything can be opened, and is
 // authenticated under the root key.
 //
 //   "R" -> version u16 (1) || vault id 16 || state u8 || generation u64 || next generation u64 ||

@@ -13,8 +13,12 @@ constexpr std::size_t kMaxKeys = 4096;
 constexpr std::size_t kMaxTargets = 1024;
 constexpr std::size_t kMaxSlots = 16;
 
-std::int64_t time_of(std::uint64_t value) { return static_cast<std::int64_t>(value); }
-std::uint64_t from_time(UnixMillis value) { return static_cast<std::uint64_t>(value); }
+std::int64_t time_of(std::uint64_t value) {
+  return static_cast<std::int64_t>(value);
+}
+std::uint64_t from_time(UnixMillis value) {
+  return static_cast<std::uint64_t>(value);
+}
 
 // Reads a count and then so many items; fails the reader when there are more than `limit`.
 template <class ReadItem>
@@ -64,7 +68,9 @@ KeyRecord get_key(ByteReader& in) {
   return key;
 }
 
-void put_slot(ByteWriter& out, const SlotName& slot) { out.u64(slot.generation).raw(slot.id); }
+void put_slot(ByteWriter& out, const SlotName& slot) {
+  out.u64(slot.generation).raw(slot.id);
+}
 SlotName get_slot(ByteReader& in) {
   SlotName slot;
   slot.generation = in.u64();
@@ -87,7 +93,9 @@ SlotDestruction get_destruction(ByteReader& in) {
   return slot;
 }
 
-bool begins(ByteReader& in) { return in.u8() == kVersion; }
+bool begins(ByteReader& in) {
+  return in.u8() == kVersion;
+}
 
 }  // namespace
 

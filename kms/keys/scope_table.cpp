@@ -28,9 +28,13 @@ Bytes labelled(std::string_view label, ByteView content) {
   return ByteWriter().raw(as_bytes(label)).u8(0).raw(content).take();
 }
 
-Bytes id_bytes(std::uint64_t id) { return ByteWriter().u64(id).take(); }
+Bytes id_bytes(std::uint64_t id) {
+  return ByteWriter().u64(id).take();
+}
 
-Error erased() { return Error(ErrorCode::kErased, "the scope was erased"); }
+Error erased() {
+  return Error(ErrorCode::kErased, "the scope was erased");
+}
 
 ScopeKeys derive_all(ScopeId id, std::uint32_t generation, const ScopeKey& key) {
   return {id,
@@ -110,8 +114,7 @@ Result<std::shared_ptr<const ScopeKeys>> ScopeTable::unwrap(ControlReader& reade
   const KeyRecord* key = row->active(KeyLine::kData);
   if (key == nullptr) return Error(ErrorCode::kCorrupt, "scope: no active key");
   QUIETUS_TRY_AS(const ScopeKey scope_key, unwrap_line<ScopeRole>(reader, *row, *key, depth));
-  auto keys =
-      std::make_shared<const ScopeKeys>(derive_all(scope, key->generation, scope_key));
+  auto keys = std::make_shared<const ScopeKeys>(derive_all(scope, key->generation, scope_key));
   use_.keep(keys);
   return keys;
 }
@@ -122,9 +125,8 @@ Result<Key<Role>> ScopeTable::unwrap_line(ControlReader& reader, const KeyRow& r
   KeyTree tree(id_, vault_.root, use_.context());
   QUIETUS_TRY_AS(const LeafKey leaf, tree.leaf(reader, {key.id, key.leaf}));
   QUIETUS_TRY_AS(const WrapKey wrapper, wrapping_key(row, key, leaf, reader, depth));
-  auto unwrapped =
-      unwrap_key<Role>(use_.context(), wrapper,
-                       labelled(labels::kWrapData, binding(id_, row, key)), key.wrapped);
+  auto unwrapped = unwrap_key<Role>(
+      use_.context(), wrapper, labelled(labels::kWrapData, binding(id_, row, key)), key.wrapped);
   if (!unwrapped) return Error(ErrorCode::kCorrupt, "scope: its key does not unwrap");
   if (commit_to(*unwrapped, id_bytes(key.id)) != key.commitment)
     return Error(ErrorCode::kCorrupt, "scope: its key is not the one that was committed to");
@@ -210,8 +212,8 @@ Result<KeyRecord> ScopeTable::make_key(ControlWriter& writer, RootRow& root, con
   const std::string entry =
       entry_text(new_entry(scope.now),
                  KeyCreated{row.id, record.id, line, record.generation, record.commitment});
-  QUIETUS_TRY_AS(record.log_index, append_entry(writer, {vault_.rows, id_, use_.context()},
-                                                as_bytes(entry)));
+  QUIETUS_TRY_AS(record.log_index,
+                 append_entry(writer, {vault_.rows, id_, use_.context()}, as_bytes(entry)));
   QUIETUS_TRY(rows::put_leaf_owner(writer, seal(), record.id, {record.leaf, row.id}));
   return record;
 }
@@ -220,8 +222,7 @@ Result<void> ScopeTable::write_scope(ControlWriter& writer, RootRow& root, KeyRo
                                      const NewScope& scope) {
   const ScopeKey data = random_key<ScopeRole>();
   const LastingKey lasting = random_key<LastingRole>();
-  QUIETUS_TRY_AS(KeyRecord data_record,
-                 make_key(writer, root, row, scope, KeyLine::kData, data));
+  QUIETUS_TRY_AS(KeyRecord data_record, make_key(writer, root, row, scope, KeyLine::kData, data));
   QUIETUS_TRY_AS(KeyRecord lasting_record,
                  make_key(writer, root, row, scope, KeyLine::kLasting, lasting));
   row.keys.push_back(std::move(data_record));
@@ -229,8 +230,8 @@ Result<void> ScopeTable::write_scope(ControlWriter& writer, RootRow& root, KeyRo
   row.changed = scope.now;
   QUIETUS_TRY(rows::put_key_row(writer, seal(), row));
   const ScopeKeys own = derive_all(row.id, 1, data);
-  QUIETUS_TRY(rows::put_info(writer, seal_under(own), row.id,
-                             {scope.name, scope.data_class, scope.now}));
+  QUIETUS_TRY(
+      rows::put_info(writer, seal_under(own), row.id, {scope.name, scope.data_class, scope.now}));
   return write_root_row(writer, root, vault_.root);
 }
 

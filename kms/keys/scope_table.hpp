@@ -1,6 +1,7 @@
 // Scopes: random keys, wrapped under what must live for them to live.
 //
-//   wrapping key = HKDF-SHA256(key material = leaf key || parent's child-wrapping key || child-wrapping
+//   wrapping key = HKDF-SHA256(key material = leaf key || parent's child-wrapping key ||
+//   child-wrapping
 //                  key of each source in ascending order of id; no salt;
 //                  info = "quietus/v1/wrap" || 00 || binding)
 //   wrapped key  = nonce || XAES-256-GCM(wrapping key, scope key) || tag;
@@ -40,8 +41,8 @@ class ScopeTable {
   RowSeal seal() const { return {vault_.rows, id_, use_.context()}; }
   RowSeal seal_under(const ScopeKeys& scope) const { return {scope.rows, id_, use_.context()}; }
 
-  // The keys of a scope. kErased when it, an ancestor or a source was erased; kNotFound for an unknown
-  // id; kCorrupt, also when a key does not match its commitment.
+  // The keys of a scope. kErased when it, an ancestor or a source was erased; kNotFound for an
+  // unknown id; kCorrupt, also when a key does not match its commitment.
   Result<std::shared_ptr<const ScopeKeys>> keys(ControlReader& reader, ScopeId scope);
 
   // Unwraps the active key of every line of a scope and compares it with its commitment. Errors as

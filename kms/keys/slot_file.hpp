@@ -15,8 +15,8 @@
 //      144       material: anti-forensic split of the sealed root key into 450 stripes of 72 bytes
 //    32544  224  random
 //
-// Sealed root key: nonce (24) || XAES-256-GCM ciphertext (32) || tag (16) under the slot key, which is
-// HKDF-Expand(unlock key, "quietus/v1/slot" || 00 || vault id || root generation || slot id);
+// Sealed root key: nonce (24) || XAES-256-GCM ciphertext (32) || tag (16) under the slot key, which
+// is HKDF-Expand(unlock key, "quietus/v1/slot" || 00 || vault id || root generation || slot id);
 // associated data "quietus/v1/ad/slot" || bytes 0 to 79.
 #pragma once
 

@@ -35,9 +35,9 @@ class UnlockSecret {
   // Fresh parameters for a new vault or a changed secret.
   UnlockParameters fresh_parameters(const Argon2Parameters& argon2) const;
 
-  // Derives the key; Argon2id runs once per salt and the key is then kept in guarded memory, because
-  // every root change and every root change of others needs it again. Thread-safe. kWrongKey when the
-  // parameters are of another kind; kCorrupt; kUnavailable.
+  // Derives the key; Argon2id runs once per salt and the key is then kept in guarded memory,
+  // because every root change and every root change of others needs it again. Thread-safe.
+  // kWrongKey when the parameters are of another kind; kCorrupt; kUnavailable.
   Result<UnlockKey> key_for(const UnlockParameters& parameters) const;
 
  private:

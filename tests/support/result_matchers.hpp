@@ -28,9 +28,9 @@ inline void must(const Result<void>& result) {
 
 }  // namespace quietus::test
 
-#define CHECK_FAILS_WITH(expression, expected)                          \
-  do {                                                                  \
-    const auto quietus_result = (expression);                           \
-    INFO("got " << ::quietus::test::describe(quietus_result));          \
+#define CHECK_FAILS_WITH(expression, expected)                                    \
+  do {                                                                            \
+    const auto quietus_result = (expression);                                     \
+    INFO("got " << ::quietus::test::describe(quietus_result));                    \
     CHECK((!quietus_result.ok() && quietus_result.error().code() == (expected))); \
   } while (false)

@@ -1,5 +1,5 @@
-// Data on its way in and out in open formats: a folder tree, where a record's name is its path inside
-// the folder, and .ndjson, one JSON object a line, at most 64 MiB long:
+// Data on its way in and out in open formats: a folder tree, where a record's name is its path
+// inside the folder, and .ndjson, one JSON object a line, at most 64 MiB long:
 //
 //   {"name": text, "value": base64, "content_type"?: text, "tags"?: {}}
 //
@@ -44,9 +44,9 @@ struct TransferReport {
 // Importing replaces records of the same name. Small records are written in batches, each whole and
 // durable; a large one appears whole or not at all. `progress` is told the number of records done.
 
-// Every regular file below `folder`, hidden ones included. A file that changes while it is read, that
-// cannot be read, or whose path is no record name is a failure of that file alone. Links below the
-// folder are never followed. kNotFound; kIo when the folder itself cannot be read.
+// Every regular file below `folder`, hidden ones included. A file that changes while it is read,
+// that cannot be read, or whose path is no record name is a failure of that file alone. Links below
+// the folder are never followed. kNotFound; kIo when the folder itself cannot be read.
 QUIETUS_EXPORT Result<TransferReport> import_folder(Scope& scope,
                                                     const std::filesystem::path& folder,
                                                     const Progress& progress = {});
@@ -56,9 +56,9 @@ QUIETUS_EXPORT Result<TransferReport> import_folder(Scope& scope,
 QUIETUS_EXPORT TransferReport import_ndjson(Scope& scope, const ByteSource& source,
                                             const Progress& progress = {});
 
-// Exporting takes the records that are there when it begins, in the order of their names; one that is
-// removed meanwhile is left out. An export that cannot be recorded is `stopped`, except in a vault
-// that was opened read-only, where nothing can be recorded. Errors of Vault::scope().
+// Exporting takes the records that are there when it begins, in the order of their names; one that
+// is removed meanwhile is left out. An export that cannot be recorded is `stopped`, except in a
+// vault that was opened read-only, where nothing can be recorded. Errors of Vault::scope().
 
 // Makes `folder`, and those above it, where they are missing, and one file per record, mode 0600.
 // Nothing that is there already is replaced or followed: such a record fails with kAlreadyExists.
@@ -67,9 +67,9 @@ QUIETUS_EXPORT Result<TransferReport> export_folder(Vault& vault, std::string_vi
                                                     const std::filesystem::path& folder,
                                                     const Progress& progress = {});
 
-// Lines of .ndjson, handed to `sink` a record at a time. It was recorded when this returns, so a caller
-// that gives a file its final name afterwards never has an unrecorded one. A record too large for a
-// line fails with kInvalidArgument. What the sink got of a `stopped` export is not all.
+// Lines of .ndjson, handed to `sink` a record at a time. It was recorded when this returns, so a
+// caller that gives a file its final name afterwards never has an unrecorded one. A record too
+// large for a line fails with kInvalidArgument. What the sink got of a `stopped` export is not all.
 QUIETUS_EXPORT Result<TransferReport> export_ndjson(Vault& vault, std::string_view scope_path,
                                                     const ByteSink& sink,
                                                     const Progress& progress = {});
