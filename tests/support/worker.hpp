@@ -11,7 +11,6 @@
 #include <csignal>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace quietus::test {
@@ -33,7 +32,7 @@ class Worker {
  public:
   // `body(const Telling&)` runs in the child; false is exit status 1.
   template <class F>
-  explicit Worker(F&& body) {
+  explicit Worker(const F& body) {
     std::array<int, 2> ends{};
     REQUIRE(pipe2(ends.data(), O_CLOEXEC) == 0);
     child_ = fork();
@@ -42,7 +41,7 @@ class Worker {
       for (const int caught : {SIGABRT, SIGSEGV, SIGBUS, SIGTERM, SIGFPE})
         static_cast<void>(std::signal(caught, SIG_DFL));
       close(ends[0]);
-      _exit(std::forward<F>(body)(Telling(ends[1])) ? 0 : 1);
+      _exit(body(Telling(ends[1])) ? 0 : 1);
     }
     close(ends[1]);
     from_ = ends[0];
