@@ -23,8 +23,6 @@ constexpr std::array<std::size_t, 3> kCellSizes = {32, 256, 4096};
 std::atomic<LockPolicy> lock_policy{LockPolicy::kReport};
 
 std::uint8_t* allocate_pages(std::size_t size) {
-  static const int initialised = sodium_init();
-  if (initialised < 0) throw std::bad_alloc();
   auto* memory = static_cast<std::uint8_t*>(sodium_malloc(size));
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
@@ -132,6 +130,7 @@ class GuardedMemory {
  public:
   static GuardedMemory& instance() {
     static auto* const memory = [] {
+      if (sodium_init() < 0) throw std::bad_alloc();
       auto* made = new GuardedMemory;
       pthread_atfork([] { instance().before_fork(); }, [] { instance().after_fork(); },
                      [] { instance().after_fork_in_child(); });
@@ -162,7 +161,7 @@ class GuardedMemory {
   }
 
   static std::size_t page_rounded(std::size_t size) {
-    static const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
     return (size + page - 1) / page * page;
   }
 
@@ -187,6 +186,11 @@ class GuardedMemory {
                                  CellPool(kCellSizes[2], allocations_)};
   std::atomic<bool> refused_{false};  // in a child that could not lock what it must
 };
+
+// Made when the program starts: a child forked while another thread is the first to use it would
+// wait for that thread, which it does not have.
+[[maybe_unused]] const GuardedMemory& made_at_start =
+    GuardedMemory::instance();  // NOLINT(cert-err58-cpp)
 
 }  // namespace
 

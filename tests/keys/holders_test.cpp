@@ -196,17 +196,24 @@ TEST_CASE("a forked child holds nothing for its parent", "[holders]") {
   const Place place;
   const auto own = place.member();
   std::array<int, 2> alive{};
+  std::array<int, 2> forked{};
   REQUIRE(pipe2(alive.data(), O_CLOEXEC) == 0);
+  REQUIRE(pipe2(forked.data(), O_CLOEXEC) == 0);
   const auto began = std::chrono::steady_clock::now();
   OtherProcess parent([&] {
     auto member = place.member();
-    if (fork() == 0) {
+    const pid_t child = fork();
+    if (child == 0) {
+      static_cast<void>(write(forked[1], "!", 1));
       // Until the test closes its end.
       close(alive[1]);
       char byte = 0;
       static_cast<void>(read(alive[0], &byte, 1));
       _exit(0);
     }
+    // What the child does at its start is done only once it has been given time to run.
+    char byte = 0;
+    static_cast<void>(read(forked[0], &byte, 1));
     return member;
   });
   // Forking the child waited neither for it nor for what it had inherited itself.
@@ -216,8 +223,7 @@ TEST_CASE("a forked child holds nothing for its parent", "[holders]") {
   // The child lives on, and has closed its copies of the descriptors.
   CHECK(must(own->holders->count()) == 1);
   check(must(own->holders->await(own->holders->publish(), kLong)), 1, 0, 0);
-  close(alive[0]);
-  close(alive[1]);
+  for (const int end : {alive[0], alive[1], forked[0], forked[1]}) close(end);
 }
 
 TEST_CASE("without a cache, an operation under way is waited for", "[holders]") {
