@@ -103,6 +103,9 @@ class KeyStore {
 
  private:
   friend class RootChange;
+  // Opening does not wait long for a holder that does not answer: it serves, and says what is
+  // pending.
+  static constexpr auto kOpenPatience = std::chrono::milliseconds(500);
   // What a look at store, slots and anchor showed.
   struct Look {
     RootRow row;
@@ -114,6 +117,7 @@ class KeyStore {
   // Requires the root-change lock. kRolledBack, kCorrupt and all errors of reading a slot.
   Result<Look> look(bool anchor_required);
   static bool settled(const Look& seen);
+  static Anchor anchor_for(const RootRow& row, const TreeHead& head);
   Error slots_missing() const;
   Error destroyed_error(const std::vector<SlotName>& slots) const;
   static Result<void> check_rollback(ControlReader& reader, const RootRow& row,

@@ -19,12 +19,7 @@ Result<void> RootChange::confirm() {
 
 Result<void> RootChange::write_anchor() {
   QUIETUS_TRY_AS(const TreeHead head, store_.log_head());
-  Anchor anchor;
-  anchor.vault = store_.vault_;
-  anchor.generation = row_.generation;
-  anchor.log_size = head.size;
-  anchor.log_root = head.root;
-  return parts_.anchor.write(anchor, keys_->anchor);
+  return parts_.anchor.write(KeyStore::anchor_for(row_, head), keys_->anchor);
 }
 
 // Every slot that the root row does not name, older, newer and torn ones, and the old slots of the

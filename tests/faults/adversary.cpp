@@ -107,8 +107,9 @@ void Adversary::open_node(const Node& node, ByteView row, std::vector<Node>& fou
 
 bool Adversary::opens_row(const RawKey& row_key, ByteView key, ByteView value, Bytes* plain) const {
   auto opened = open_row(*context_, made<RowKey>(row_key), loot_.vault, key, value);
-  if (opened && plain != nullptr) *plain = std::move(opened).value();
-  return opened.ok();
+  if (!opened) return false;
+  if (plain != nullptr) *plain = std::move(opened).value();
+  return true;
 }
 
 void Adversary::open_control_rows() {
@@ -185,16 +186,18 @@ bool Adversary::unwrap_with(const KeyRow& row, const KeyRecord& key, const Input
 // What is about a scope lies under its own key, the reason of an erasure under the parent's.
 void Adversary::open_scope_rows() {
   for (const auto& [scope, secrets] : scopes_)
-    for (const ScopeSecret& secret : secrets) {
-      const RawKey row_key = expanded(secret.key, edges::kRows.label);
-      for (const auto& [key, values] : control_rows_) {
-        if (!is_of_table(key, 'I', 9) && !is_of_table(key, 'Z', 9)) continue;
-        for (const Bytes& value : values) {
-          Bytes plain;
-          if (opens_row(row_key, key, value, &plain)) plain_rows_.insert(std::move(plain));
-        }
-      }
-    }
+    for (const ScopeSecret& secret : secrets)
+      for (const auto& [key, values] : control_rows_)
+        if (is_of_table(key, 'I', 9) || is_of_table(key, 'Z', 9))
+          open_rows_with(expanded(secret.key, edges::kRows.label), key, values);
+}
+
+void Adversary::open_rows_with(const RawKey& row_key, const Bytes& key,
+                               const std::set<Bytes>& values) {
+  for (const Bytes& value : values) {
+    Bytes plain;
+    if (opens_row(row_key, key, value, &plain)) plain_rows_.insert(std::move(plain));
+  }
 }
 
 std::set<RawKey> Adversary::scope_keys(ScopeId scope) const {

@@ -19,6 +19,8 @@
 
 namespace quietus::test {
 
+// NOLINTBEGIN(modernize-use-nullptr): the zero is in the compiler's own comparison
+
 using RawKey = std::array<std::uint8_t, kKeySize>;
 
 // One content of one slot file. What does not decode is tried and does nothing.
@@ -102,6 +104,7 @@ class Adversary {
   bool unwrap_with(const KeyRow& row, const KeyRecord& key, const Inputs& inputs);
   std::vector<Inputs> inputs_of(const KeyRow& row, const KeyRecord& key) const;
   void open_scope_rows();
+  void open_rows_with(const RawKey& row_key, const Bytes& key, const std::set<Bytes>& values);
   void open_records();
   void open_record(ScopeId scope, const Prf128& row, ByteView value);
   void open_object(ScopeId scope, const RawKey& record_key, const RecordMetadata& metadata);
@@ -123,5 +126,7 @@ class Adversary {
   std::set<Bytes> plain_rows_;
   std::set<OpenedRecord> opened_;
 };
+
+// NOLINTEND(modernize-use-nullptr)
 
 }  // namespace quietus::test

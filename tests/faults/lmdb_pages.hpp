@@ -34,7 +34,8 @@ class LmdbPages {
     Bytes key;
     std::uint64_t page;
     std::size_t size;
-    friend auto operator<=>(const Outlier&, const Outlier&) = default;
+    friend auto operator<=>(const Outlier&,
+                            const Outlier&) = default;  // NOLINT(modernize-use-nullptr)
   };
   void add_leaf(ByteView page);
   void add_row(ByteView row);

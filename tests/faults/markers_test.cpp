@@ -62,7 +62,7 @@ void write_records(const Story& story, Scope scope) {
   must(scope.put(story.record, as_bytes(story.content), options));
   must(scope.put(story.record, as_bytes(story.content + story.content), options));
   std::string large;
-  while (large.size() < 600 * 1024) large += story.large_content;
+  while (large.size() < 600'000) large += story.large_content;
   must(scope.put("large", as_bytes(large), options));
   Batch batch;
   batch.put(story.record + "/below", as_bytes(story.content));

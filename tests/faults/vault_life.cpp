@@ -20,19 +20,18 @@ Bytes content_of(std::size_t size) {
 
 void make_tenant(Life& life, const std::string& tenant) {
   life.make(tenant);
-  for (const std::string name : {"customer-data", "billing"}) {
-    const std::string data_class = tenant + "/" + name;
+  for (const std::string& data_class : {tenant + "/customer-data", tenant + "/billing"}) {
     life.make(data_class);
     life.put(data_class, "ledger", 300);
     for (int n = 1; n <= 3; ++n) {
-      const std::string subject = data_class + "/user-" + std::to_string(n);
+      const std::string subject = data_class + "/user-" + static_cast<char>('0' + n);
       life.make(subject);
       life.put(subject, "profile", 200);
     }
   }
   life.put(tenant, "contract", 5000);
-  life.put(tenant + "/billing", "archive", 300 * 1024);
-  life.put(tenant + "/customer-data/user-1", "scan", 420 * 1024);
+  life.put(tenant + "/billing", "archive", 300'000);
+  life.put(tenant + "/customer-data/user-1", "scan", 420'000);
 }
 
 // More subjects than fill one leaf of the key tree.
@@ -48,7 +47,7 @@ void make_crowd(Life& life) {
 void rewrite(Life& life, const std::string& tenant) {
   const std::string subject = tenant + "/customer-data/user-1";
   life.put(subject, "profile", 250);
-  life.put(subject, "scan", 500 * 1024);
+  life.put(subject, "scan", 500'000);
   life.put(tenant, "contract", 6000);
   life.put(tenant, "draft", 90);
   life.remove(tenant, "draft");
@@ -87,7 +86,7 @@ std::string crash_in_decision(Life& life, const std::string& path) {
 // The next opening makes the erasure that the crash interrupted again.
 std::string crash_and_recover(Life& life, const std::string& path) {
   const std::uint64_t last = life.generation();
-  const std::string abandoned = crash_in_decision(life, path);
+  std::string abandoned = crash_in_decision(life, path);
   life.open();
   CHECK(must(life.vault().status()).pending.empty());
   life.note_erased({path}, last);

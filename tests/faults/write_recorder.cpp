@@ -219,6 +219,8 @@ using quietus::test::position_before;
 using quietus::test::recorded;
 using quietus::test::recording_now;
 
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): the C library's are reserved
+// names
 #define TAKES_THE_PLACE extern "C" __attribute__((visibility("default")))
 
 TAKES_THE_PLACE ssize_t write(int descriptor, const void* from, size_t size) {
@@ -289,3 +291,4 @@ TAKES_THE_PLACE int fsync(int descriptor) {
   note_sync(descriptor, outcome);
   return static_cast<int>(outcome);
 }
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)

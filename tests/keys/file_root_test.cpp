@@ -2,11 +2,11 @@
 
 #include <atomic>
 #include <fstream>
-#include <iterator>
 #include <set>
 #include <thread>
 #include <vector>
 
+#include "keys/file_contents.hpp"
 #include "keys/sample_secrets.hpp"
 #include "support/fault_file_system.hpp"
 #include "support/result_matchers.hpp"
@@ -16,18 +16,6 @@ using namespace quietus;        // NOLINT: a test
 using namespace quietus::test;  // NOLINT: a test
 
 namespace {
-
-Bytes content_of(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
-void set_content(const std::filesystem::path& path, const Bytes& content) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file.write(reinterpret_cast<const char*>(content.data()),
-             static_cast<std::streamsize>(content.size()));
-  REQUIRE(file.good());
-}
 
 struct Roots {
   TemporaryFolder folder{TemporaryFolder::in_memory()};
