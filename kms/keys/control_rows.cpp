@@ -147,19 +147,31 @@ Result<void> remove_leaf_owner(ControlWriter& writer, KeyId key) {
   return writer.remove(row_key('L', key));
 }
 
+Result<void> all_leaf_owners(ControlReader& reader, const RowSeal& seal,
+                             FunctionRef<Result<void>(KeyId, const LeafOwner&)> visit) {
+  return reader.scan(Bytes{'L'}, {}, [&](ByteView key, ByteView value) -> Result<bool> {
+    const auto content = open_row(seal.context, seal.key, seal.vault, key, value);
+    const auto owner = content ? decode_leaf_owner(*content) : std::nullopt;
+    if (owner) QUIETUS_TRY(visit(ByteReader(key.subspan(1)).u64(), *owner));
+    return true;
+  });
+}
+
 Result<std::vector<KeyId>> keys_of(ControlReader& reader, const RowSeal& seal, ScopeId scope) {
-  QUIETUS_TRY_AS(const auto found, all_rows(reader, seal, Bytes{'L'}, decode_leaf_owner));
   std::vector<KeyId> keys;
-  for (const auto& [key, owner] : found)
-    if (owner.scope == scope) keys.push_back(ByteReader(key).u64());
+  QUIETUS_TRY(all_leaf_owners(reader, seal, [&](KeyId key, const LeafOwner& owner) -> Result<void> {
+    if (owner.scope == scope) keys.push_back(key);
+    return {};
+  }));
   return keys;
 }
 
-Result<std::optional<std::uint64_t>> take_freed_leaf(ControlWriter& writer) {
+Result<std::optional<std::uint64_t>> take_freed_leaf(ControlWriter& writer, const RowSeal& seal) {
   std::optional<std::uint64_t> index;
   const Bytes prefix{'F'};
-  QUIETUS_TRY(writer.scan(prefix, {}, [&](ByteView key, ByteView) -> Result<bool> {
+  QUIETUS_TRY(writer.scan(prefix, {}, [&](ByteView key, ByteView value) -> Result<bool> {
     index = decode_id(key.subspan(1));
+    if (!index || !open_row(seal.context, seal.key, seal.vault, key, value)) return damaged('F');
     return false;
   }));
   if (index) QUIETUS_TRY(writer.remove(row_key('F', *index)));

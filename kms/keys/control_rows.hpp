@@ -1,21 +1,24 @@
 // The rows of the control store beside root row ("R"), tree ("N") and log ("E", "M", "H"). All are
 // sealed under the vault's row key, with the row's own key in the associated data. None of them
 // holds anything *about* a scope that would have to die with it: names and dates lie in the scope's
-// own row
-// ("I"), sealed under the scope's key; free text of a reason under the parent's ("Z").
+// own row ("I"), sealed under the scope's key; free text of a reason under the parent's ("Z").
 //
+// clang-format off
 //   key                          content (numbers big-endian; text and lists length-prefixed)
 //   "K" scope id                 KeyRow: parent, sources, state, key lines with wrapped keys
-//   "L" key id                   leaf index u64 || scope id u64: finds a leaf without the scope's
-//   row "F" leaf index               empty: the leaf was freed and may be used again "C" parent id
-//   || PRF(name)   scope id u64 "D" source id || scope id    empty: the scope is derived from the
-//   source "I" scope id                 InfoRow, sealed under the scope's row key "T" scope id
-//   Tombstone "Z" scope id                 free text of the erasure's reason, sealed under the
-//   parent's row key "J" erasure id               Intent: a root change that was begun "X"
-//   certificate id           CertificateRow, and behind it "Y" certificate id || u16    the
-//   document in pieces of 32 KiB "P" scope id || log index    ExportRow: a copy that was made
-//   outside "V" name                     the vault's own secrets: "issuing-key", "log-key" (32-byte
-//   seeds)
+//   "L" key id                   leaf index u64 || scope id u64: finds a leaf without the scope's row
+//   "F" leaf index               empty: the leaf was freed and may be used again
+//   "C" parent id || PRF(name)   scope id u64
+//   "D" source id || scope id    empty: the scope is derived from the source
+//   "I" scope id                 InfoRow, sealed under the scope's row key
+//   "T" scope id                 Tombstone
+//   "Z" scope id                 free text of the erasure's reason, sealed under the parent's row key
+//   "J" erasure id               Intent: a root change that was begun
+//   "X" certificate id           CertificateRow, and behind it
+//   "Y" certificate id || u16    the document in pieces of 32 KiB
+//   "P" scope id || log index    ExportRow: a copy that was made outside
+//   "V" name                     the vault's own secrets: "issuing-key", "log-key" (32-byte seeds)
+// clang-format on
 #pragma once
 
 #include <quietus/result.hpp>
@@ -35,6 +38,7 @@
 namespace quietus {
 
 inline constexpr std::size_t kMaxSources = 16;
+inline constexpr std::size_t kMaxDestroyedSlots = 1024;  // that an intent's row remembers
 inline constexpr std::size_t kWrappedKeySize = kKeySize + kSealOverhead;  // 72
 
 // What rows are sealed with, borrowed for a transaction.
@@ -149,12 +153,15 @@ Result<std::optional<LeafOwner>> leaf_owner(ControlReader& reader, const RowSeal
 Result<void> put_leaf_owner(ControlWriter& writer, const RowSeal& seal, KeyId key,
                             const LeafOwner& owner);
 Result<void> remove_leaf_owner(ControlWriter& writer, KeyId key);
+// Visits every one that is whole.
+Result<void> all_leaf_owners(ControlReader& reader, const RowSeal& seal,
+                             FunctionRef<Result<void>(KeyId, const LeafOwner&)> visit);
 // Every key of a scope, found without its row. O(keys in the vault): for scopes whose row is
 // damaged.
 Result<std::vector<KeyId>> keys_of(ControlReader& reader, const RowSeal& seal, ScopeId scope);
 
 // The lowest freed leaf index, taken out of the list.
-Result<std::optional<std::uint64_t>> take_freed_leaf(ControlWriter& writer);
+Result<std::optional<std::uint64_t>> take_freed_leaf(ControlWriter& writer, const RowSeal& seal);
 Result<void> put_freed_leaf(ControlWriter& writer, const RowSeal& seal, std::uint64_t index);
 
 Result<std::optional<ScopeId>> child(ControlReader& reader, const RowSeal& seal, ScopeId parent,

@@ -54,6 +54,9 @@ KeyCache::KeyCache(Holders& holders, Mode mode)
     const std::lock_guard lock(registry().mutex);
     registry().caches.push_back(this);
   }
+  // There is no key here yet, so none from before this epoch; it may have been raised since the
+  // holder's row was taken.
+  holders_.acknowledge(first_epoch_);
   if (mode_ == Mode::kGuarded) thread_ = std::thread([this] { follow_epochs(); });
 }
 
@@ -222,6 +225,8 @@ void KeyCache::after_fork_in_parent() noexcept {
 
 void KeyCache::after_fork_in_child() noexcept {
   forked_ = true;
+  // Also those that could not be had before the fork: the threads that used them are not here.
+  for (Slot& slot : slots_) slot.context->forget();
   holders_.abandon();
   mutex_.unlock();
 }

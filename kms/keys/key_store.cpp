@@ -118,7 +118,7 @@ Error KeyStore::slots_missing() const {
 
 // The vault's keys of the newest root, kept for this Use. Waits while a root change is under way.
 Result<std::shared_ptr<const VaultKeys>> KeyStore::fresh_vault_keys(const KeyCache::Use& use) {
-  QUIETUS_TRY_AS(const auto lock, RootChangeLock::take(parts_.control_path, LockFile::Mode::kShared,
+  QUIETUS_TRY_AS(const auto lock, RootChangeLock::take(parts_.lock_files, LockFile::Mode::kShared,
                                                        parts_.lock_timeout));
   std::shared_ptr<const VaultKeys> keys;
   QUIETUS_TRY(parts_.control.read([&](ControlReader& reader) -> Result<void> {
@@ -183,8 +183,13 @@ Result<void> KeyStore::update(WriteWork work) {
     }
     if (!is_moved_on(result)) return result;
     // Nobody is changing the root (its lock was had just now), yet the change is not confirmed:
-    // whoever began it is gone.
-    if (unconfirmed && tries > 0) QUIETUS_TRY(recover(kOpenPatience));
+    // whoever began it is gone. That an erasure still waits for a holder is not this write's
+    // concern.
+    if (unconfirmed && tries > 0) {
+      auto recovered = recover(kOpenPatience);
+      if (!recovered && recovered.error().code() != ErrorCode::kErasureIncomplete)
+        return std::move(recovered).error();
+    }
   }
   return Error(ErrorCode::kBusy, "the root key keeps changing; try again");
 }
@@ -217,12 +222,22 @@ Result<TreeHead> KeyStore::log_head() {
   return head;
 }
 
+Result<std::vector<Intent>> KeyStore::pending_in(ControlReader& reader, const RowSeal& seal,
+                                                 const RootRow& row) {
+  QUIETUS_TRY_AS(auto intents, rows::intents(reader, seal));
+  std::erase_if(intents, [&](const Intent& intent) {
+    return intent.state == IntentState::kBegun && !row.attempts_change(intent.id, intent.slot);
+  });
+  return intents;
+}
+
 Result<std::vector<Intent>> KeyStore::pending() {
   std::vector<Intent> found;
-  QUIETUS_TRY(read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
-    QUIETUS_TRY_AS(found, rows::intents(reader, scopes.seal()));
-    return {};
-  }));
+  QUIETUS_TRY(
+      read([&](ControlReader& reader, ScopeTable& scopes, const RootRow& row) -> Result<void> {
+        QUIETUS_TRY_AS(found, pending_in(reader, scopes.seal(), row));
+        return {};
+      }));
   return found;
 }
 

@@ -15,6 +15,7 @@
 #include "keys/anchor.hpp"
 #include "keys/holders.hpp"
 #include "keys/key_cache.hpp"
+#include "keys/root_lock.hpp"
 #include "keys/root_provider.hpp"
 #include "keys/scope_table.hpp"
 
@@ -42,7 +43,7 @@ class KeyStore {
  public:
   // Everything is borrowed and outlives the store.
   struct Parts {
-    std::filesystem::path control_path;
+    RootLockFiles lock_files;
     ControlStore& control;
     RootProvider& provider;
     AnchorFile& anchor;
@@ -98,6 +99,10 @@ class KeyStore {
   // Makes the anchor anew from what the store says, after the operator vouched for it. Logged.
   Result<void> rewrite_anchor(const VaultId& vault);
 
+  // Root changes that are not finished. A begun one that the root row does not know was given up or
+  // finished long ago, and an old copy of its row was put back: it does not count (I-21).
+  static Result<std::vector<Intent>> pending_in(ControlReader& reader, const RowSeal& seal,
+                                                const RootRow& row);
   Result<std::vector<Intent>> pending();
   Result<TreeHead> log_head();
 

@@ -18,7 +18,7 @@ Result<void> KeyStore::check_rollback(ControlReader& reader, const RootRow& row,
                                       const std::optional<Anchor>& anchor,
                                       const std::vector<SlotName>& slots) {
   for (const SlotName& slot : slots)
-    if (slot.generation > row.generation && (!row.attempt || slot != *row.attempt))
+    if (slot.generation > row.generation && !row.attempts_slot(slot))
       return rolled_back("there is a root slot newer than the control store");
   if (!anchor) return {};
   if (anchor->generation > row.generation)
@@ -48,7 +48,7 @@ Result<KeyStore::Look> KeyStore::look(bool anchor_required) {
     if (seen.row.state == VaultState::kDestroying) return destroyed_error(seen.slots);
     QUIETUS_TRY_AS(seen.keys, load_vault_keys(reader, *context));
     const RowSeal seal{seen.keys->rows, vault_, *context};
-    QUIETUS_TRY_AS(seen.intents, rows::intents(reader, seal));
+    QUIETUS_TRY_AS(seen.intents, pending_in(reader, seal, seen.row));
     return {};
   }));
   // Only now: where the slots are missing too, that is what there is to say.
@@ -82,19 +82,19 @@ bool KeyStore::settled(const Look& seen) {
 Result<KeyStore::Opened> KeyStore::open(const VaultId& vault) {
   vault_ = vault;
   {
-    QUIETUS_TRY_AS(
-        const auto lock,
-        RootChangeLock::take(parts_.control_path, LockFile::Mode::kShared, parts_.lock_timeout));
+    QUIETUS_TRY_AS(const auto lock, RootChangeLock::take(parts_.lock_files, LockFile::Mode::kShared,
+                                                         parts_.lock_timeout));
     QUIETUS_TRY_AS(const Look seen, look(!parts_.read_only));
     if (settled(seen)) return Opened{};
   }
   if (parts_.read_only) return Opened{true, {}};
   auto finished = recover(kOpenPatience);
   if (finished) return Opened{false, std::move(finished).value()};
-  // What cannot be finished now (a holder that does not answer, a lock that is busy) stays
-  // recorded; the vault serves meanwhile. Everything else is a reason not to open.
+  // What cannot be finished now (a holder that does not answer, a lock that is busy, a disk that is
+  // full) stays recorded; the vault serves meanwhile. Everything else is a reason not to open.
   const ErrorCode code = finished.error().code();
-  if (code == ErrorCode::kErasureIncomplete || code == ErrorCode::kBusy) return Opened{true, {}};
+  if (code == ErrorCode::kErasureIncomplete || code == ErrorCode::kBusy || code == ErrorCode::kFull)
+    return Opened{true, {}};
   return std::move(finished).error();
 }
 
@@ -108,7 +108,7 @@ Anchor KeyStore::anchor_for(const RootRow& row, const TreeHead& head) {
 }
 
 Result<void> KeyStore::refresh_anchor() {
-  auto lock = RootChangeLock::take(parts_.control_path, LockFile::Mode::kExclusive,
+  auto lock = RootChangeLock::take(parts_.lock_files, LockFile::Mode::kExclusive,
                                    std::chrono::milliseconds(0));
   if (!lock) return {};
   QUIETUS_TRY_AS(const Look seen, look(true));
@@ -123,7 +123,7 @@ Result<void> KeyStore::rewrite_anchor(const VaultId& vault) {
   vault_ = vault;
   QUIETUS_TRY_AS(
       const auto lock,
-      RootChangeLock::take(parts_.control_path, LockFile::Mode::kExclusive, parts_.lock_timeout));
+      RootChangeLock::take(parts_.lock_files, LockFile::Mode::kExclusive, parts_.lock_timeout));
   if (const auto anchor = parts_.anchor.read(vault_)) {
     QUIETUS_TRY_AS(const Look seen, look(false));
     if (seen.anchor) return Error(ErrorCode::kRefused, "the anchor is whole; it stays as it is");

@@ -39,19 +39,22 @@ Result<RootChangeOutcome> RootChange::run(const RootChangeRequest& request) {
   {
     QUIETUS_TRY_AS(
         const auto lock,
-        RootChangeLock::take(parts_.control_path, LockFile::Mode::kExclusive, parts_.lock_timeout));
+        RootChangeLock::take(parts_.lock_files, LockFile::Mode::kExclusive, parts_.lock_timeout));
     QUIETUS_TRY_AS(Look seen, store_.look(true));
     QUIETUS_TRY(settle(seen, earlier));
+    if (request.kind == ChangeKind::kDestroyVault) QUIETUS_TRY(require_alone());
     QUIETUS_TRY_AS(Intent intent, prepare(request));
     const SlotUnlock before = parts_.provider.unlock();
     auto changed = change(request, std::move(intent));
     if (!decided_) parts_.provider.use(before);
     QUIETUS_TRY_AS(outcome, std::move(changed));
     epoch = parts_.holders.epoch();
+    let_go_of_root();
   }
   QUIETUS_TRY(await_holders(outcome, epoch, parts_.acknowledgement_timeout));
   QUIETUS_TRY(finish(outcome));
   // The holders that were waited for answer for earlier changes too.
+  recovered_ = true;
   for (RootChangeOutcome& other : earlier) {
     other.holders = outcome.holders;
     if (!finish(other)) break;  // it stays recorded
@@ -68,6 +71,23 @@ Result<void> RootChange::update(KeyStore::WriteWork work) {
     ScopeTable scopes(store_.vault_, *keys_, use);
     return work(writer, scopes, sealed.row);
   });
+}
+
+// After the destruction of the vault nothing can be recorded any more, so it must not have to wait
+// for another process when it is too late to go back.
+Result<void> RootChange::require_alone() {
+  QUIETUS_TRY_AS(const std::uint32_t holders, parts_.holders.count());
+  if (holders <= 1) return {};
+  return Error(ErrorCode::kBusy, std::to_string(holders - 1) +
+                                     " other process(es) have the vault open; close it there, "
+                                     "then destroy it");
+}
+
+// The whole vault's keys must not outlive the lock here: whoever changes the root next waits for
+// Uses only. What is left to do needs the row key alone.
+void RootChange::let_go_of_root() noexcept {
+  keys_.reset();
+  context_->forget();
 }
 
 // What the request comes to, read on one snapshot; nothing is written yet.
@@ -92,8 +112,8 @@ Result<Intent> RootChange::prepare(const RootChangeRequest& request) {
   return intent;
 }
 
-// Destroying must work when the scope's own row is damaged: its keys are then found by their
-// leaves.
+// Destroying must work when the scope's own row is damaged: its keys are then found by their leaves
+// and in the log. A key that only one of the two knows counts: none may be left over.
 Result<IntentTarget> RootChange::target_of(ControlReader& reader, ScopeTable& scopes,
                                            ScopeId scope) {
   IntentTarget target;
@@ -107,6 +127,10 @@ Result<IntentTarget> RootChange::target_of(ControlReader& reader, ScopeTable& sc
       if (key.state != KeyState::kDestroyed) target.keys.push_back(key.id);
   } else {
     QUIETUS_TRY_AS(target.keys, rows::keys_of(reader, scopes.seal(), scope));
+    QUIETUS_TRY_AS(const auto logged, keys_from_log(reader, scope));
+    for (const KeyRecord& key : logged) target.keys.push_back(key.id);
+    std::sort(target.keys.begin(), target.keys.end());
+    target.keys.erase(std::unique(target.keys.begin(), target.keys.end()), target.keys.end());
   }
   if (target.keys.empty()) return Error(ErrorCode::kCorrupt, "scope: none of its keys is known");
   return target;
@@ -154,7 +178,7 @@ Result<void> RootChange::begin(const RootChangeRequest& request, Intent& intent)
         intent.slot.generation = row.next_generation++;
         random_bytes(intent.slot.id);
         intent.state = IntentState::kBegun;
-        row.attempt = intent.slot;
+        QUIETUS_TRY(row.begin_attempt({intent.id, intent.slot}));
         QUIETUS_TRY(write_reasons(writer, scopes, request));
         QUIETUS_TRY(rows::put_intent(writer, scopes.seal(), intent));
         QUIETUS_TRY(write_root_row(writer, row, keys_->root));
@@ -211,7 +235,6 @@ Result<void> RootChange::decide_in(ControlWriter& writer, Intent& intent, const 
   QUIETUS_TRY(check_fence(writer, intent, sealed.row, new_root));
   QUIETUS_TRY(rekey(writer, intent, new_root));
   QUIETUS_TRY(bury(writer, intent));
-  const LogSeal log{keys_->rows, store_.vault_, *context_};
   std::vector<KeyId> destroyed;
   for (const IntentTarget& target : intent.targets)
     destroyed.insert(destroyed.end(), target.keys.begin(), target.keys.end());
@@ -221,12 +244,12 @@ Result<void> RootChange::decide_in(ControlWriter& writer, Intent& intent, const 
           ? entry_text(head, UnlockChanged{intent.generation_before, intent.slot.generation})
           : entry_text(head, KeysUnreachable{intent.id, intent.generation_before,
                                              intent.slot.generation, destroyed});
-  QUIETUS_TRY_AS(intent.log_index, append_entry(writer, log, as_bytes(entry)));
+  QUIETUS_TRY_AS(intent.log_index, append_entry(writer, log_seal(), as_bytes(entry)));
   intent.state = IntentState::kCommitted;
   QUIETUS_TRY(rows::put_intent(writer, seal(), intent));
   next_row_ = sealed.row;
   next_row_.generation = intent.slot.generation;
-  next_row_.attempt.reset();
+  next_row_.end_attempt(intent.id);
   next_row_.confirmed = false;
   next_row_.slots = {intent.slot};
   if (intent.kind == ChangeKind::kDestroyVault) {
@@ -241,8 +264,8 @@ Result<void> RootChange::decide_in(ControlWriter& writer, Intent& intent, const 
 Result<void> RootChange::check_fence(ControlWriter& writer, const Intent& intent,
                                      const RootRow& row, const RootKey& new_root) {
   QUIETUS_TRY_AS(const auto stored, rows::intent(writer, seal(), intent.id));
-  if (!stored || stored->state != IntentState::kBegun || row.attempt != intent.slot ||
-      row.generation != intent.generation_before)
+  if (!stored || stored->state != IntentState::kBegun ||
+      !row.attempts_change(intent.id, intent.slot) || row.generation != intent.generation_before)
     return Error(ErrorCode::kBusy, "another root change came in between; try again");
   if (intent.kind == ChangeKind::kDestroyVault) return {};
   QUIETUS_TRY_AS(const RootKey back, parts_.provider.read(intent.slot));
@@ -287,13 +310,15 @@ Error RootChange::abort(const Intent& intent, Error reason, Code why) {
         QUIETUS_TRY(rows::remove_intent(writer, intent.id));
         const std::string entry =
             entry_text(new_entry(parts_.clock.now()), ErasureAborted{intent.id, why});
-        QUIETUS_TRY(append_entry(writer, {keys_->rows, store_.vault_, *context_}, as_bytes(entry)));
-        // A later attempt may stand there by now.
-        if (sealed.row.attempt != intent.slot) return {};
-        sealed.row.attempt.reset();
+        QUIETUS_TRY(append_entry(writer, log_seal(), as_bytes(entry)));
+        sealed.row.end_attempt(intent.id);
         return write_root_row(writer, sealed.row, keys_->root);
       });
   if (!recorded) return incomplete(reason);
+  // So that the begun change cannot be brought back with an older store. If that fails, the anchor
+  // is merely older than the log.
+  const auto anchored = write_anchor();
+  static_cast<void>(anchored);
   return reason;
 }
 

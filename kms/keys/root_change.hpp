@@ -3,6 +3,8 @@
 // docs/erasure.md; the numbered invariants there say what must hold after each.
 #pragma once
 
+#include <optional>
+
 #include "keys/key_store.hpp"
 
 namespace quietus {
@@ -22,6 +24,7 @@ class RootChange {
 
   // T1 to the destroyed slot, under the lock.
   Result<RootChangeOutcome> change(const RootChangeRequest& request, Intent intent);
+  Result<void> require_alone();
   Result<Intent> prepare(const RootChangeRequest& request);
   Result<void> add_targets(const RootChangeRequest& request, Intent& intent);
   Result<IntentTarget> target_of(ControlReader& reader, ScopeTable& scopes, ScopeId scope);
@@ -34,7 +37,8 @@ class RootChange {
                            const RootKey& new_root);
   Result<void> rekey(ControlWriter& writer, const Intent& intent, const RootKey& new_root);
   Result<void> bury(ControlWriter& writer, const Intent& intent);
-  Result<std::vector<KeyRecord>> keys_from_log(ControlReader& reader, const IntentTarget& target);
+  // Every key of a scope that the log knows and that no erasure named yet.
+  Result<std::vector<KeyRecord>> keys_from_log(ControlReader& reader, ScopeId scope);
   Error abort(const Intent& intent, Error reason, Code why = "not-possible");
 
   // From a committed root on.
@@ -46,6 +50,7 @@ class RootChange {
   Result<void> remember_destroyed(RootChangeOutcome& outcome);
   Result<void> finish(RootChangeOutcome& outcome);
   Result<void> finish_in(ControlWriter& writer, RootChangeOutcome& outcome);
+  void let_go_of_root() noexcept;
   Result<void> find_certificate(ControlReader& reader, RootChangeOutcome& outcome);
   Result<void> free_leaves(ControlWriter& writer, const Intent& intent);
 
@@ -59,17 +64,20 @@ class RootChange {
   Result<std::vector<std::pair<KeyId, rows::LeafOwner>>> owners_of(ControlReader& reader,
                                                                    const Intent& intent);
   static Error incomplete(const Error& cause);
-  RowSeal seal() const { return {keys_->rows, store_.vault_, *context_}; }
+  RowSeal seal() const { return {*row_key_, store_.vault_, *context_}; }
+  LogSeal log_seal() const { return {*row_key_, store_.vault_, *context_}; }
 
   KeyStore& store_;
   const KeyStore::Parts& parts_;
   std::unique_ptr<GcmContext> context_ = openssl_engine().make_context();
-  std::shared_ptr<const VaultKeys> keys_;  // of the root that stands now
+  std::shared_ptr<const VaultKeys> keys_;  // of the root that stands now; only under the lock
+  std::optional<RowKey> row_key_;          // outlives every root
   RootRow row_;
-  RootRow next_row_;       // what T2 writes; stands once that is committed
-  bool decided_ = false;   // T2 was committed for certain
-  bool gave_up_ = false;   // nothing was decided, for certain
-  bool resuming_ = false;  // an erasure that was begun before: it is not given up
+  RootRow next_row_;        // what T2 writes; stands once that is committed
+  bool decided_ = false;    // T2 was committed for certain
+  bool gave_up_ = false;    // nothing was decided, for certain
+  bool resuming_ = false;   // an erasure that was begun before: it is not given up
+  bool recovered_ = false;  // what is finished may have been finished, and certified, before
 };
 
 }  // namespace quietus

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/byte_reader.hpp"
+#include "base/byte_writer.hpp"
 #include "base/text_encoding.hpp"
 #include "evidence/log_store.hpp"
 #include "keys/root_change.hpp"
@@ -9,13 +10,19 @@
 namespace quietus {
 namespace {
 
-// What a key-created entry says; nothing for entries of other kinds.
-std::optional<KeyRecord> key_record_of(const LogEntry& entry, std::uint64_t index) {
+std::string hex_of(std::uint64_t id) {
+  return to_hex(ByteWriter().u64(id).view());
+}
+
+// What a key-created entry says of a key of that scope; nothing for other entries.
+std::optional<KeyRecord> key_record_of(const LogEntry& entry, ScopeId scope, std::uint64_t index) {
+  const std::string* owner = entry.text("scope");
   const std::string* key = entry.text("key");
   const std::string* line = entry.text("line");
   const std::uint64_t* generation = entry.number("generation");
   const std::string* commitment = entry.text("commitment");
-  if (entry.kind() != entry_kinds::kKeyCreated || !key || !line || !generation || !commitment)
+  if (entry.kind() != entry_kinds::kKeyCreated || !owner || !key || !line || !generation ||
+      !commitment || *owner != hex_of(scope))
     return std::nullopt;
   const auto id = from_hex(*key);
   const auto committed = from_hex(*commitment);
@@ -30,6 +37,16 @@ std::optional<KeyRecord> key_record_of(const LogEntry& entry, std::uint64_t inde
   return record;
 }
 
+// Takes out the keys that an erasure made unreachable.
+void forget_unreachable(const LogEntry& entry, std::vector<KeyRecord>& keys) {
+  if (entry.kind() != entry_kinds::kKeysUnreachable) return;
+  const std::vector<std::string>* gone = entry.list("keys");
+  if (gone == nullptr) return;
+  std::erase_if(keys, [&](const KeyRecord& key) {
+    return std::find(gone->begin(), gone->end(), hex_of(key.id)) != gone->end();
+  });
+}
+
 }  // namespace
 
 // Marks keys and scopes as destroyed and writes tombstones.
@@ -41,7 +58,7 @@ Result<void> RootChange::bury(ControlWriter& writer, const Intent& intent) {
     if (stored.ok() && stored.value()) {
       row = *stored.value();
     } else {
-      QUIETUS_TRY_AS(row.keys, keys_from_log(writer, target));
+      QUIETUS_TRY_AS(row.keys, keys_from_log(writer, target.scope));
     }
     row.state = KeyState::kDestroyed;
     row.changed = intent.committed;
@@ -57,19 +74,16 @@ Result<void> RootChange::bury(ControlWriter& writer, const Intent& intent) {
   return {};
 }
 
-// The facts that a certificate needs, when the scope's own row is damaged: the log has them too.
-Result<std::vector<KeyRecord>> RootChange::keys_from_log(ControlReader& reader,
-                                                         const IntentTarget& target) {
+// The facts that an erasure and its certificate need, when the scope's own row is damaged: the log
+// has them too.
+Result<std::vector<KeyRecord>> RootChange::keys_from_log(ControlReader& reader, ScopeId scope) {
   std::vector<KeyRecord> found;
   QUIETUS_TRY_AS(const TreeHead head, log_head(reader));
   for (std::uint64_t index = 0; index < head.size; ++index) {
-    QUIETUS_TRY_AS(const Bytes text,
-                   read_entry(reader, {keys_->rows, store_.vault_, *context_}, index));
+    QUIETUS_TRY_AS(const Bytes text, read_entry(reader, log_seal(), index));
     QUIETUS_TRY_AS(const LogEntry entry, LogEntry::parse(text));
-    auto record = key_record_of(entry, index);
-    if (record &&
-        std::find(target.keys.begin(), target.keys.end(), record->id) != target.keys.end())
-      found.push_back(std::move(*record));
+    if (auto record = key_record_of(entry, scope, index)) found.push_back(std::move(*record));
+    forget_unreachable(entry, found);
   }
   return found;
 }

@@ -62,6 +62,9 @@ Result<void> RootChange::await_holders(RootChangeOutcome& outcome, std::uint64_t
 }
 
 Result<void> RootChange::remember_destroyed(RootChangeOutcome& outcome) {
+  if (outcome.destroyed.size() > kMaxDestroyedSlots)
+    return incomplete(
+        Error(ErrorCode::kFull, "more root slots were destroyed than fit into a row"));
   outcome.intent.state = IntentState::kSlotDestroyed;
   outcome.intent.destroyed = outcome.destroyed;
   const auto written =
@@ -90,14 +93,18 @@ Result<void> RootChange::finish_in(ControlWriter& writer, RootChangeOutcome& out
   // Another process may have finished it meanwhile, and certified it.
   QUIETUS_TRY_AS(const auto stored, rows::intent(writer, seal(), intent.id));
   if (!stored) return find_certificate(writer, outcome);
+  if (recovered_) {
+    // An old copy of the intent's row may have been put back (I-21).
+    QUIETUS_TRY(find_certificate(writer, outcome));
+    if (!outcome.certificate_document.empty()) return rows::remove_intent(writer, intent.id);
+  }
   std::vector<SlotId> slots;
   for (const SlotDestruction& slot : outcome.destroyed) slots.push_back(slot.slot.id);
   const UnixMillis now = std::max(parts_.clock.now(), intent.committed);
   const std::string entry = entry_text(
       new_entry(now), SlotDestroyed{intent.id, slots, "overwrite-in-place",
                                     outcome.holders.acknowledged, outcome.holders.ended});
-  QUIETUS_TRY_AS(const std::uint64_t index,
-                 append_entry(writer, {keys_->rows, store_.vault_, *context_}, as_bytes(entry)));
+  QUIETUS_TRY_AS(const std::uint64_t index, append_entry(writer, log_seal(), as_bytes(entry)));
   QUIETUS_TRY(free_leaves(writer, intent));
   QUIETUS_TRY(rows::remove_intent(writer, intent.id));
   if (intent.kind == ChangeKind::kUnlock) return {};

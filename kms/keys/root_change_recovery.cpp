@@ -20,6 +20,7 @@ bool is_committed(const Intent& intent) {
 Result<std::vector<Intent>> RootChange::settle(Look& seen,
                                                std::vector<RootChangeOutcome>& outcomes) {
   keys_ = seen.keys;
+  row_key_ = keys_->rows.duplicate();
   row_ = seen.row;
   if (KeyStore::settled(seen)) return std::vector<Intent>();
   QUIETUS_FAILPOINT("recover/before-confirm");
@@ -62,13 +63,15 @@ Result<std::vector<RootChangeOutcome>> RootChange::recover(std::chrono::millisec
   {
     QUIETUS_TRY_AS(
         const auto lock,
-        RootChangeLock::take(parts_.control_path, LockFile::Mode::kExclusive, parts_.lock_timeout));
+        RootChangeLock::take(parts_.lock_files, LockFile::Mode::kExclusive, parts_.lock_timeout));
     QUIETUS_TRY_AS(Look seen, store_.look(true));
     QUIETUS_TRY_AS(const auto begun, settle(seen, outcomes));
     if (auto resumed = resume_begun(begun, outcomes); !resumed)
       failure = std::move(resumed).error();
     epoch = outcomes.empty() ? parts_.holders.epoch() : parts_.holders.publish();
+    let_go_of_root();
   }
+  recovered_ = true;
   std::vector<RootChangeOutcome> finished;
   for (RootChangeOutcome& outcome : outcomes) {
     auto done = await_holders(outcome, epoch, patience);

@@ -10,6 +10,9 @@
 //   2^62 + 1 + 1024    some read-only holder is alive (shared)
 //   2^62 + 2 + 1024    the holders' table is being laid out
 //   2^62 + 3 + 1024    somebody waits for the root-change lock to have it exclusively
+//
+// Copies of a vault's folder share the folder of its root slots. So that two of them never change
+// the root at once, the root-change lock is taken on byte 0 of a file there too.
 #pragma once
 
 #include <quietus/result.hpp>
@@ -27,6 +30,8 @@ class LockFile {
 
   // kNotFound, kIo. A read-only descriptor can hold shared locks only.
   static Result<LockFile> open(const std::filesystem::path& path, bool read_only);
+  // Makes the file when there is none. kNotFound: no such folder.
+  static Result<LockFile> make(const std::filesystem::path& path);
 
   LockFile(LockFile&& other) noexcept;
   LockFile& operator=(LockFile&& other) noexcept;
@@ -41,6 +46,7 @@ class LockFile {
 
  private:
   explicit LockFile(int descriptor) noexcept : descriptor_(descriptor) {}
+  static Result<LockFile> open_with(const std::filesystem::path& path, int flags);
   int descriptor_;
 };
 
@@ -53,18 +59,30 @@ inline constexpr std::uint64_t kTableLayout = kReadOnlyHolders + 1;
 inline constexpr std::uint64_t kRootChangeLine = kTableLayout + 1;
 }  // namespace lock_bytes
 
+// What the root-change lock lies on.
+struct RootLockFiles {
+  std::filesystem::path control_store;
+  std::filesystem::path beside_slots;  // empty: the root slots lie in no folder
+};
+
 // Held for the life of the object. kBusy when it cannot be had in time. Who waits for it
 // exclusively goes before all who come later to share it; so a thread that shares it must not take
 // it again.
 class RootChangeLock {
  public:
-  static Result<RootChangeLock> take(const std::filesystem::path& control_store,
-                                     LockFile::Mode mode, std::chrono::milliseconds timeout);
+  static Result<RootChangeLock> take(const RootLockFiles& files, LockFile::Mode mode,
+                                     std::chrono::milliseconds timeout);
 
  private:
-  static Result<bool> try_take(LockFile& file, std::optional<LockFile>& line, LockFile::Mode mode);
-  explicit RootChangeLock(LockFile file) noexcept : file_(std::move(file)) {}
-  LockFile file_;
+  explicit RootChangeLock(LockFile control) noexcept : control_(std::move(control)) {}
+  static Result<RootChangeLock> open(const RootLockFiles& files, LockFile::Mode mode);
+  Result<bool> try_take(LockFile::Mode mode);
+  Result<bool> try_control(LockFile::Mode mode);
+
+  LockFile control_;
+  std::optional<LockFile> line_;  // of who waits to have it exclusively
+  std::optional<LockFile> slots_;
+  bool has_control_ = false;
 };
 
 }  // namespace quietus

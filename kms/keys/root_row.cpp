@@ -1,5 +1,7 @@
 #include "keys/root_row.hpp"
 
+#include <algorithm>
+
 #include "base/byte_reader.hpp"
 #include "base/byte_writer.hpp"
 #include "crypto/derive.hpp"
@@ -47,9 +49,12 @@ Result<RootRow> decode(ByteView body) {
   row.confirmed = get_flag(in);
   row.height = in.u8();
   row.next_leaf = in.u64();
-  const bool has_attempt = get_flag(in);
-  const SlotName attempt = get_slot(in);
-  if (has_attempt) row.attempt = attempt;
+  const std::size_t attempts = in.u8();
+  if (attempts > kMaxAttempts) in.fail();
+  for (std::size_t i = 0; i < attempts && !in.failed(); ++i) {
+    const auto change = in.array<16>();
+    row.attempts.push_back({change, get_slot(in)});
+  }
   const std::size_t slots = in.u8();
   if (slots > kMaxSlots) in.fail();
   for (std::size_t i = 0; i < slots && !in.failed(); ++i) row.slots.push_back(get_slot(in));
@@ -60,12 +65,38 @@ Result<RootRow> decode(ByteView body) {
 
 }  // namespace
 
+bool RootRow::attempts_slot(const SlotName& slot) const noexcept {
+  return std::any_of(attempts.begin(), attempts.end(),
+                     [&](const RootAttempt& attempt) { return attempt.slot == slot; });
+}
+
+bool RootRow::attempts_change(const ErasureId& change, const SlotName& slot) const noexcept {
+  return std::find(attempts.begin(), attempts.end(), RootAttempt{change, slot}) != attempts.end();
+}
+
+Result<void> RootRow::begin_attempt(const RootAttempt& attempt) {
+  end_attempt(attempt.change);
+  if (attempts.size() >= kMaxAttempts)
+    return Error(ErrorCode::kBusy,
+                 "too many root changes were begun and could not be finished; run `quietus erase "
+                 "--resume` and mend what it names");
+  attempts.push_back(attempt);
+  return {};
+}
+
+void RootRow::end_attempt(const ErasureId& change) noexcept {
+  std::erase_if(attempts, [&](const RootAttempt& attempt) { return attempt.change == change; });
+}
+
 Bytes RootRow::encode(const RootKey& key) const {
   ByteWriter out;
   out.u16(kFormatVersion).raw(vault).u8(static_cast<std::uint8_t>(state));
   out.u64(generation).u64(next_generation).u8(confirmed ? 1 : 0).u8(height).u64(next_leaf);
-  out.u8(attempt ? 1 : 0);
-  put_slot(out, attempt.value_or(SlotName{}));
+  out.u8(static_cast<std::uint8_t>(attempts.size()));
+  for (const RootAttempt& attempt : attempts) {
+    out.raw(attempt.change);
+    put_slot(out, attempt.slot);
+  }
   out.u8(static_cast<std::uint8_t>(slots.size()));
   for (const SlotName& slot : slots) put_slot(out, slot);
   out.text(provider);

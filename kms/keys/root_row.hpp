@@ -3,16 +3,17 @@
 // authenticated under the root key.
 //
 //   "R" -> version u16 (1) || vault id 16 || state u8 || generation u64 || next generation u64 ||
-//          confirmed u8 || tree height u8 || next leaf u64 || has attempt u8 || attempt (8 + 16) ||
-//          slots u8 || slots (8 + 16 each) || provider (length-prefixed text) || HMAC-SHA256 of all
-//          before, under HKDF-Expand(root key, "quietus/v1/root-row" || 00)
+//          confirmed u8 || tree height u8 || next leaf u64 || attempts u8 || attempts (16 + 8 + 16
+//          each) || slots u8 || slots (8 + 16 each) || provider (length-prefixed text) ||
+//          HMAC-SHA256 of all before, under HKDF-Expand(root key, "quietus/v1/root-row" || 00)
 #pragma once
 
 #include <quietus/result.hpp>
 
-#include <optional>
+#include <vector>
 
 #include "crypto/labels.hpp"
+#include "evidence/log_entry.hpp"
 #include "keys/root_provider.hpp"
 #include "storage/control_store.hpp"
 
@@ -23,6 +24,14 @@ inline constexpr std::uint16_t kFormatVersion = 1;
 // Numbers reach the disk.
 enum class VaultState : std::uint8_t { kLive = 0, kDestroying = 1 };
 
+// A root change that was begun and not decided yet: its intent, and the slot it makes or made.
+struct RootAttempt {
+  ErasureId change{};
+  SlotName slot;
+  friend bool operator==(const RootAttempt&, const RootAttempt&) = default;
+};
+inline constexpr std::size_t kMaxAttempts = 16;
+
 struct RootRow {
   VaultId vault{};
   VaultState state = VaultState::kLive;
@@ -31,9 +40,15 @@ struct RootRow {
   bool confirmed = false;             // a second synced transaction has named `slots`
   std::uint8_t height = 0;            // levels of the key tree
   std::uint64_t next_leaf = 0;        // leaf indices from here on were never used
-  std::optional<SlotName> attempt;    // the slot of the root change under way
+  std::vector<RootAttempt> attempts;  // begun; an intent that is not among them is an old copy
   std::vector<SlotName> slots;        // every one of them opens the root node
   std::string provider;
+
+  bool attempts_slot(const SlotName& slot) const noexcept;
+  bool attempts_change(const ErasureId& change, const SlotName& slot) const noexcept;
+  // kBusy when kMaxAttempts changes were begun and none of them could be finished.
+  Result<void> begin_attempt(const RootAttempt& attempt);
+  void end_attempt(const ErasureId& change) noexcept;
 
   Bytes encode(const RootKey& key) const;
 };

@@ -11,7 +11,7 @@ constexpr std::size_t kMaxName = 255;
 constexpr std::size_t kMaxReason = 64;
 constexpr std::size_t kMaxKeys = 4096;
 constexpr std::size_t kMaxTargets = 1024;
-constexpr std::size_t kMaxSlots = 16;
+constexpr std::size_t kMaxSlots = 16;  // of one root row
 
 std::int64_t time_of(std::uint64_t value) {
   return static_cast<std::int64_t>(value);
@@ -191,7 +191,7 @@ std::optional<Intent> decode_intent(ByteView content) {
   row.generation_before = in.u64();
   row.old_slots = list_of(in, kMaxSlots, [&] { return get_slot(in); });
   row.log_index = in.u64();
-  row.destroyed = list_of(in, kMaxSlots, [&] { return get_destruction(in); });
+  row.destroyed = list_of(in, kMaxDestroyedSlots, [&] { return get_destruction(in); });
   return in.done() ? std::optional(std::move(row)) : std::nullopt;
 }
 

@@ -76,8 +76,8 @@ Result<void> check_depth(ControlReader& reader, const RowSeal& seal, const KeyRo
   return Error(ErrorCode::kInvalidArgument, "scope: nested or derived too deep");
 }
 
-Result<std::uint64_t> allocate_leaf(ControlWriter& writer, RootRow& root) {
-  QUIETUS_TRY_AS(const auto freed, rows::take_freed_leaf(writer));
+Result<std::uint64_t> allocate_leaf(ControlWriter& writer, const RowSeal& seal, RootRow& root) {
+  QUIETUS_TRY_AS(const auto freed, rows::take_freed_leaf(writer, seal));
   if (freed) return *freed;
   return root.next_leaf++;
 }
@@ -201,7 +201,7 @@ Result<KeyRecord> ScopeTable::make_key(ControlWriter& writer, RootRow& root, con
     QUIETUS_TRY_AS(const auto parent, keys(writer, row.parent));
     record.parent_generation = parent->generation;
   }
-  QUIETUS_TRY_AS(record.leaf, allocate_leaf(writer, root));
+  QUIETUS_TRY_AS(record.leaf, allocate_leaf(writer, seal(), root));
   const LeafKey leaf = random_key<LeafRole>();
   KeyTree tree(id_, vault_.root, use_.context());
   QUIETUS_TRY(tree.add(writer, {record.id, record.leaf}, leaf));

@@ -70,8 +70,9 @@ class LmdbControlStore final : public ControlStore {
 
 Result<std::unique_ptr<ControlStore>> open_lmdb_control(const std::filesystem::path& path,
                                                         const LmdbOptions& options) {
-  QUIETUS_TRY_AS(auto environment,
-                 LmdbEnvironment::open(path, options, {StoreKind::kControl, kTables}));
+  QUIETUS_TRY_AS(
+      auto environment,
+      LmdbEnvironment::open(path, options, {StoreKind::kControl, options.vault, kTables}));
   return std::unique_ptr<ControlStore>(std::make_unique<LmdbControlStore>(std::move(environment)));
 }
 

@@ -28,6 +28,7 @@ enum class StoreKind : std::uint8_t { kControl = 0, kRecords = 1 };
 
 struct LmdbSchema {
   StoreKind kind;
+  VaultId vault;
   std::span<const char* const> tables;
 };
 

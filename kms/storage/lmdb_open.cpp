@@ -76,17 +76,21 @@ bool is_claimed_file(int descriptor, const OpenFileClaim& claim) noexcept {
          status.st_ino == claim.inode();
 }
 
-Bytes format_row(StoreKind kind) {
-  return ByteWriter().u16(kFormatVersion).u8(static_cast<std::uint8_t>(kind)).take();
+Bytes format_row(const LmdbSchema& schema) {
+  const auto kind = static_cast<std::uint8_t>(schema.kind);
+  return ByteWriter().u16(kFormatVersion).u8(kind).raw(schema.vault).take();
 }
 
-Result<void> check_format(ByteView row, StoreKind kind) {
+Result<void> check_format(ByteView row, const LmdbSchema& schema) {
   ByteReader reader(row);
   const std::uint16_t version = reader.u16();
   if (!reader.failed() && version > kFormatVersion)
     return Error(ErrorCode::kUnsupported, "store: written by a newer version");
-  if (reader.u8() != static_cast<std::uint8_t>(kind) || version != kFormatVersion || !reader.done())
+  const bool same_kind = reader.u8() == static_cast<std::uint8_t>(schema.kind);
+  const auto vault = reader.array<std::tuple_size_v<VaultId>>();
+  if (!same_kind || version != kFormatVersion || !reader.done())
     return Error(ErrorCode::kCorrupt, "not a store of this kind");
+  if (vault != schema.vault) return Error(ErrorCode::kCorrupt, "the store of another vault");
   return {};
 }
 
@@ -153,7 +157,7 @@ Result<void> LmdbEnvironment::make_tables(const LmdbSchema& schema) {
         rc = mdb_dbi_open(rows.transaction(), name, MDB_CREATE, &tables_.back());
     }
     if (rc != MDB_SUCCESS) return lmdb_error(rc, "making the tables");
-    return rows.put(format, as_bytes(kFormatKey), format_row(schema.kind));
+    return rows.put(format, as_bytes(kFormatKey), format_row(schema));
   });
 }
 
@@ -180,7 +184,7 @@ Result<void> LmdbEnvironment::find_tables(const LmdbSchema& schema, MDB_txn* tra
   if (rc != MDB_SUCCESS) return lmdb_error(rc, "reading the format");
   LmdbRows rows(transaction, page_size_);
   QUIETUS_TRY_AS(const auto row, rows.get(format, as_bytes(kFormatKey)));
-  QUIETUS_TRY(check_format(row.value_or(ByteView()), schema.kind));
+  QUIETUS_TRY(check_format(row.value_or(ByteView()), schema));
   for (const char* const name : schema.tables) {
     tables_.push_back(no_table());
     rc = mdb_dbi_open(transaction, name, 0, &tables_.back());

@@ -194,8 +194,9 @@ class LmdbRecordStore final : public RecordStore {
 
 Result<std::unique_ptr<RecordStore>> open_lmdb_records(const std::filesystem::path& path,
                                                        const LmdbOptions& options) {
-  QUIETUS_TRY_AS(auto environment,
-                 LmdbEnvironment::open(path, options, {StoreKind::kRecords, kTables}));
+  QUIETUS_TRY_AS(
+      auto environment,
+      LmdbEnvironment::open(path, options, {StoreKind::kRecords, options.vault, kTables}));
   return std::unique_ptr<RecordStore>(std::make_unique<LmdbRecordStore>(std::move(environment)));
 }
 

@@ -101,13 +101,15 @@ void check_without_destroyed_slots(const Adversary& adversary, const Life& life)
 void check_that_no_version_is_missed(const Life& life, const Loot& loot) {
   const LmdbPages::Rows rows = loot.control.rows();
   const auto path = life.aside("version.mdb");
+  LmdbOptions options;
+  options.vault = life.id();
   std::size_t versions = 0;
   std::size_t missed = 0;
   replay(life.calls(), [&](const RecordedCall& call, const FileContents& files) {
     if (!call.path.ends_with("/control.mdb") || !call.waits || call.offset >= 8192) return;
     if (call.kind != RecordedCall::Kind::kWrite || ++versions % 2 != 0) return;
     write_bytes(path, files.at(call.path));
-    must(must(open_lmdb_control(path, {}))->read([&](ControlReader& reader) {
+    must(must(open_lmdb_control(path, options))->read([&](ControlReader& reader) {
       return reader.scan({}, {}, [&](ByteView key, ByteView value) -> Result<bool> {
         const auto found = rows.find(Bytes(key.begin(), key.end()));
         if (found == rows.end() || !found->second.contains(Bytes(value.begin(), value.end())))

@@ -249,3 +249,11 @@ TEST_CASE("busy threads keep neither an eraser nor a fork waiting", "[cache]") {
   stop = true;
   for (std::thread& thread : threads) thread.join();
 }
+
+TEST_CASE("an epoch that was raised while a cache was being made is acknowledged", "[cache]") {
+  const Cached cached;
+  const auto theirs = must(Holders::join({cached.folder / "control.mdb", cached.folder.path()}));
+  const std::uint64_t epoch = cached.holders->publish();
+  const KeyCache late(*theirs, KeyCache::Mode::kGuarded);
+  CHECK(must(cached.holders->await(epoch, kLong)).missing == 0);
+}

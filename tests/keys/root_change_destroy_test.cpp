@@ -2,6 +2,7 @@
 #include "keys/root_change.hpp"
 
 #include "keys/erasable_vault.hpp"
+#include "keys/other_process.hpp"
 
 using namespace quietus;        // NOLINT: a test
 using namespace quietus::test;  // NOLINT: a test
@@ -20,6 +21,25 @@ TEST_CASE("destroying the vault ends everything with one certificate", "[destroy
   CHECK_FAILS_WITH(vault.open(), ErrorCode::kErased);
   std::filesystem::remove(vault.place.roots() / "anchor");
   CHECK_FAILS_WITH(vault.open(), ErrorCode::kErased);
+}
+
+TEST_CASE("a vault that another process has open is not destroyed: its certificate would be lost",
+          "[destroy]") {
+  ErasableVault vault;
+  vault.vault.reset();
+  must(vault.open());
+  OtherProcess other([&] {
+    vault.place.forked();
+    auto theirs = std::make_unique<TestVault>(vault.place);
+    return theirs->open().ok() ? std::move(theirs) : nullptr;
+  });
+  other.stop();
+  const std::uint64_t updates = vault->control().updates();
+  CHECK_FAILS_WITH(vault->destroy(), ErrorCode::kBusy);
+  CHECK(vault->control().updates() == updates);
+  vault.scopes.check_erased(*vault, {});
+  other.end();
+  CHECK_FALSE(must(vault->destroy()).certificate_document.empty());
 }
 
 TEST_CASE("whatever step of the files fails, a vault is destroyed wholly, not at all, or going on",

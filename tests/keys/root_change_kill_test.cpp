@@ -2,6 +2,7 @@
 #include "keys/root_change.hpp"
 
 #include "keys/erasable_vault.hpp"
+#include "keys/other_process.hpp"
 
 using namespace quietus;        // NOLINT: a test
 using namespace quietus::test;  // NOLINT: a test
@@ -112,6 +113,26 @@ TEST_CASE("a writer brings a root change to its end whose process died after the
     if (theirs.open()) static_cast<void>(theirs.erase({vault.scopes.user}));
   }));
   must(vault->add(kVaultScope, "later"));
+  CHECK(vault.check_all_or_nothing());
+}
+
+TEST_CASE("a writer is not told of an erasure that still waits for a holder", "[erase][kill]") {
+  ErasableVault vault;
+  vault.vault.reset();
+  must(vault.open());
+  OtherProcess other([&] {
+    vault.place.forked();
+    auto theirs = std::make_unique<TestVault>(vault.place);
+    return theirs->open().ok() ? std::move(theirs) : nullptr;
+  });
+  other.stop();
+  REQUIRE(dies_in(vault.place, "change/after-t2", [&](TestVault& theirs) {
+    if (theirs.open()) static_cast<void>(theirs.erase({vault.scopes.user}));
+  }));
+  must(vault->add(kVaultScope, "later"));
+  CHECK(must(vault->keys().pending()).size() == 1);
+  other.end();
+  must(vault.open());
   CHECK(vault.check_all_or_nothing());
 }
 

@@ -24,7 +24,7 @@ struct Locks {
 
   Locks() { std::ofstream(path) << "store"; }
   Result<RootChangeLock> take(Mode mode, std::chrono::milliseconds timeout = kNow) const {
-    return RootChangeLock::take(path, mode, timeout);
+    return RootChangeLock::take({path, {}}, mode, timeout);
   }
 };
 
@@ -99,10 +99,10 @@ TEST_CASE("another descriptor of the file may come and go", "[lock]") {
 
 TEST_CASE("the lock is not taken through a link, nor where there is no store", "[lock]") {
   const Locks locks;
-  CHECK_FAILS_WITH(RootChangeLock::take(locks.folder / "absent", Mode::kShared, kNow),
+  CHECK_FAILS_WITH(RootChangeLock::take({locks.folder / "absent", {}}, Mode::kShared, kNow),
                    ErrorCode::kNotFound);
   std::filesystem::create_symlink(locks.path, locks.folder / "link");
-  CHECK_FAILS_WITH(RootChangeLock::take(locks.folder / "link", Mode::kShared, kNow),
+  CHECK_FAILS_WITH(RootChangeLock::take({locks.folder / "link", {}}, Mode::kShared, kNow),
                    ErrorCode::kIo);
 }
 
@@ -146,4 +146,27 @@ TEST_CASE("neighbouring locked bytes that the kernel joins are seen one by one",
     next = *locked + 1;
   }
   CHECK(seen == 5);
+}
+
+TEST_CASE("copies of a vault that share a folder of root slots exclude each other", "[lock]") {
+  const Locks locks;
+  const Locks copy;
+  const auto shared_slots = locks.folder / "lock";
+  const auto take = [&](const Locks& vault, Mode mode) {
+    return held(RootChangeLock::take({vault.path, shared_slots}, mode, kNow));
+  };
+  // Nobody changed the root yet: there is no file, and readers need none.
+  CHECK(take(locks, Mode::kShared));
+  {
+    const auto first = take(locks, Mode::kExclusive);
+    REQUIRE(first);
+    CHECK_FALSE(take(copy, Mode::kExclusive));
+    CHECK_FALSE(take(copy, Mode::kShared));
+  }
+  const auto reading = take(locks, Mode::kShared);
+  CHECK(take(copy, Mode::kShared));
+  CHECK_FALSE(take(copy, Mode::kExclusive));
+  // A folder that is gone is no reason not to take the lock: it is found missing later.
+  CHECK(held(
+      RootChangeLock::take({copy.path, copy.folder / "gone" / "lock"}, Mode::kExclusive, kNow)));
 }

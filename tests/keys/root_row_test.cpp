@@ -34,7 +34,7 @@ RootRow sample() {
   row.confirmed = true;
   row.height = 4;
   row.next_leaf = 12345;
-  row.attempt = slot_name(8, 8);
+  row.attempts = {{{8}, slot_name(8, 8)}, {{9}, slot_name(9, 9)}};
   row.slots = {slot_name(7, 7), slot_name(7, 6)};
   row.provider = "file";
   return row;
@@ -56,7 +56,7 @@ TEST_CASE("a root row is read as it was written", "[root-row]") {
   RootRow row = sample();
   SECTION("everything set") {}
   SECTION("no attempt") {
-    row.attempt.reset();
+    row.attempts.clear();
   }
   SECTION("no slots, being destroyed") {
     row.slots.clear();
@@ -74,7 +74,7 @@ TEST_CASE("a root row is read as it was written", "[root-row]") {
   CHECK(read.row.confirmed == row.confirmed);
   CHECK(read.row.height == row.height);
   CHECK(read.row.next_leaf == row.next_leaf);
-  CHECK(read.row.attempt == row.attempt);
+  CHECK(read.row.attempts == row.attempts);
   CHECK(read.row.slots == row.slots);
   CHECK(read.row.provider == row.provider);
 }
@@ -114,7 +114,7 @@ TEST_CASE("a root row of a newer version is unsupported", "[root-row]") {
 
 TEST_CASE("a root row has one form: states and flags that do not exist are corrupt", "[root-row]") {
   const Bytes good = sample().encode(named_key<RootRole>("root"));
-  for (const std::size_t offset : {18U, 35U, 45U}) {  // state, confirmed, has attempt
+  for (const std::size_t offset : {18U, 35U}) {  // state, confirmed
     Bytes bad = good;
     bad[offset] = 2;
     INFO("offset " << offset);
@@ -122,7 +122,27 @@ TEST_CASE("a root row has one form: states and flags that do not exist are corru
   }
 }
 
-TEST_CASE("a root row that names very many slots is corrupt", "[root-row]") {
+TEST_CASE("a root row knows its attempts by change and slot, each change once", "[root-row]") {
+  RootRow row;
+  must(row.begin_attempt({{1}, slot_name(2, 2)}));
+  must(row.begin_attempt({{1}, slot_name(3, 3)}));
+  CHECK(row.attempts.size() == 1);
+  CHECK(row.attempts_slot(slot_name(3, 3)));
+  CHECK_FALSE(row.attempts_slot(slot_name(2, 2)));
+  CHECK(row.attempts_change({1}, slot_name(3, 3)));
+  CHECK_FALSE(row.attempts_change({2}, slot_name(3, 3)));
+  for (std::uint8_t n = 2; n <= kMaxAttempts; ++n) must(row.begin_attempt({{n}, slot_name(n, n)}));
+  CHECK_FAILS_WITH(row.begin_attempt({{99}, slot_name(99, 99)}), ErrorCode::kBusy);
+  must(row.begin_attempt({{1}, slot_name(20, 20)}));
+  row.end_attempt({1});
+  CHECK_FALSE(row.attempts_slot(slot_name(20, 20)));
+  must(row.begin_attempt({{99}, slot_name(99, 99)}));
+}
+
+TEST_CASE("a root row that names very many slots or attempts is corrupt", "[root-row]") {
+  RootRow crowded = sample();
+  for (std::uint8_t n = 0; n < 16; ++n) crowded.attempts.push_back({{n}, slot_name(n, n)});
+  CHECK_FAILS_WITH(read(crowded.encode(named_key<RootRole>("root"))), ErrorCode::kCorrupt);
   RootRow row = sample();
   for (std::uint8_t n = 0; n < 16; ++n) row.slots.push_back(slot_name(n, n));
   CHECK_FAILS_WITH(read(row.encode(named_key<RootRole>("root"))), ErrorCode::kCorrupt);

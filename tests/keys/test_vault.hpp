@@ -82,9 +82,15 @@ class TestVault {
                    Holders::join({place_.control(), place_.store() / "runtime", place_.read_only,
                                   place_.mode == KeyCache::Mode::kNone}));
     cache_ = std::make_unique<KeyCache>(*holders_, place_.mode);
-    KeyStore::Parts parts{place_.control(), *control_,      *root_,
-                          *anchor_,         *holders_,      *cache_,
-                          place_.clock,     "quietus test", log_origin(place_.vault)};
+    KeyStore::Parts parts{{place_.control(), place_.roots() / "lock"},
+                          *control_,
+                          *root_,
+                          *anchor_,
+                          *holders_,
+                          *cache_,
+                          place_.clock,
+                          "quietus test",
+                          log_origin(place_.vault)};
     parts.lock_timeout = place_.lock_timeout;
     parts.acknowledgement_timeout = place_.acknowledgement_timeout;
     parts.read_only = place_.read_only;

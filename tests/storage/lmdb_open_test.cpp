@@ -158,7 +158,7 @@ TEST_CASE("a newer format is not supported, and a damaged format row is corrupt"
     set_format_row(closed.path, row);
     CHECK_FAILS_WITH(open_lmdb_control(closed.path, opening()), ErrorCode::kCorrupt);
   }
-  set_format_row(closed.path, ByteWriter().u16(1).u8(0).take());
+  set_format_row(closed.path, ByteWriter().u16(1).u8(0).raw(VaultId{}).take());
   CHECK(all_rows(*must(open_lmdb_control(closed.path, opening()))) == closed.rows);
 }
 
@@ -331,4 +331,17 @@ TEST_CASE("a store on a file system that is mounted read-only can be read") {
     CHECK(value_of(*store, "a") == "1");
   }
   CHECK(umount(place) == 0);
+}
+
+TEST_CASE("the store of another vault is refused") {
+  const TemporaryFolder folder;
+  LmdbOptions options = making();
+  options.vault[0] = 1;
+  must(open_lmdb_control(folder / "control.mdb", options));
+  must(open_lmdb_records(folder / "records.mdb", options));
+  options.create = false;
+  CHECK(open_lmdb_control(folder / "control.mdb", options).ok());
+  options.vault[0] = 2;
+  CHECK_FAILS_WITH(open_lmdb_control(folder / "control.mdb", options), ErrorCode::kCorrupt);
+  CHECK_FAILS_WITH(open_lmdb_records(folder / "records.mdb", options), ErrorCode::kCorrupt);
 }

@@ -1,5 +1,7 @@
 #include "check.hpp"
 
+#include <algorithm>
+
 #include "base/byte_writer.hpp"
 #include "base/text_encoding.hpp"
 #include "evidence/log_store.hpp"
@@ -38,10 +40,41 @@ Result<void> check_scopes(ControlReader& reader, ScopeTable& scopes, CheckReport
       });
 }
 
+// An erasure destroys the keys that the scope's row names, by their leaves: both must agree.
+Result<void> check_leaves(ControlReader& reader, const RowSeal& seal, CheckReport& report) {
+  QUIETUS_TRY_AS(const auto intents, rows::intents(reader, seal));
+  QUIETUS_TRY(rows::all_key_rows(
+      reader, seal,
+      [&](const KeyRow& row) -> Result<void> {
+        for (const KeyRecord& key : row.keys) {
+          if (key.state == KeyState::kDestroyed) continue;
+          const auto owner = rows::leaf_owner(reader, seal, key.id);
+          if (!owner || !*owner || (*owner)->index != key.leaf || (*owner)->scope != row.id)
+            report.damages.push_back({scope_name(row.id), "the leaf of a key is not known"});
+        }
+        return {};
+      },
+      [](ScopeId) {}));
+  // Between the decision and the end of an erasure the leaves of its keys are still listed.
+  if (!intents.empty()) return {};
+  return rows::all_leaf_owners(
+      reader, seal, [&](KeyId key, const rows::LeafOwner& owner) -> Result<void> {
+        if (key == kControlKeyId) return {};
+        const auto row = rows::key_row(reader, seal, owner.scope);
+        if (!row || !*row) return {};  // reported with the scope's row
+        const auto known = std::any_of(
+            (*row)->keys.begin(), (*row)->keys.end(),
+            [&](const KeyRecord& k) { return k.id == key && k.state != KeyState::kDestroyed; });
+        if (!known) report.damages.push_back({scope_name(owner.scope), "a key is not in its row"});
+        return {};
+      });
+}
+
 Result<void> check_control(ControlReader& reader, ScopeTable& scopes, CheckReport& report) {
   const RowSeal seal = scopes.seal();
   check_log(reader, seal, report);
   QUIETUS_TRY(check_scopes(reader, scopes, report));
+  QUIETUS_TRY(check_leaves(reader, seal, report));
   QUIETUS_TRY_AS(const auto tables, rows::damaged_tables(reader, seal));
   for (const char table : tables)
     report.damages.push_back({std::string("control store, table ") + table, "a row is damaged"});
@@ -50,9 +83,8 @@ Result<void> check_control(ControlReader& reader, ScopeTable& scopes, CheckRepor
 
 // A copy of a slot that is missing or damaged is a damage too, even while the other one serves.
 Result<void> check_slots(VaultCore& core, CheckReport& report) {
-  QUIETUS_TRY_AS(const auto lock,
-                 RootChangeLock::take(core.files.control(), LockFile::Mode::kShared,
-                                      core.options.lock_timeout));
+  QUIETUS_TRY_AS(const auto lock, RootChangeLock::take(core.lock_files(), LockFile::Mode::kShared,
+                                                       core.options.lock_timeout));
   QUIETUS_TRY_AS(const auto slots, core.provider->list());
   for (const SlotName& slot : slots)
     if (core.provider->intact_mirrors(slot) < kSlotMirrors)

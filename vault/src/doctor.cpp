@@ -22,8 +22,8 @@ constexpr std::uint64_t kLowSpace = std::uint64_t{64} << 20;  // bytes
 constexpr UnixMillis kEarliestSaneTime = 1'735'689'600'000;   // 2025-01-01
 
 void look_at_slots(VaultCore& core, Findings& out) {
-  const auto lock = RootChangeLock::take(core.files.control(), LockFile::Mode::kShared,
-                                         core.options.lock_timeout);
+  const auto lock =
+      RootChangeLock::take(core.lock_files(), LockFile::Mode::kShared, core.options.lock_timeout);
   if (!lock) {
     out.push_back({Level::kNote, "root slots", "a root change is under way; look again later"});
     return;

@@ -44,7 +44,7 @@ Result<VaultStatus> Vault::status() {
         QUIETUS_TRY_AS(const TreeHead head, quietus::log_head(reader));
         status.log_size = head.size;
         status.pending.clear();
-        QUIETUS_TRY_AS(const auto intents, rows::intents(reader, scopes.seal()));
+        QUIETUS_TRY_AS(const auto intents, KeyStore::pending_in(reader, scopes.seal(), root));
         for (const Intent& intent : intents)
           status.pending.push_back({to_hex(intent.id), step_name(intent.state), intent.begun});
         return {};

@@ -59,7 +59,8 @@ Result<void> remove_root_folder(FileSystem& files, const std::filesystem::path& 
   QUIETUS_TRY_AS(const bool made, files.exists(folder));
   if (!made) return {};
   QUIETUS_TRY(remove_slots(slots));
-  for (const auto& path : {anchor_path(folder), folder / "CACHEDIR.TAG", unfinished_mark(folder)}) {
+  for (const auto& path : {anchor_path(folder), root_lock_path(folder), folder / "CACHEDIR.TAG",
+                           unfinished_mark(folder)}) {
     QUIETUS_TRY(remove_if_there(files, path));
     QUIETUS_TRY(remove_if_there(files, path.string() + ".new"));
   }
@@ -133,6 +134,7 @@ VaultCore::~VaultCore() {
 // Opens the stores and joins the holders; reads no key yet.
 Result<void> VaultCore::connect(std::shared_ptr<const UnlockSecret> secret, bool create) {
   LmdbOptions store_options;
+  store_options.vault = header.vault;
   store_options.create = create;
   store_options.read_only = options.read_only;
   QUIETUS_TRY_AS(control, open_lmdb_control(files.control(), store_options));
@@ -149,7 +151,7 @@ Result<void> VaultCore::connect(std::shared_ptr<const UnlockSecret> secret, bool
                  Holders::join({files.control(), files.runtime(), options.read_only, !cached}));
   cache = std::make_unique<KeyCache>(*holders,
                                      cached ? KeyCache::Mode::kGuarded : KeyCache::Mode::kNone);
-  KeyStore::Parts parts{files.control(),   *control,       *provider,
+  KeyStore::Parts parts{lock_files(),      *control,       *provider,
                         *anchor,           *holders,       *cache,
                         environment.clock, tool_version(), log_origin(header.vault)};
   parts.lock_timeout = options.lock_timeout;
@@ -251,9 +253,12 @@ Result<void> VaultCore::finish_destruction(const std::filesystem::path& folder,
   QUIETUS_TRY_AS(const auto place, resolved(folder));
   const VaultFiles vault(place);
   QUIETUS_TRY_AS(const VaultHeader header, read_header(environment.files, vault.header()));
-  QUIETUS_TRY_AS(const auto lock, RootChangeLock::take(vault.control(), LockFile::Mode::kExclusive,
-                                                       OpenOptions{}.lock_timeout));
-  QUIETUS_TRY_AS(const auto control, open_lmdb_control(vault.control(), LmdbOptions{}));
+  QUIETUS_TRY_AS(const auto lock,
+                 RootChangeLock::take({vault.control(), root_lock_path(header.root_folder)},
+                                      LockFile::Mode::kExclusive, OpenOptions{}.lock_timeout));
+  LmdbOptions store_options;
+  store_options.vault = header.vault;
+  QUIETUS_TRY_AS(const auto control, open_lmdb_control(vault.control(), store_options));
   RootRow row;
   QUIETUS_TRY(control->read([&](ControlReader& reader) -> Result<void> {
     QUIETUS_TRY_AS(SealedRootRow sealed, read_root_row(reader));

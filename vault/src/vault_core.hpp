@@ -62,6 +62,8 @@ struct VaultCore {
   static Result<void> finish_destruction(const std::filesystem::path& folder,
                                          Environment environment);
 
+  RootLockFiles lock_files() const { return {files.control(), root_lock_path(header.root_folder)}; }
+
   // A control-store transaction or snapshot with the vault's keys.
   Result<void> read(KeyStore::ReadWork work) { return keys->read(work); }
   Result<void> update(KeyStore::WriteWork work) { return keys->update(work); }

@@ -25,6 +25,11 @@ inline std::filesystem::path anchor_path(const std::filesystem::path& root_folde
   return root_folder / "anchor";
 }
 
+// Beside the root slots: locked while one of them is made or destroyed.
+inline std::filesystem::path root_lock_path(const std::filesystem::path& root_folder) {
+  return root_folder / "lock";
+}
+
 // Beside the root slots while their vault is being made.
 inline std::filesystem::path unfinished_mark(const std::filesystem::path& root_folder) {
   return root_folder / "unfinished";
