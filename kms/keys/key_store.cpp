@@ -161,6 +161,13 @@ Result<void> KeyStore::read_in(const KeyCache::Use& use, ReadWork work) {
   }
 }
 
+// That an erasure still waits for a holder is not an ordinary write's concern.
+Result<void> KeyStore::recover_for_writer() {
+  auto recovered = recover(kOpenPatience);
+  if (recovered || recovered.error().code() == ErrorCode::kErasureIncomplete) return {};
+  return std::move(recovered).error();
+}
+
 Result<void> KeyStore::update(WriteWork work) {
   if (parts_.read_only) return Error(ErrorCode::kRefused, "the vault is open for reading only");
   for (int tries = 0; tries < kMaxTries; ++tries) {
@@ -183,13 +190,8 @@ Result<void> KeyStore::update(WriteWork work) {
     }
     if (!is_moved_on(result)) return result;
     // Nobody is changing the root (its lock was had just now), yet the change is not confirmed:
-    // whoever began it is gone. That an erasure still waits for a holder is not this write's
-    // concern.
-    if (unconfirmed && tries > 0) {
-      auto recovered = recover(kOpenPatience);
-      if (!recovered && recovered.error().code() != ErrorCode::kErasureIncomplete)
-        return std::move(recovered).error();
-    }
+    // whoever began it is gone.
+    if (unconfirmed && tries > 0) QUIETUS_TRY(recover_for_writer());
   }
   return Error(ErrorCode::kBusy, "the root key keeps changing; try again");
 }

@@ -136,6 +136,7 @@ class KeyStore {
   Result<void> write_first_rows(ControlWriter& writer, const KeyCache::Use& use,
                                 const VaultKeys& keys, const LeafKey& control, RootRow& row,
                                 UnixMillis now);
+  Result<void> recover_for_writer();
   Result<void> confirm_root(const VaultKeys& keys);
 
   Parts parts_;
