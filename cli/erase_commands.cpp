@@ -186,6 +186,15 @@ Result<ExitCode> finish_destroy(const DestroyCommand& command, Invocation& invoc
   return ExitCode::kDone;
 }
 
+// There is no vault any more to ask for it again.
+Result<ExitCode> print_last(const ErasureReport& report, Terminal& terminal) {
+  terminal.verbatim(report.certificate + "\n");
+  return Error(ErrorCode::kIo,
+               "the vault is destroyed, but its last certificate could not be written and was "
+               "printed instead: keep it; " +
+                   report.certificate_problem);
+}
+
 Result<ExitCode> run_destroy(const DestroyCommand& command, Invocation& invocation) {
   auto opened = open_for_writing(invocation.options);
   if (!opened && opened.error().code() == ErrorCode::kErasureIncomplete)
@@ -197,6 +206,7 @@ Result<ExitCode> run_destroy(const DestroyCommand& command, Invocation& invocati
     QUIETUS_TRY(
         Terminal::confirm("Destroy the whole vault?", "destroy " + status.vault_id.substr(0, 8)));
   QUIETUS_TRY_AS(const ErasureReport report, vault.destroy(command.certificate, command.reason));
+  if (!report.certificate_problem.empty()) return print_last(report, invocation.terminal);
   if (invocation.terminal.json) {
     Json document = {{"destroyed", true}, {"vault_id", status.vault_id}};
     document.update(to_json(report));

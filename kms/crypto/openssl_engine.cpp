@@ -107,7 +107,7 @@ class OpensslContext final : public GcmContext {
   void forget() noexcept override {
     gcm_.forget();
     blocks_.forget();
-    wipe(block_key_.bytes());
+    block_key_.fill([](MutableBytes bytes) { wipe(bytes); });
     has_block_key_ = false;
   }
 
@@ -120,17 +120,20 @@ class OpensslContext final : public GcmContext {
 
   // XAES derives every message key from the same long-lived key: expanding it once is enough.
   void use_block_key(std::span<const std::uint8_t, 32> key) {
-    if (has_block_key_ && equal_constant_time(key, block_key_.bytes())) return;
+    const bool same = has_block_key_ && block_key_.expose([&](ByteView bytes) {
+      return equal_constant_time(key, bytes);
+    });
+    if (same) return;
     has_block_key_ = false;
     EVP_CIPHER_CTX* const context = blocks_.start(Direction::kEncrypt, key.data(), nullptr);
     require(EVP_CIPHER_CTX_set_padding(context, 0) == 1);
-    std::copy(key.begin(), key.end(), block_key_.bytes().begin());
+    block_key_.fill([&](MutableBytes bytes) { std::copy(key.begin(), key.end(), bytes.begin()); });
     has_block_key_ = true;
   }
 
   CipherSlot gcm_;
   CipherSlot blocks_;
-  StackSecret<32> block_key_;
+  SecretBuffer block_key_{32};
   bool has_block_key_ = false;
 };
 

@@ -55,6 +55,7 @@ Result<void> FileRoot::prepare() {
       "# Root slots of a quietus vault. They must be in no backup: a copy of a slot brings erased\n"
       "# data back.\n";
   QUIETUS_TRY(write_file(files_, options_.folder / "CACHEDIR.TAG", as_bytes(kTag)));
+  QUIETUS_TRY(files_.open(options_.folder / "lock", FileSystem::Open::kCreate));
   for (std::uint8_t pair = 0; pair < 2; ++pair) {
     SlotName room;
     random_bytes(room.id);
@@ -141,6 +142,20 @@ Result<RootKey> FileRoot::read_mirror(const SlotName& slot, std::uint8_t mirror)
   });
 }
 
+// The secret keeps the key that it derived last; slots of one vault share their parameters.
+void FileRoot::prepare_reading() {
+  const auto slots = list();
+  if (!slots || slots->empty()) return;
+  for (std::uint8_t mirror = 0; mirror < kSlotMirrors; ++mirror) {
+    const auto content = load(slots->back(), mirror);
+    if (!content) continue;
+    const SlotAddress address{options_.vault, slots->back(), mirror};
+    const auto parameters =
+        content->expose([&](ByteView file) { return decode_slot_parameters(address, file); });
+    if (parameters && unlock().secret->key_for(*parameters)) return;
+  }
+}
+
 Result<RootKey> FileRoot::read(const SlotName& slot) {
   // A whole mirror that does not open says more than a damaged one, and that more than none.
   const auto weight = [](ErrorCode code) {
@@ -155,12 +170,11 @@ Result<RootKey> FileRoot::read(const SlotName& slot) {
   return failure;
 }
 
-Result<void> FileRoot::overwrite_mirror(const SlotName& slot, std::uint8_t mirror) {
-  const std::filesystem::path path = path_of(kSlotPrefix, slot, mirror);
+Result<void> FileRoot::overwrite(const std::filesystem::path& path, std::uint64_t& size) {
   Bytes filler;
   {
     QUIETUS_TRY_AS(auto file, files_.open(path, FileSystem::Open::kReadWrite));
-    QUIETUS_TRY_AS(const std::uint64_t size, file->size());
+    QUIETUS_TRY_AS(size, file->size());
     filler.resize(size);
     random_bytes(filler);
     QUIETUS_FAILPOINT("slot/before-overwrite");
@@ -172,27 +186,38 @@ Result<void> FileRoot::overwrite_mirror(const SlotName& slot, std::uint8_t mirro
   Bytes seen(filler.size());
   QUIETUS_TRY(again->read_at(0, seen));
   if (seen != filler) return Error(ErrorCode::kIo, "root slot: the old bytes are still there");
+  return {};
+}
+
+// False when there is no such copy.
+Result<bool> FileRoot::destroy_mirror(const SlotName& slot, std::uint8_t mirror) {
+  const std::filesystem::path path = path_of(kSlotPrefix, slot, mirror);
+  const std::filesystem::path gone = path_of(kGonePrefix, slot, mirror);
+  std::uint64_t size = 0;
+  QUIETUS_TRY_AS(const bool there, files_.exists(path));
+  if (!there) {
+    // A name proves nothing: what an earlier run overwrote is overwritten again.
+    QUIETUS_TRY_AS(const bool treated, files_.exists(gone));
+    if (treated) QUIETUS_TRY(overwrite(gone, size));
+    return treated;
+  }
+  QUIETUS_TRY(overwrite(path, size));
   // A torn file of another size would be no room for a whole slot.
-  if (filler.size() != kSlotFileSize) return files_.remove(path);
-  return files_.rename(path, path_of(kGonePrefix, slot, mirror));
+  QUIETUS_TRY(size != kSlotFileSize ? files_.remove(path) : files_.rename(path, gone));
+  return true;
 }
 
 Result<SlotDestruction> FileRoot::destroy(const SlotName& slot) {
   SlotDestruction result;
   result.slot = slot;
   for (std::uint8_t mirror = 0; mirror < kSlotMirrors; ++mirror) {
-    QUIETUS_TRY_AS(bool treated, files_.exists(path_of(kSlotPrefix, slot, mirror)));
-    if (treated) {
-      QUIETUS_TRY(overwrite_mirror(slot, mirror));
-    } else {
-      QUIETUS_TRY_AS(treated, files_.exists(path_of(kGonePrefix, slot, mirror)));
-    }
+    QUIETUS_TRY_AS(const bool treated, destroy_mirror(slot, mirror));
     if (treated) ++result.mirrors;
   }
   QUIETUS_TRY(files_.sync_folder(options_.folder));
   QUIETUS_FAILPOINT("slot/after-destroy");
-  // A mirror is renamed only after it was overwritten and read back, in this run or an earlier one.
-  // One that is missing may have been taken away, so it counts as not destroyed.
+  // Each was overwritten and read back in this run. One that is missing may have been taken away,
+  // so it counts as not destroyed.
   result.overwritten = result.read_back = result.mirrors == kSlotMirrors;
   QUIETUS_TRY_AS(const auto left, list());
   result.gone = std::find(left.begin(), left.end(), slot) == left.end();

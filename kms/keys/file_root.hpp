@@ -31,7 +31,8 @@ class FileRoot final : public RootProvider {
   FileRoot(FileSystem& files, FileRootOptions options, SlotUnlock unlock)
       : files_(files), options_(std::move(options)), unlock_(std::move(unlock)) {}
 
-  // Makes the folder, its notes to backup tools (CACHEDIR.TAG) and room for the first two slots.
+  // Makes the folder, its notes to backup tools (CACHEDIR.TAG), the file that copies of the vault
+  // exclude each other by (root_lock.hpp) and room for the first two slots.
   // Durable on return.
   Result<void> prepare();
 
@@ -47,6 +48,7 @@ class FileRoot final : public RootProvider {
   std::string kind() const override { return "file"; }
   std::string location() const override { return options_.folder.string(); }
   Result<void> create(const SlotName& slot, const RootKey& key) override;
+  void prepare_reading() override;
   Result<RootKey> read(const SlotName& slot) override;
   Result<SlotDestruction> destroy(const SlotName& slot) override;
   Result<std::vector<SlotName>> list() override;
@@ -64,7 +66,8 @@ class FileRoot final : public RootProvider {
   Result<RootKey> read_mirror(const SlotName& slot, std::uint8_t mirror);
   Result<std::unique_ptr<File>> room_for(const SlotName& slot, std::uint8_t mirror);
   Result<void> write_mirror(File& file, const SlotAddress& address, const RootKey& key);
-  Result<void> overwrite_mirror(const SlotName& slot, std::uint8_t mirror);
+  Result<void> overwrite(const std::filesystem::path& path, std::uint64_t& size);
+  Result<bool> destroy_mirror(const SlotName& slot, std::uint8_t mirror);
 
   FileSystem& files_;
   FileRootOptions options_;

@@ -62,6 +62,12 @@ struct Holders::Table {
 Result<std::unique_ptr<Holders>> Holders::join(const Options& options) {
   std::unique_ptr<Holders> holders(new Holders);
   holders->read_only_ = options.read_only;
+  if (!options.beside_slots.empty()) {
+    QUIETUS_TRY_AS(
+        VaultPresence presence,
+        VaultPresence::take({options.control_store, options.beside_slots}, options.read_only));
+    holders->presence_ = std::make_unique<VaultPresence>(std::move(presence));
+  }
   QUIETUS_TRY_AS(LockFile life, LockFile::open(options.control_store, options.read_only));
   QUIETUS_TRY_AS(LockFile eyes, LockFile::open(options.control_store, true));
   holders->life_ = std::make_unique<LockFile>(std::move(life));
@@ -132,7 +138,7 @@ Result<void> Holders::lay_out(int descriptor, const Options& options) {
   if (alive && !whole && status.st_size != 0)
     return Error(ErrorCode::kCorrupt,
                  table_path_.string() + ": damaged; close the vault everywhere and open it anew");
-  if (alive)
+  if (alive && whole)
     return Error(ErrorCode::kUnavailable,
                  "the vault is open in another PID namespace; all its processes must share one");
   const std::uint64_t fresh[3] = {kMagic, here, whole ? head[2] : 1};
@@ -168,6 +174,7 @@ void Holders::abandon() noexcept {
   table_ = nullptr;
   life_.reset();
   eyes_.reset();
+  presence_.reset();
 }
 
 std::uint64_t Holders::epoch() const noexcept {
@@ -235,6 +242,10 @@ bool Holders::table_is_current() const noexcept {
 Result<HolderCount> Holders::look(std::uint64_t epoch) const {
   HolderCount seen;
   const bool same_table = table_is_current();
+  if (presence_) {
+    QUIETUS_TRY_AS(const bool copy, presence_->copy_is_open());
+    if (copy) ++seen.missing;
+  }
   std::uint64_t next = lock_bytes::kFirstHolder;
   const std::uint64_t end = lock_bytes::kReadOnlyHolders + 1;
   while (next < end) {

@@ -37,11 +37,13 @@ class Holders {
   struct Options {
     std::filesystem::path control_store;
     std::filesystem::path runtime_folder;
-    bool read_only = false;      // holds a shared lock and has no row
-    bool without_cache = false;  // keeps no keys between operations and runs no thread
+    bool read_only = false;                // holds a shared lock and has no row
+    bool without_cache = false;            // keeps no keys between operations and runs no thread
+    std::filesystem::path beside_slots{};  // the lock file there; empty: there is no such folder
   };
 
-  // From here on every erasure waits for this process. kUnavailable when holders of another PID
+  // From here on every erasure waits for this process. kBusy when a copy of the vault with the same
+  // root slots is open; kUnavailable when holders of another PID
   // namespace are alive, or the machine has too many holders; kCorrupt when the table was damaged
   // while others use it; kBusy; kIo.
   static Result<std::unique_ptr<Holders>> join(const Options& options);
@@ -83,6 +85,7 @@ class Holders {
   bool table_is_current() const noexcept;
 
   std::unique_ptr<LockFile> life_;  // holds this process's byte
+  std::unique_ptr<VaultPresence> presence_;
   std::unique_ptr<LockFile> eyes_;  // looks at the others'; never locks
   Table* table_ = nullptr;          // null: read-only without a table to see
   Row* row_ = nullptr;              // null when read-only

@@ -118,6 +118,7 @@ Error KeyStore::slots_missing() const {
 
 // The vault's keys of the newest root, kept for this Use. Waits while a root change is under way.
 Result<std::shared_ptr<const VaultKeys>> KeyStore::fresh_vault_keys(const KeyCache::Use& use) {
+  parts_.provider.prepare_reading();
   QUIETUS_TRY_AS(const auto lock, RootChangeLock::take(parts_.lock_files, LockFile::Mode::kShared,
                                                        parts_.lock_timeout));
   std::shared_ptr<const VaultKeys> keys;

@@ -81,6 +81,7 @@ bool KeyStore::settled(const Look& seen) {
 
 Result<KeyStore::Opened> KeyStore::open(const VaultId& vault) {
   vault_ = vault;
+  parts_.provider.prepare_reading();
   {
     QUIETUS_TRY_AS(const auto lock, RootChangeLock::take(parts_.lock_files, LockFile::Mode::kShared,
                                                          parts_.lock_timeout));

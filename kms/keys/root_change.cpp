@@ -36,10 +36,12 @@ Result<RootChangeOutcome> RootChange::run(const RootChangeRequest& request) {
   RootChangeOutcome outcome;
   std::vector<RootChangeOutcome> earlier;
   std::uint64_t epoch = 0;
+  prepare_secrets(request);
   {
     QUIETUS_TRY_AS(
         const auto lock,
         RootChangeLock::take(parts_.lock_files, LockFile::Mode::kExclusive, parts_.lock_timeout));
+    const RootInHand in_hand(*this);
     QUIETUS_TRY_AS(Look seen, store_.look(true));
     QUIETUS_TRY(settle(seen, earlier));
     if (request.kind == ChangeKind::kDestroyVault) QUIETUS_TRY(require_alone());
@@ -49,7 +51,6 @@ Result<RootChangeOutcome> RootChange::run(const RootChangeRequest& request) {
     if (!decided_) parts_.provider.use(before);
     QUIETUS_TRY_AS(outcome, std::move(changed));
     epoch = parts_.holders.epoch();
-    let_go_of_root();
   }
   QUIETUS_TRY(await_holders(outcome, epoch, parts_.acknowledgement_timeout));
   QUIETUS_TRY(finish(outcome));
@@ -83,11 +84,20 @@ Result<void> RootChange::require_alone() {
                                      "then destroy it");
 }
 
+// Argon2id takes a second, which nobody should spend under the lock: a process that is stopped
+// there keeps everybody else waiting.
+void RootChange::prepare_secrets(const RootChangeRequest& request) {
+  parts_.provider.prepare_reading();
+  if (!request.new_unlock.secret || !request.new_unlock.parameters) return;
+  const auto derived = request.new_unlock.secret->key_for(*request.new_unlock.parameters);
+  static_cast<void>(derived);  // an error shows when the slot is made
+}
+
 // The whole vault's keys must not outlive the lock here: whoever changes the root next waits for
 // Uses only. What is left to do needs the row key alone.
-void RootChange::let_go_of_root() noexcept {
-  keys_.reset();
-  context_->forget();
+RootChange::RootInHand::~RootInHand() {
+  change_.keys_.reset();
+  change_.context_->forget();
 }
 
 // What the request comes to, read on one snapshot; nothing is written yet.

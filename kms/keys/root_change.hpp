@@ -19,6 +19,19 @@ class RootChange {
  private:
   using Look = KeyStore::Look;
 
+  // Lets the root key go, whichever way the lock is given up. To be declared after the lock.
+  class RootInHand {
+   public:
+    explicit RootInHand(RootChange& change) : change_(change) {}
+    RootInHand(const RootInHand&) = delete;
+    RootInHand& operator=(const RootInHand&) = delete;
+    ~RootInHand();
+
+   private:
+    RootChange& change_;
+  };
+
+  void prepare_secrets(const RootChangeRequest& request);
   // A transaction under the lock, with the keys of the root that stands.
   Result<void> update(KeyStore::WriteWork work);
 
@@ -50,7 +63,6 @@ class RootChange {
   Result<void> remember_destroyed(RootChangeOutcome& outcome);
   Result<void> finish(RootChangeOutcome& outcome);
   Result<void> finish_in(ControlWriter& writer, RootChangeOutcome& outcome);
-  void let_go_of_root() noexcept;
   Result<void> find_certificate(ControlReader& reader, RootChangeOutcome& outcome);
   Result<void> free_leaves(ControlWriter& writer, const Intent& intent);
 
@@ -58,6 +70,7 @@ class RootChange {
   Result<void> resume_begun(const std::vector<Intent>& begun,
                             std::vector<RootChangeOutcome>& outcomes);
   Result<void> resume(Intent intent, std::vector<RootChangeOutcome>& outcomes);
+  Result<bool> was_settled(const Intent& intent);
   Result<void> drop_destroyed(Intent& intent);
 
   // The leaves of an intent's keys. kCorrupt when one is not known.

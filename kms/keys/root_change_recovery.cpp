@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/failpoint.hpp"
+#include "base/text_encoding.hpp"
 #include "keys/root_change.hpp"
 
 namespace quietus {
@@ -35,7 +36,10 @@ Result<std::vector<Intent>> RootChange::settle(Look& seen,
   std::vector<Intent> committed;
   std::copy_if(seen.intents.begin(), seen.intents.end(), std::back_inserter(committed),
                [](const Intent& intent) { return intent.state == IntentState::kCommitted; });
-  QUIETUS_TRY_AS(const auto destroyed, destroy_other_slots(committed));
+  // What was decided stands, and the rest waits.
+  auto treated = destroy_other_slots(committed);
+  if (!treated) return incomplete(treated.error());
+  const std::vector<SlotDestruction> destroyed = std::move(treated).value();
   QUIETUS_FAILPOINT("recover/after-destroy");
   for (const Intent& intent : seen.intents) {
     if (!is_committed(intent)) continue;
@@ -60,16 +64,17 @@ Result<std::vector<RootChangeOutcome>> RootChange::recover(std::chrono::millisec
   std::vector<RootChangeOutcome> outcomes;
   std::optional<Error> failure;
   std::uint64_t epoch = 0;
+  prepare_secrets({});
   {
     QUIETUS_TRY_AS(
         const auto lock,
         RootChangeLock::take(parts_.lock_files, LockFile::Mode::kExclusive, parts_.lock_timeout));
+    const RootInHand in_hand(*this);
     QUIETUS_TRY_AS(Look seen, store_.look(true));
     QUIETUS_TRY_AS(const auto begun, settle(seen, outcomes));
     if (auto resumed = resume_begun(begun, outcomes); !resumed)
       failure = std::move(resumed).error();
     epoch = outcomes.empty() ? parts_.holders.epoch() : parts_.holders.publish();
-    let_go_of_root();
   }
   recovered_ = true;
   std::vector<RootChangeOutcome> finished;
@@ -104,6 +109,8 @@ Result<void> RootChange::resume_begun(const std::vector<Intent>& begun,
 // A begun erasure is made again with a new slot and generation; a begun change of the unlock secret
 // is given up, because the new secret is not known here.
 Result<void> RootChange::resume(Intent intent, std::vector<RootChangeOutcome>& outcomes) {
+  QUIETUS_TRY_AS(const bool settled, was_settled(intent));
+  if (settled) intent.targets.clear();
   if (intent.kind == ChangeKind::kErase) QUIETUS_TRY(drop_destroyed(intent));
   resuming_ = !intent.targets.empty() && intent.kind == ChangeKind::kErase;
   if (!resuming_) {
@@ -113,8 +120,30 @@ Result<void> RootChange::resume(Intent intent, std::vector<RootChangeOutcome>& o
     return {};
   }
   QUIETUS_TRY_AS(RootChangeOutcome outcome, change({}, std::move(intent)));
+  // Before the next one's slot takes the place of what was destroyed, and the evidence with it.
+  QUIETUS_TRY(remember_destroyed(outcome));
   outcomes.push_back(std::move(outcome));
   return {};
+}
+
+// Whether the log says that the change was given up or decided: then the rows that call it begun
+// are old copies (I-21). The log is under the anchor, they are not.
+Result<bool> RootChange::was_settled(const Intent& intent) {
+  const std::string id = to_hex(intent.id);
+  bool settled = false;
+  QUIETUS_TRY(parts_.control.read([&](ControlReader& reader) -> Result<void> {
+    QUIETUS_TRY_AS(const TreeHead head, log_head(reader));
+    for (std::uint64_t index = 0; index < head.size && !settled; ++index) {
+      QUIETUS_TRY_AS(const Bytes text, read_entry(reader, log_seal(), index));
+      QUIETUS_TRY_AS(const LogEntry entry, LogEntry::parse(text));
+      const bool ends = entry.kind() == entry_kinds::kErasureAborted ||
+                        entry.kind() == entry_kinds::kKeysUnreachable;
+      const std::string* erasure = entry.text("erasure");
+      settled = ends && erasure != nullptr && *erasure == id;
+    }
+    return {};
+  }));
+  return settled;
 }
 
 // Takes out what another erasure destroyed, and certified, since.

@@ -1,6 +1,7 @@
 #include "keys/root_lock.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -78,6 +79,60 @@ Result<std::optional<std::uint64_t>> LockFile::first_locked(std::uint64_t first,
   return lowest;
 }
 
+namespace {
+
+constexpr std::uint64_t kCopies = std::uint64_t{1} << 61;
+
+// Another number for another file.
+Result<std::uint64_t> number_of(const std::filesystem::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return io_error("lock " + path.string());
+  // Fibonacci hashing spreads neighbouring inode numbers.
+  const std::uint64_t mixed = (static_cast<std::uint64_t>(status.st_ino) ^
+                               static_cast<std::uint64_t>(status.st_dev) << 40) *
+                              0x9E3779B97F4A7C15U;
+  return mixed % kCopies;
+}
+
+// The file beside the slots. Made again where somebody took it away; but not in a folder that is
+// none of slots, such as the place of a disk that is not mounted: then there is nothing to exclude,
+// and that the slots are missing is noticed by whoever needs one.
+Result<std::optional<LockFile>> open_beside(const std::filesystem::path& path, bool read_only) {
+  auto file = LockFile::open(path, read_only);
+  const auto missing = [&] { return !file && file.error().code() == ErrorCode::kNotFound; };
+  std::error_code error;
+  if (missing() && !read_only && std::filesystem::exists(path.parent_path() / "anchor", error))
+    file = LockFile::make(path);
+  if (missing()) return std::optional<LockFile>();
+  if (!file) return std::move(file).error();
+  return std::optional(std::move(file).value());
+}
+
+}  // namespace
+
+Result<VaultPresence> VaultPresence::take(const RootLockFiles& files, bool read_only) {
+  QUIETUS_TRY_AS(const std::uint64_t number, number_of(files.control_store));
+  VaultPresence presence(1 + number);
+  QUIETUS_TRY_AS(presence.file_, open_beside(files.beside_slots, read_only));
+  if (!presence.file_) return presence;
+  QUIETUS_TRY_AS(const bool taken,
+                 presence.file_->try_lock(presence.byte_, LockFile::Mode::kShared));
+  QUIETUS_TRY_AS(const bool copy, presence.copy_is_open());
+  if (!taken || copy)
+    return Error(
+        ErrorCode::kBusy,
+        "a copy of this vault, with the same root slots, is open in another process; close "
+        "it, and keep only one of the two");
+  return presence;
+}
+
+Result<bool> VaultPresence::copy_is_open() const {
+  if (!file_) return false;
+  QUIETUS_TRY_AS(const auto below, file_->first_locked(1, byte_ - 1));
+  QUIETUS_TRY_AS(const auto above, file_->first_locked(byte_ + 1, kCopies - byte_));
+  return below.has_value() || above.has_value();
+}
+
 Result<RootChangeLock> RootChangeLock::open(const RootLockFiles& files, LockFile::Mode mode) {
   const bool shared = mode == LockFile::Mode::kShared;
   QUIETUS_TRY_AS(LockFile control, LockFile::open(files.control_store, shared));
@@ -88,12 +143,7 @@ Result<RootChangeLock> RootChangeLock::open(const RootLockFiles& files, LockFile
     QUIETUS_TRY_AS(lock.line_, LockFile::open(files.control_store, false));
   }
   if (files.beside_slots.empty()) return lock;
-  auto slots =
-      shared ? LockFile::open(files.beside_slots, true) : LockFile::make(files.beside_slots);
-  // Where nobody ever changed the root, there is nothing to exclude; that the folder of the slots
-  // is missing is noticed by whoever needs a slot.
-  if (!slots && slots.error().code() == ErrorCode::kNotFound) return lock;
-  QUIETUS_TRY_AS(lock.slots_, std::move(slots));
+  QUIETUS_TRY_AS(lock.slots_, open_beside(files.beside_slots, shared));
   return lock;
 }
 

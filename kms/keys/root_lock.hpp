@@ -11,8 +11,11 @@
 //   2^62 + 2 + 1024    the holders' table is being laid out
 //   2^62 + 3 + 1024    somebody waits for the root-change lock to have it exclusively
 //
-// Copies of a vault's folder share the folder of its root slots. So that two of them never change
-// the root at once, the root-change lock is taken on byte 0 of a file there too.
+// Copies of a vault's folder share the folder of its root slots, and have holders' bytes of their
+// own. So two of them must not be open at once. In a file beside the slots:
+//
+//   0                  the root-change lock again
+//   1 + n              a process has the copy open whose control store n stands for (shared)
 #pragma once
 
 #include <quietus/result.hpp>
@@ -63,6 +66,20 @@ inline constexpr std::uint64_t kRootChangeLine = kTableLayout + 1;
 struct RootLockFiles {
   std::filesystem::path control_store;
   std::filesystem::path beside_slots;  // empty: the root slots lie in no folder
+};
+
+// Says that this process has a vault open, for as long as the object lives.
+class VaultPresence {
+ public:
+  // kBusy when a copy of the vault with the same root slots is open somewhere; kIo, kNotFound.
+  static Result<VaultPresence> take(const RootLockFiles& files, bool read_only);
+  // Whether a copy is open now.
+  Result<bool> copy_is_open() const;
+
+ private:
+  explicit VaultPresence(std::uint64_t byte) noexcept : byte_(byte) {}
+  std::optional<LockFile> file_;  // none: nobody ever opened the vault for writing
+  std::uint64_t byte_;
 };
 
 // Held for the life of the object. kBusy when it cannot be had in time. Who waits for it

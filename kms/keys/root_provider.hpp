@@ -57,6 +57,10 @@ class RootProvider {
   // slot of that name may exist; destroy() takes it away. kFull, kIo.
   virtual Result<void> create(const SlotName& slot, const RootKey& key) = 0;
 
+  // Does beforehand what reading a slot will need and can be done without holding a lock: deriving
+  // the unlock key from a passphrase takes a second. Errors show when a slot is read.
+  virtual void prepare_reading() {}
+
   // kNotFound (no copy there), kWrongKey, kCorrupt, kUnsupported, kIo, kUnavailable.
   virtual Result<RootKey> read(const SlotName& slot) = 0;
 

@@ -26,6 +26,8 @@ class File {
   // On return the file's data, and the metadata needed to find it, are on the device.
   virtual Result<void> sync() = 0;
   virtual Result<std::uint64_t> size() = 0;
+  // Cuts the file, or lengthens it with zeros.
+  virtual Result<void> resize(std::uint64_t size) = 0;
   // Gives the file's blocks back to the device where it is offered (hole punch, which becomes a
   // discard on file systems mounted so); true when the file system accepted it.
   virtual Result<bool> deallocate() = 0;

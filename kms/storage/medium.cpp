@@ -74,7 +74,25 @@ Answer rotational(dev_t device) {
   return own != Answer::kUnknown ? own : read_rotational(block / ".." / "queue" / "rotational");
 }
 
+bool journals_data(dev_t device) {
+  std::ifstream mounts("/proc/self/mountinfo");
+  return mount_journals_data(mounts,
+                             std::to_string(major(device)) + ":" + std::to_string(minor(device)));
+}
+
 }  // namespace
+
+bool mount_journals_data(std::istream& mounts, const std::string& device) {
+  for (std::string line; std::getline(mounts, line);) {
+    std::istringstream words(line);
+    std::string id;
+    std::string parent;
+    std::string of;
+    words >> id >> parent >> of;
+    if (of == device && line.find("data=journal") != std::string::npos) return true;
+  }
+  return false;
+}
 
 MediumDescription describe_file_system(std::uint64_t magic) {
   MediumDescription medium;
@@ -99,7 +117,12 @@ MediumDescription describe_medium(const std::filesystem::path& path) {
   // The field is a signed long; the numbers are of 32 bits.
   MediumDescription medium = describe_file_system(static_cast<std::uint32_t>(status.f_type));
   struct stat file {};
-  if (stat(there.c_str(), &file) == 0) medium.rotational = rotational(file.st_dev);
+  if (stat(there.c_str(), &file) != 0) return medium;
+  medium.rotational = rotational(file.st_dev);
+  if (journals_data(file.st_dev)) {
+    medium.file_system += " with data=journal";
+    medium.overwrites_in_place = Answer::kNo;
+  }
   return medium;
 }
 

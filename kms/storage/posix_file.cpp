@@ -92,6 +92,18 @@ Result<std::uint64_t> PosixFile::size() {
   return static_cast<std::uint64_t>(status.st_size);
 }
 
+Result<void> PosixFile::resize(std::uint64_t size) {
+  QUIETUS_TRY(trusted());
+  if (!fits(size, 0)) return posix_error(EFBIG, path_);
+  int rc = 0;
+  do {
+    rc = ftruncate(descriptor_, static_cast<off_t>(size));
+  } while (rc != 0 && errno == EINTR);
+  if (rc != 0) return posix_error(errno, path_);
+  needs_full_sync_ = true;
+  return {};
+}
+
 Result<bool> PosixFile::deallocate() {
   QUIETUS_TRY_AS(const std::uint64_t length, size());
   if (length == 0) return true;

@@ -26,6 +26,7 @@ class PosixFile final : public File {
   // the system reports such an error once and drops the pages. So the file then refuses everything.
   Result<void> sync() override;
   Result<std::uint64_t> size() override;
+  Result<void> resize(std::uint64_t size) override;
   Result<bool> deallocate() override;
 
  private:

@@ -52,6 +52,30 @@ TEST_CASE("An old slot that was put back beside the new one is destroyed again")
   CHECK(history.slots("live").front().filename() == history.slots("new").front().filename());
 }
 
+TEST_CASE("a copy of the vault is not opened while the vault is, nor the other way round") {
+  const History history;
+  history.put_back("new");
+  const fs::path copy = history.path("copy");
+  fs::copy(history.vault(), copy, fs::copy_options::recursive);
+  const auto open_copy = [&](bool read_only) {
+    OpenOptions options;
+    options.read_only = read_only;
+    return VaultCore::open(copy, history.unlock(), options, {});
+  };
+  {
+    Vault vault(must(history.open()));
+    CHECK_FAILS_WITH(open_copy(false), ErrorCode::kBusy);
+    CHECK_FAILS_WITH(open_copy(true), ErrorCode::kBusy);
+    must(erase(vault, "initech"));
+  }
+  CHECK_FAILS_WITH(open_copy(false), ErrorCode::kRolledBack);
+  history.put_back("new");
+  fs::remove_all(copy);
+  fs::copy(history.vault(), copy, fs::copy_options::recursive);
+  const auto other = must(open_copy(true));
+  CHECK(opening(history) == "busy");
+}
+
 TEST_CASE("I-13: files that are missing") {
   const History history;
   const auto without = [&](const fs::path& file) { return [file] { fs::remove_all(file); }; };

@@ -49,6 +49,28 @@ TEST_CASE("A read-only disk: reads work, nothing else is tried") {
     CHECK(said == std::vector<std::string>{"whole", "input/output error", "whole"});
 }
 
+TEST_CASE("a vault is not destroyed when there is no room for its last certificate") {
+  const auto said = on_own_disk("48k", [](const fs::path& disk, const Telling& parent) {
+    const History history;
+    history.put_back("new");
+    const auto destroy = [&](const fs::path& certificate) {
+      Vault vault(must(history.open()));
+      const auto done = vault.destroy(certificate, "test");
+      return done ? done->certificate_problem : std::string(name_of(done.error().code()));
+    };
+    parent.tell(destroy(disk / "last"));
+    parent.tell(opening(history));
+    parent.tell(fs::is_empty(disk) ? "nothing left" : "something left");
+    const fs::path kept = history.path("last");
+    parent.tell("destroyed" + destroy(kept));
+    parent.tell(std::to_string(bytes_of_file(kept).front()));
+    parent.tell(opening(history));
+  });
+  if (!said.empty())
+    CHECK(said == std::vector<std::string>{"full", "whole", "nothing left", "destroyed",
+                                           std::to_string('{'), "erased"});
+}
+
 TEST_CASE("I-19: a full disk: nothing is changed, reads work, and erasing does too") {
   const auto said = on_own_disk("24m", [](const fs::path& disk, const Telling& parent) {
     const VaultPlace place(disk);

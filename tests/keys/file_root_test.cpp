@@ -144,6 +144,18 @@ TEST_CASE("destroying again says the same", "[root]") {
   CHECK(must(roots.root.destroy(roots.slot)).complete());
 }
 
+TEST_CASE("a slot that somebody renamed is overwritten before it is called destroyed", "[root]") {
+  Roots roots;
+  must(roots.root.create(roots.slot, roots.key));
+  for (const std::string& name : roots.names("slot-")) {
+    const auto from = roots.folder / "roots" / name;
+    std::filesystem::rename(from, from.parent_path() / ("gone-" + name.substr(5)));
+  }
+  REQUIRE(roots.secret_is_somewhere(roots.slot));
+  CHECK(must(roots.root.destroy(roots.slot)).complete());
+  CHECK_FALSE(roots.secret_is_somewhere(roots.slot));
+}
+
 TEST_CASE("I7: a slot with a missing mirror is destroyed but not called complete", "[root]") {
   Roots roots;
   must(roots.root.create(roots.slot, roots.key));

@@ -93,6 +93,31 @@ TEST_CASE("an erasure that was begun is resumed when what stood against it is go
   check_settled(*vault);
 }
 
+TEST_CASE("two erasures that were begun are both certified as complete, killed on the way",
+          "[erase][kill]") {
+  int q = 1;
+  for (bool died = true; died; ++q) {
+    ErasableVault vault;
+    vault.vault.reset();
+    for (const ScopeId scope : {vault.scopes.other, vault.scopes.globex}) {
+      // The first is held up by a full disk when the second's process opens the vault.
+      REQUIRE(dies_in(vault.place, "change/after-t1", [&](TestVault& theirs) {
+        if (!theirs.connect(TestVault::How::kOpen)) return;
+        if (scope == vault.scopes.globex) theirs.control().fail_at(1, UpdateFault::kRefused);
+        if (theirs.keys().open(vault.place.vault)) static_cast<void>(theirs.erase({scope}));
+      }));
+    }
+    died = dies_in(vault.place, q, [](TestVault& theirs) { static_cast<void>(theirs.open()); });
+    INFO("recovery killed at " << q);
+    must(vault.open());
+    check_settled(*vault);
+    const auto certificates = vault->certificates();
+    CHECK(certificates.size() == 2);
+    for (const auto& [id, row] : certificates) CHECK(row.complete);
+  }
+  CHECK(q > 4);
+}
+
 TEST_CASE("an erasure that was begun and then made by somebody else is certified once",
           "[erase][kill]") {
   ErasableVault vault;

@@ -56,6 +56,31 @@ TEST_CASE("I-21: the row of an erasure that was given up, put back, destroys not
   check_settled(*vault);
 }
 
+TEST_CASE("I-21: an erasure that was given up is not made when the root row is put back with it",
+          "[erase]") {
+  ErasableVault vault;
+  must(vault.open());
+  const ScopeId hit = many_scopes(*vault).back();
+  const Bytes node = damage_second_node(*vault);
+  REQUIRE_FALSE(vault->erase({hit}).ok());
+  repair_second_node(*vault, node);
+  // Both rows as T1 wrote them.
+  const auto all = vault->control().versions();
+  for (std::size_t i = 0; i + 1 < all.size(); ++i) {
+    const bool intent = !all[i].key.empty() && all[i].key[0] == 'J' && !all[i].value.empty();
+    if (!intent) continue;
+    REQUIRE(all[i + 1].key == Bytes{'R'});
+    put_back(*vault, all[i]);
+    put_back(*vault, all[i + 1]);
+  }
+  REQUIRE(must(vault->keys().pending()).size() == 1);
+  must(vault.open());
+  CHECK(vault->record_key(hit).ok());
+  CHECK(vault->certificates().empty());
+  CHECK(must(vault->keys().pending()).empty());
+  check_settled(*vault);
+}
+
 TEST_CASE("I-21: the row of an erasure that is certified, put back, is not certified again",
           "[erase]") {
   ErasableVault vault;

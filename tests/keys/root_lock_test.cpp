@@ -152,6 +152,7 @@ TEST_CASE("copies of a vault that share a folder of root slots exclude each othe
   const Locks locks;
   const Locks copy;
   const auto shared_slots = locks.folder / "lock";
+  std::ofstream(locks.folder / "anchor") << "here are slots";
   const auto take = [&](const Locks& vault, Mode mode) {
     return held(RootChangeLock::take({vault.path, shared_slots}, mode, kNow));
   };
@@ -169,4 +170,38 @@ TEST_CASE("copies of a vault that share a folder of root slots exclude each othe
   // A folder that is gone is no reason not to take the lock: it is found missing later.
   CHECK(held(
       RootChangeLock::take({copy.path, copy.folder / "gone" / "lock"}, Mode::kExclusive, kNow)));
+}
+
+TEST_CASE("two copies of a vault are not open at once, and one copy as often as one likes",
+          "[lock]") {
+  const Locks locks;
+  const Locks copy;
+  const auto slots = locks.folder / "lock";
+  std::ofstream(locks.folder / "anchor") << "here are slots";
+  const auto enter = [&](const Locks& vault, bool read_only = false) {
+    return VaultPresence::take({vault.path, slots}, read_only);
+  };
+  CHECK(enter(copy, true).ok());  // nobody ever wrote: there is no file to lock
+  {
+    const auto first = enter(locks);
+    REQUIRE(first.ok());
+    CHECK(enter(locks).ok());
+    CHECK(enter(locks, true).ok());
+    CHECK_FAILS_WITH(enter(copy), ErrorCode::kBusy);
+    CHECK_FAILS_WITH(enter(copy, true), ErrorCode::kBusy);
+    CHECK_FALSE(must(first->copy_is_open()));
+    const auto lock = held(RootChangeLock::take({locks.path, slots}, Mode::kExclusive, kNow));
+    CHECK(lock);
+  }
+  CHECK(enter(copy).ok());
+}
+
+TEST_CASE("in a folder that holds no slots, as of a disk that is not mounted, no lock file is made",
+          "[lock]") {
+  const Locks locks;
+  const RootLockFiles files{locks.path, locks.folder / "empty" / "lock"};
+  std::filesystem::create_directory(locks.folder / "empty");
+  CHECK(VaultPresence::take(files, false).ok());
+  CHECK(RootChangeLock::take(files, Mode::kExclusive, kNow).ok());
+  CHECK(std::filesystem::is_empty(locks.folder / "empty"));
 }

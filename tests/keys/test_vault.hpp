@@ -80,7 +80,7 @@ class TestVault {
     anchor_ = std::make_unique<AnchorFile>(place_.files, place_.roots() / "anchor");
     QUIETUS_TRY_AS(holders_,
                    Holders::join({place_.control(), place_.store() / "runtime", place_.read_only,
-                                  place_.mode == KeyCache::Mode::kNone}));
+                                  place_.mode == KeyCache::Mode::kNone, place_.roots() / "lock"}));
     cache_ = std::make_unique<KeyCache>(*holders_, place_.mode);
     KeyStore::Parts parts{{place_.control(), place_.roots() / "lock"},
                           *control_,

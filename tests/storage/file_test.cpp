@@ -235,3 +235,26 @@ TEST_CASE("a path is described by the file system under it, there or not yet") {
   CHECK(files().describe("/proc/self/status").overwrites_in_place == Answer::kUnknown);
   CHECK(files().describe("/proc").rotational == Answer::kUnknown);
 }
+
+TEST_CASE("a file system that journals contents does not overwrite in place") {
+  const std::string table =
+      "25 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw,errors=remount-ro\n"
+      "31 25 8:2 / /var rw,relatime shared:2 - ext4 /dev/sda2 rw,data=journal\n";
+  std::istringstream mounts(table);
+  CHECK_FALSE(mount_journals_data(mounts, "8:1"));
+  std::istringstream again(table);
+  CHECK(mount_journals_data(again, "8:2"));
+}
+
+TEST_CASE("a file is cut and lengthened") {
+  const TemporaryFolder folder;
+  auto file = must(posix_file_system().open(folder / "f", FileSystem::Open::kCreate));
+  must(file->write_at(0, Bytes(100, 7)));
+  must(file->resize(10));
+  CHECK(must(file->size()) == 10);
+  must(file->resize(12));
+  Bytes seen(12);
+  must(file->read_at(0, seen));
+  CHECK((seen == Bytes{7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0}));
+  must(file->sync());
+}

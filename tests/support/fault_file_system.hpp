@@ -167,6 +167,11 @@ class FaultFileSystem::FaultFile final : public File {
     QUIETUS_TRY(step());
     return real_->size();
   }
+  Result<void> resize(std::uint64_t size) override {
+    const std::lock_guard lock(files_.mutex_);
+    QUIETUS_TRY(step());
+    return real_->resize(size);
+  }
   Result<bool> deallocate() override {
     const std::lock_guard lock(files_.mutex_);
     QUIETUS_TRY(step());

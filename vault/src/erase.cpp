@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kShownInPlan = 1000;
 constexpr std::size_t kMaxReasonText = 4096;
+constexpr std::size_t kRoomForCertificate = std::size_t{64} * 1024;
 
 // The closed list of reason codes; everything else is free text. A name that happens to look like a
 // code must not get into logs and certificates. docs/erasure.md explains them.
@@ -158,6 +159,18 @@ Result<ErasureReport> with_certificate(VaultCore& core, const RootChangeOutcome&
   return report;
 }
 
+// Over the room that was set aside for it; where it does not fit there, in a file of its own.
+Result<void> write_last_certificate(FileSystem& files, const std::filesystem::path& path,
+                                    std::string_view text) {
+  if (text.size() < kRoomForCertificate) {
+    QUIETUS_TRY_AS(auto file, files.open(path, FileSystem::Open::kReadWrite));
+    QUIETUS_TRY(file->write_at(0, as_bytes(text)));
+    QUIETUS_TRY(file->resize(text.size()));
+    return file->sync();
+  }
+  return write_file(files, path, as_bytes(text));
+}
+
 }  // namespace
 
 Result<ErasePlan> Vault::plan_erase(std::span<const std::string> paths) {
@@ -217,8 +230,9 @@ Result<ErasureReport> Vault::destroy(const std::filesystem::path& certificate,
   QUIETUS_TRY_AS(const bool taken, files.exists(certificate));
   if (taken)
     return Error(ErrorCode::kAlreadyExists, certificate.string() + ": there is a file already");
-  // The certificate is the last thing the vault says: its place must be good before anything dies.
-  QUIETUS_TRY(write_file(files, certificate, {}));
+  // The certificate is the last thing the vault says: there must be room for it before anything
+  // dies.
+  QUIETUS_TRY(write_file(files, certificate, Bytes(kRoomForCertificate)));
   RootChangeRequest request;
   request.kind = ChangeKind::kDestroyVault;
   request.reason = why.code;
@@ -232,8 +246,11 @@ Result<ErasureReport> Vault::destroy(const std::filesystem::path& certificate,
   core_->destroyed = true;
   ErasureReport report = report_of(*outcome);
   QUIETUS_FAILPOINT("destroy/before-certificate");
-  QUIETUS_TRY(write_file(files, certificate, as_bytes(report.certificate)));
-  QUIETUS_TRY(core_->provider->remove_remains());
+  const auto written = write_last_certificate(files, certificate, report.certificate);
+  if (!written) report.certificate_problem = written.error().context();
+  // What is left in the folder is random bytes.
+  const auto removed = core_->provider->remove_remains();
+  static_cast<void>(removed);
   core_.reset();
   return report;
 }

@@ -147,8 +147,8 @@ Result<void> VaultCore::connect(std::shared_ptr<const UnlockSecret> secret, bool
   anchor = std::make_unique<AnchorFile>(environment.files, anchor_path(header.root_folder));
   if (!options.read_only) QUIETUS_TRY(environment.files.make_folder(files.runtime()));
   const bool cached = options.key_caching == KeyCaching::kGuarded;
-  QUIETUS_TRY_AS(holders,
-                 Holders::join({files.control(), files.runtime(), options.read_only, !cached}));
+  QUIETUS_TRY_AS(holders, Holders::join({files.control(), files.runtime(), options.read_only,
+                                         !cached, root_lock_path(header.root_folder)}));
   cache = std::make_unique<KeyCache>(*holders,
                                      cached ? KeyCache::Mode::kGuarded : KeyCache::Mode::kNone);
   KeyStore::Parts parts{lock_files(),      *control,       *provider,
@@ -220,11 +220,22 @@ Result<std::shared_ptr<VaultCore>> VaultCore::assemble(const std::filesystem::pa
 }
 
 // What interrupted writers left behind. Only while nobody else is there: then none of them is
-// alive.
-Result<void> VaultCore::collect_garbage() {
-  QUIETUS_TRY_AS(const std::uint32_t count, holders->count());
-  if (count > 1) return {};
-  return records->collect_garbage([](const WriterToken&) { return false; });
+// alive. That it cannot be taken away is no reason not to open: an erasure needs no records.
+void VaultCore::collect_garbage() {
+  const auto count = holders->count();
+  if (!count || *count > 1) return;
+  const auto collected = records->collect_garbage([](const WriterToken&) { return false; });
+  static_cast<void>(collected);
+}
+
+// A crash at the end of the vault's making may have left the mark.
+Result<void> VaultCore::forget_unfinished() {
+  const std::filesystem::path mark = unfinished_mark(header.root_folder);
+  QUIETUS_TRY_AS(const bool marked, environment.files.exists(mark));
+  if (!marked) return {};
+  QUIETUS_TRY(environment.files.sync_folder(files.folder));
+  QUIETUS_TRY(environment.files.remove(mark));
+  return environment.files.sync_folder(header.root_folder);
 }
 
 Result<std::shared_ptr<VaultCore>> VaultCore::open(const std::filesystem::path& folder,
@@ -237,12 +248,11 @@ Result<std::shared_ptr<VaultCore>> VaultCore::open(const std::filesystem::path& 
     return std::move(opened).error();
   }
   core->recovery_pending = opened->recovery_pending;
-  if (!options.read_only)
-    QUIETUS_TRY(remove_if_there(environment.files, unfinished_mark(core->header.root_folder)));
+  if (!options.read_only) QUIETUS_TRY(core->forget_unfinished());
   if (options.require_locked_memory && !guarded_memory_status().all_locked())
     return Error(ErrorCode::kUnavailable,
                  "the system does not let key memory be locked; raise RLIMIT_MEMLOCK");
-  if (!options.read_only) QUIETUS_TRY(core->collect_garbage());
+  if (!options.read_only) core->collect_garbage();
   return core;
 }
 

@@ -3,6 +3,7 @@
 
 #include <quietus/options.hpp>
 
+#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -43,7 +44,7 @@ struct VaultCore {
   std::unique_ptr<KeyCache> cache;
   std::unique_ptr<KeyStore> keys;
   std::unique_ptr<Records> records;
-  bool recovery_pending = false;
+  std::atomic<bool> recovery_pending{false};
   bool destroyed = false;
 
   // A vault that is not opened yet but has its parts; for open() and for the repair of an anchor.
@@ -69,7 +70,8 @@ struct VaultCore {
   Result<void> update(KeyStore::WriteWork work) { return keys->update(work); }
 
  private:
-  Result<void> collect_garbage();
+  void collect_garbage();
+  Result<void> forget_unfinished();
   Result<void> connect(std::shared_ptr<const UnlockSecret> secret, bool create);
 };
 

@@ -38,6 +38,9 @@ struct ErasureReport {
   std::uint64_t root_generation_after = 0;
   std::uint32_t holders_acknowledged = 0;  // processes that dropped the keys
   std::uint32_t holders_ended = 0;
+  // Of destroy() only: why the certificate's file could not be written; `certificate` is then the
+  // only copy. Empty when all is well.
+  std::string certificate_problem;
 };
 
 struct PendingErasure {

@@ -72,7 +72,8 @@ class QUIETUS_EXPORT Vault {
   // erase().
   Result<void> change_unlock(const Unlock& next);
   // Destroys every root slot: all data, for ever. The last certificate is written to `certificate`,
-  // durable on return. The handle is closed.
+  // durable on return; should that fail when all is destroyed, the report says so and holds it. The
+  // handle is closed. kBusy while another process has the vault open.
   Result<ErasureReport> destroy(const std::filesystem::path& certificate, std::string_view reason);
   // Finishes a destroy() that was interrupted; there is no certificate then, because the key that
   // would sign it is gone. kRefused when none was begun.
