@@ -12,17 +12,16 @@ namespace quietus::cli {
 std::string certificate_page(std::string_view file, const UnverifiedCertificate& certificate,
                              std::string_view issuer_key_pem) {
   const Json payload = Json::parse(certificate.payload, nullptr, false);
-  return filled(kCertificatePage,
-                {{"script", std::string(kPageScript)},
-                 {"script-digest", std::string(kPageScriptDigest)},
-                 {"style", std::string(kPageStyle)},
-                 {"style-digest", std::string(kPageStyleDigest)},
-                 {"certificate", std::string(file)},
-                 {"file-name", certificate.certificate_id + ".erasure.jws.json"},
-                 {"issuer-key", std::string(issuer_key_pem)},
-                 {"key-hidden", issuer_key_pem.empty() ? " hidden" : ""},
-                 {"unverified", html_tree(payload, "log")},
-                 {"tool", "quietus " QUIETUS_VERSION}});
+  return filled(kCertificatePage, {{"script", std::string(kPageScript)},
+                                   {"script-digest", std::string(kPageScriptDigest)},
+                                   {"style", std::string(kPageStyle)},
+                                   {"style-digest", std::string(kPageStyleDigest)},
+                                   {"certificate", std::string(file)},
+                                   {"file-name", certificate.certificate_id + ".erasure.jws.json"},
+                                   {"issuer-key", std::string(issuer_key_pem)},
+                                   {"key-hidden", issuer_key_pem.empty() ? " hidden" : ""},
+                                   {"unverified", html_tree(payload, "log")},
+                                   {"tool", "quietus " QUIETUS_VERSION}});
 }
 
 }  // namespace quietus::cli

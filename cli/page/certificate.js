@@ -103,9 +103,17 @@ function pairs(list) {
       note ? element('span', { class: 'note' }, note) : ''))));
 }
 
+const idOf = (title) => title.toLowerCase().replace(/[^a-z]+/g, '-');
+
 function section(title, ...children) {
-  const id = title.toLowerCase().replace(/[^a-z]+/g, '-');
-  return element('section', { class: 'part', 'aria-labelledby': id }, element('h2', { id }, title), ...children);
+  const id = idOf(title);
+  return element('section', { 'aria-labelledby': id }, element('h3', { id }, title), ...children);
+}
+
+function card(title, ...children) {
+  const id = idOf(title);
+  return element('section', { class: 'part', 'aria-labelledby': id },
+    element('h2', { id }, title), ...children);
 }
 
 const bullets = (lines) => element('ul', null, ...lines.map((line) => element('li', null, line)));
@@ -124,17 +132,20 @@ function showContent(payload) {
   hideContent();
   document.title = `${told.title}: erasure certificate ${shown(payload.certificate_id)}`;
   byId('content').append(
-    element('section', { class: `headline ${told.tone}`, 'aria-labelledby': 'outcome' },
-      element('h2', { id: 'outcome' }, told.title), element('p', null, told.text)),
-    pairs(told.facts),
-    section('How it went', timeline(told.steps)),
-    section('What remains, and until when', bullets(told.remains)),
-    ...(told.other.length ? [section('Also on the certificate',
-      pairs(told.other.map(([term, text]) => ({ term, text }))))] : []),
-    section('What the issuer states', bullets(told.stated)),
-    section('What is not covered', bullets(told.uncovered)),
-    element('details', { class: 'technical' }, element('summary', null, 'Everything that was signed'),
-      element('div', { class: 'tree' }, tree(payload))));
+    element('section', { class: `part outcome ${told.tone}`, 'aria-labelledby': 'outcome' },
+      element('p', { class: 'maker' }, 'What the certificate says'),
+      element('h2', { id: 'outcome' }, told.title), element('p', { class: 'lead' }, told.text),
+      pairs(told.facts),
+      section('How it went', timeline(told.steps)),
+      section('What remains, and until when', bullets(told.remains)),
+      ...(told.other.length ? [section('Also on the certificate',
+        pairs(told.other.map(([term, text]) => ({ term, text }))))] : [])),
+    card('In the issuer’s words',
+      section('What is stated', bullets(told.stated)),
+      section('What is not covered', bullets(told.uncovered)),
+      element('details', { class: 'technical' },
+        element('summary', null, 'Everything that was signed'),
+        element('div', { class: 'tree' }, tree(payload)))));
 }
 
 // ---- the check --------------------------------------------------------------------------------
@@ -142,7 +153,8 @@ function showContent(payload) {
 function intactText(fingerprint) {
   return ['Nothing was changed since it was signed. Whether the key ',
     element('code', null, fingerprint), ' is the issuer’s you must compare: this page brought ' +
-    'the key along, and so could a forger’s. See “Is it the issuer’s key?” below.'];
+    'the key along, and so could a forger’s. ',
+    element('a', { href: '#key-title', class: 'on-screen' }, 'How to compare')];
 }
 
 const confirmedText = (fingerprint) => ['Nothing was changed since the key ',
@@ -205,6 +217,7 @@ async function checkGiven() {
   }
   complain('');
   await check(pem, true);
+  byId('verdict').focus();  // it is far above
 }
 
 async function readKeyFile() {

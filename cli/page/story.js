@@ -27,6 +27,7 @@ const NAMED_AT_MOST = 4;
 const isObject = (value) => value !== null && typeof value === 'object';
 const isEmpty = (value) => value === null || value === '' || (isObject(value) && Object.keys(value).length === 0);
 const counted = (number, noun) => `${number.toLocaleString('en')} ${noun}${number === 1 ? '' : 's'}`;
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 const worded = (name) => name.replace(/_/g, ' ');
 
 // Characters that would hide or reorder what follows are shown as their number.
@@ -73,7 +74,7 @@ function clearDates(payload) {
   return found.sort((a, b) => (a.time < b.time ? -1 : 1));
 }
 
-function headline({ status, phase }, later) {
+function headline({ status, phase, exports: taken }, later) {
   const last = later.at(-1);
   if (status !== 'complete')
     return { title: 'Partly destroyed', tone: 'partial', text: 'The keys cannot be reached any more, but it is not known ' +
@@ -84,7 +85,8 @@ function headline({ status, phase }, later) {
                (last ? `${momentText(last.time)}.` : 'a date that is not stated.') };
   return { title: 'Destroyed for good', tone: 'complete',
            text: 'The keys to the data were destroyed. Without them the data cannot be read any more: ' +
-             'not in the vault, not in its backups, not in any older copy of it.' };
+             'not in the vault, not in its backups, not in any older copy of it.' +
+             (isEmpty(taken ?? null) ? '' : ' Copies that had left the vault are another matter: see below.') };
 }
 
 function whatWasErased(targets) {
@@ -109,8 +111,8 @@ function facts(payload) {
     { term: 'When', text: momentText(times.slot_destroyed), note: 'by the issuer’s clock' },
     { term: 'Why', text: Object.hasOwn(REASONS, reason) ? REASONS[reason] : shown(reason) },
     { term: 'Approved by', text: approved || [approvals].flat().map(summary).join('; ') },
-    { term: 'How', text: `${shown(method.technique)} (${shown(method.reference)})`,
-      note: `${shown(root.assurance)}${root.assurance_known ? '' : '. Whether that works on this medium is not known'}` },
+    { term: 'How', text: `${capital(shown(method.technique))} (${shown(method.reference)})`,
+      note: `Root slot: ${shown(root.assurance)}${root.assurance_known ? '' : '. Whether that works on this medium is not known'}` },
     { term: 'Certificate', codes: [shown(payload.certificate_id)],
       note: `issued ${momentText(payload.issued_at)} with ${shown(payload.issuer.tool)}` },
     ...(supersedes ? [{ term: 'Replaces', text: summary(supersedes) }] : []),
