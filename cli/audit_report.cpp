@@ -211,7 +211,7 @@ class Collection {
         "whole</h2>\n<dl "
         "class=\"facts\">\n";
     text += fact("Recomputed", html(counted(head_.size, "line")) + ", all of it holds",
-                 "one that is longer or other than this was not seen here");
+                 "compare the root hash with a checkpoint that was kept elsewhere");
     text += fact("Root hash", code(head_.root_hash));
     text += fact("Root slot", html(status_.root_provider),
                  status_.assurance.empty() ? "" : status_.assurance);

@@ -47,34 +47,38 @@ function hideContent() {
 
 // ---- the timeline -----------------------------------------------------------------------------
 
-// Places and sizes are in units of the picture, which is as many pixels wide.
-const ACROSS = { width: 720, height: 118 };
-const DOWN = { width: 320, step: 64 };
+// Places and sizes are in units of the picture, which is as many pixels wide. A label that is too
+// long is cut; the description has all of it.
+const ACROSS = { width: 720, height: 118, steps: 4, letters: 22 };
+const DOWN = { width: 320, step: 52, letters: 34 };
+
+const cut = (text, letters) => (text.length > letters ? `${text.slice(0, letters - 1)}…` : text);
 
 function dot(x, y, step) {
   return element('circle', { cx: x, cy: y, r: 8, class: step.due ? 'due' : 'done' });
 }
 
-function label(x, y, anchor, step) {
-  const { day, clock } = moment(step.time);
-  const line = (dy, style, text) => element('tspan', { x, dy, class: style }, text);
-  return element('text', { x, y, 'text-anchor': anchor },
-    line(0, 'label', step.label), line(18, 'when', day), clock ? line(16, 'when', clock) : '');
+function label(x, y, anchor, lines) {
+  return element('text', { x, y, 'text-anchor': anchor }, ...lines.filter(Boolean).map((text, i) =>
+    element('tspan', { x, dy: i === 0 ? 0 : 17, class: i === 0 ? 'label' : 'when' }, text)));
 }
 
 function across(steps) {
   const column = ACROSS.width / steps.length;
   const at = (i) => column * (i + 0.5);
+  const lines = ({ label: name, time }) =>
+    [cut(name, ACROSS.letters), moment(time).day, moment(time).clock];
   const line = element('line', { x1: at(0), y1: 24, x2: at(steps.length - 1), y2: 24 });
   return [ACROSS.width, ACROSS.height, line,
-    steps.map((step, i) => [dot(at(i), 24, step), label(at(i), 60, 'middle', step)]).flat()];
+    steps.map((step, i) => [dot(at(i), 24, step), label(at(i), 60, 'middle', lines(step))]).flat()];
 }
 
 function down(steps) {
   const at = (i) => 20 + i * DOWN.step;
+  const lines = ({ label: name, time }) => [cut(name, DOWN.letters), momentText(time)];
   const line = element('line', { x1: 16, y1: at(0), x2: 16, y2: at(steps.length - 1) });
   return [DOWN.width, DOWN.step * steps.length, line,
-    steps.map((step, i) => [dot(16, at(i), step), label(40, at(i) + 5, 'start', step)]).flat()];
+    steps.map((step, i) => [dot(16, at(i), step), label(40, at(i) + 5, 'start', lines(step))]).flat()];
 }
 
 function picture(style, steps, [width, height, ...shapes]) {
@@ -87,9 +91,10 @@ function picture(style, steps, [width, height, ...shapes]) {
 
 // Wide windows and paper show the picture that goes across, unless there are too many steps.
 function timeline(steps) {
-  const pictures = [picture(steps.length > 5 ? 'always' : 'narrow', steps, down(steps))];
-  if (steps.length <= 5) pictures.push(picture('wide', steps, across(steps)));
-  return element('figure', null, ...pictures);
+  if (steps.length > ACROSS.steps)
+    return element('figure', null, picture('always', steps, down(steps)));
+  return element('figure', null, picture('narrow', steps, down(steps)),
+    picture('wide', steps, across(steps)));
 }
 
 // ---- the content ------------------------------------------------------------------------------
@@ -99,7 +104,7 @@ const codes = (list) => (list ?? []).map((text) => element('code', null, text));
 function pairs(list) {
   return element('dl', { class: 'facts' }, ...list.map(({ term, text, note, codes: ids }) =>
     element('div', null, element('dt', null, term), element('dd', null,
-      text ? element('span', null, text) : '', codes(ids),
+      [text ?? []].flat().map((line) => element('span', null, line)), codes(ids),
       note ? element('span', { class: 'note' }, note) : ''))));
 }
 
@@ -196,7 +201,8 @@ function showMissing() {
     return showVerdict('broken', [error.message]);
   }
   showVerdict('missing', ['It claims to be signed by the key ', element('code', null, kid),
-    '. Give that key below, as you got it from the issuer.']);
+    '. ', element('a', { href: '#key-title', class: 'on-screen' }, 'Give that key'),
+    ', as you got it from the issuer.']);
 }
 
 // ---- the reader's key -------------------------------------------------------------------------

@@ -22,7 +22,8 @@ const MONTHS = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 
   'September', 'October', 'November', 'December'];
 const TIME = /^(\d{4})-(\d\d)-(\d\d)(?:T(\d\d:\d\d:\d\d)(?:\.\d+)?Z)?$/;
 const CLEAR_DATE = /^(clear|expires|until)/;
-const NAMED_AT_MOST = 4;
+const NAMED_AT_MOST = 4;  // scopes, in the plain part
+const DRAWN_AT_MOST = 4;  // later dates, in the picture; else the first and the last
 
 const isObject = (value) => value !== null && typeof value === 'object';
 const isEmpty = (value) => value === null || value === '' || (isObject(value) && Object.keys(value).length === 0);
@@ -105,12 +106,12 @@ function whatWasErased(targets) {
 
 function facts(payload) {
   const { times, reason, approvals, method, root, supersedes } = payload;
-  const approved = isEmpty(approvals ?? null) ? 'Not recorded' : '';
+  const approved = isEmpty(approvals ?? null) ? 'Not recorded' : [approvals].flat().map(summary);
   return [
     whatWasErased(payload.targets),
     { term: 'When', text: momentText(times.slot_destroyed), note: 'by the issuer’s clock' },
     { term: 'Why', text: Object.hasOwn(REASONS, reason) ? REASONS[reason] : shown(reason) },
-    { term: 'Approved by', text: approved || [approvals].flat().map(summary).join('; ') },
+    { term: 'Approved by', text: approved },
     { term: 'How', text: `${capital(shown(method.technique))} (${shown(method.reference)})`,
       note: `Root slot: ${shown(root.assurance)}${root.assurance_known ? '' : '. Whether that works on this medium is not known'}` },
     { term: 'Certificate', codes: [shown(payload.certificate_id)],
@@ -125,13 +126,16 @@ function steps({ times, issued_at: issued }, later) {
     { label: 'Keys unreachable', time: times.keys_unreachable },
     { label: 'Root slot destroyed', time: times.slot_destroyed },
     { label: 'Certificate issued', time: issued },
-    ...later.map(({ time, what }) => ({ label: `Clear: ${what}`, time, due: time > issued })),
+    ...(later.length > DRAWN_AT_MOST ? [later[0], later.at(-1)] : later)
+      .map(({ time, what }) => ({ label: `Clear: ${what}`, time, due: time > issued })),
   ];
 }
 
-function remains({ phase, exports: taken }, later) {
+function remains({ status, phase, exports: taken }, later) {
   const lines = later.map(({ time, what }) => `Until ${momentText(time)}: ${what}.`);
-  if (phase === 'final' && lines.length === 0)
+  if (status !== 'complete')
+    lines.push('Of the keys: perhaps a part of the old root slot; what was seen of it is in the details.');
+  else if (phase === 'final' && lines.length === 0)
     lines.push('Of the keys: nothing, in this vault and the systems listed here.');
   lines.push('Of the data: only its encrypted form, which nobody can read without the keys.');
   for (const copy of taken ?? [])
