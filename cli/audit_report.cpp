@@ -235,14 +235,15 @@ class Collection {
   }
 
   std::string page() const {
-    return filled(kReportPage, {{"style", std::string(kPageStyle)},
-                                {"style-digest", std::string(kPageStyleDigest)},
-                                {"period", html(period_text(period_))},
-                                {"summary", summary()},
-                                {"sections", sections()},
-                                {"tool", "quietus " QUIETUS_VERSION},
-                                {"made", clock_text(now_text())},
-                                {"vault", code(status_.vault_id)}});
+    const PageAssets& assets = page_assets();
+    return filled(assets.report, {{"style", std::string(assets.style)},
+                                  {"style-digest", std::string(assets.style_digest)},
+                                  {"period", html(period_text(period_))},
+                                  {"summary", summary()},
+                                  {"sections", sections()},
+                                  {"tool", "quietus " QUIETUS_VERSION},
+                                  {"made", clock_text(now_text())},
+                                  {"vault", code(status_.vault_id)}});
   }
 
   Vault& vault_;

@@ -11,17 +11,19 @@ namespace quietus::cli {
 // markup, or it would not have been read as a certificate.
 std::string certificate_page(std::string_view file, const UnverifiedCertificate& certificate,
                              std::string_view issuer_key_pem) {
+  const PageAssets& assets = page_assets();
   const Json payload = Json::parse(certificate.payload, nullptr, false);
-  return filled(kCertificatePage, {{"script", std::string(kPageScript)},
-                                   {"script-digest", std::string(kPageScriptDigest)},
-                                   {"style", std::string(kPageStyle)},
-                                   {"style-digest", std::string(kPageStyleDigest)},
-                                   {"certificate", std::string(file)},
-                                   {"file-name", certificate.certificate_id + ".erasure.jws.json"},
-                                   {"issuer-key", std::string(issuer_key_pem)},
-                                   {"key-hidden", issuer_key_pem.empty() ? " hidden" : ""},
-                                   {"unverified", html_tree(payload, "log")},
-                                   {"tool", "quietus " QUIETUS_VERSION}});
+  return filled(assets.certificate,
+                {{"script", std::string(assets.script)},
+                 {"script-digest", std::string(assets.script_digest)},
+                 {"style", std::string(assets.style)},
+                 {"style-digest", std::string(assets.style_digest)},
+                 {"certificate", std::string(file)},
+                 {"file-name", certificate.certificate_id + ".erasure.jws.json"},
+                 {"issuer-key", std::string(issuer_key_pem)},
+                 {"key-hidden", issuer_key_pem.empty() ? " hidden" : ""},
+                 {"unverified", html_tree(payload, "log")},
+                 {"tool", "quietus " QUIETUS_VERSION}});
 }
 
 }  // namespace quietus::cli

@@ -5,12 +5,16 @@
 
 namespace quietus::cli {
 
-extern const std::string_view kPageScript;
-extern const std::string_view kPageScriptDigest;  // "sha256-…", as a Content-Security-Policy has it
-extern const std::string_view kPageStyle;
-extern const std::string_view kPageStyleDigest;
-// Templates: {{name}} stands for a value.
-extern const std::string_view kCertificatePage;
-extern const std::string_view kReportPage;
+struct PageAssets {
+  std::string_view script;
+  std::string_view script_digest;  // "sha256-…", as a Content-Security-Policy has it
+  std::string_view style;
+  std::string_view style_digest;
+  // Templates: {{name}} stands for a value.
+  std::string_view certificate;
+  std::string_view report;
+};
+
+const PageAssets& page_assets() noexcept;
 
 }  // namespace quietus::cli

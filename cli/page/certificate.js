@@ -16,7 +16,8 @@ const embeddedKey = byId('embedded-key').textContent.trim();
 
 function element(name, attributes, ...children) {
   const svg = ['svg', 'title', 'desc', 'line', 'circle', 'text', 'tspan', 'g'].includes(name);
-  const made = svg ? document.createElementNS('http://www.w3.org/2000/svg', name)
+  const made = svg
+    ? document.createElementNS('http://www.w3.org/2000/svg', name)
     : document.createElement(name);
   for (const [key, value] of Object.entries(attributes ?? {})) made.setAttribute(key, value);
   made.append(...children.flat().filter((child) => child !== null && child !== ''));
@@ -30,14 +31,21 @@ function showVerdict(kind, text, note = '') {
   byId('verdict').dataset.verdict = kind;
   byId('verdict').replaceChildren(
     element('span', { class: 'mark', 'aria-hidden': 'true' }, mark),
-    element('div', null, element('h2', null, title), element('p', null, ...text),
-      note && element('p', { class: 'note' }, note)));
+    element(
+      'div',
+      null,
+      element('h2', null, title),
+      element('p', null, ...text),
+      note && element('p', { class: 'note' }, note),
+    ),
+  );
 }
 
 function showChecks(passed, failed) {
   byId('checks').replaceChildren(
     ...passed.map((line) => element('li', { class: 'passed' }, line)),
-    ...(failed ? [element('li', { class: 'failed' }, failed)] : []));
+    ...(failed ? [element('li', { class: 'failed' }, failed)] : []),
+  );
 }
 
 function hideContent() {
@@ -59,42 +67,76 @@ function dot(x, y, step) {
 }
 
 function label(x, y, anchor, lines) {
-  return element('text', { x, y, 'text-anchor': anchor }, ...lines.filter(Boolean).map((text, i) =>
-    element('tspan', { x, dy: i === 0 ? 0 : 17, class: i === 0 ? 'label' : 'when' }, text)));
+  return element(
+    'text',
+    { x, y, 'text-anchor': anchor },
+    ...lines
+      .filter(Boolean)
+      .map((text, i) =>
+        element('tspan', { x, dy: i === 0 ? 0 : 17, class: i === 0 ? 'label' : 'when' }, text),
+      ),
+  );
 }
 
 function across(steps) {
   const column = ACROSS.width / steps.length;
   const at = (i) => column * (i + 0.5);
-  const lines = ({ label: name, time }) =>
-    [cut(name, ACROSS.letters), moment(time).day, moment(time).clock];
+  const lines = ({ label: name, time }) => [
+    cut(name, ACROSS.letters),
+    moment(time).day,
+    moment(time).clock,
+  ];
   const line = element('line', { x1: at(0), y1: 24, x2: at(steps.length - 1), y2: 24 });
-  return [ACROSS.width, ACROSS.height, line,
-    steps.map((step, i) => [dot(at(i), 24, step), label(at(i), 60, 'middle', lines(step))]).flat()];
+  return [
+    ACROSS.width,
+    ACROSS.height,
+    line,
+    steps.map((step, i) => [dot(at(i), 24, step), label(at(i), 60, 'middle', lines(step))]).flat(),
+  ];
 }
 
 function down(steps) {
   const at = (i) => 20 + i * DOWN.step;
   const lines = ({ label: name, time }) => [cut(name, DOWN.letters), momentText(time)];
   const line = element('line', { x1: 16, y1: at(0), x2: 16, y2: at(steps.length - 1) });
-  return [DOWN.width, DOWN.step * steps.length, line,
-    steps.map((step, i) => [dot(16, at(i), step), label(40, at(i) + 5, 'start', lines(step))]).flat()];
+  return [
+    DOWN.width,
+    DOWN.step * steps.length,
+    line,
+    steps
+      .map((step, i) => [dot(16, at(i), step), label(40, at(i) + 5, 'start', lines(step))])
+      .flat(),
+  ];
 }
 
 function picture(style, steps, [width, height, ...shapes]) {
-  const told = steps.map((step) => `${step.label}: ${momentText(step.time)}${step.due ? ' (to come)' : ''}`);
-  return element('svg', { class: style, role: 'img', viewBox: `0 0 ${width} ${height}`,
-                          'aria-labelledby': `${style}-title ${style}-desc` },
+  const told = steps.map(
+    (step) => `${step.label}: ${momentText(step.time)}${step.due ? ' (to come)' : ''}`,
+  );
+  return element(
+    'svg',
+    {
+      class: style,
+      role: 'img',
+      viewBox: `0 0 ${width} ${height}`,
+      'aria-labelledby': `${style}-title ${style}-desc`,
+    },
     element('title', { id: `${style}-title` }, 'Timeline of the erasure'),
-    element('desc', { id: `${style}-desc` }, `${told.join('. ')}.`), ...shapes.flat());
+    element('desc', { id: `${style}-desc` }, `${told.join('. ')}.`),
+    ...shapes.flat(),
+  );
 }
 
 // Wide windows and paper show the picture that goes across, unless there are too many steps.
 function timeline(steps) {
   if (steps.length > ACROSS.steps)
     return element('figure', null, picture('always', steps, down(steps)));
-  return element('figure', null, picture('narrow', steps, down(steps)),
-    picture('wide', steps, across(steps)));
+  return element(
+    'figure',
+    null,
+    picture('narrow', steps, down(steps)),
+    picture('wide', steps, across(steps)),
+  );
 }
 
 // ---- the content ------------------------------------------------------------------------------
@@ -102,10 +144,24 @@ function timeline(steps) {
 const codes = (list) => (list ?? []).map((text) => element('code', null, text));
 
 function pairs(list) {
-  return element('dl', { class: 'facts' }, ...list.map(({ term, text, note, codes: ids }) =>
-    element('div', null, element('dt', null, term), element('dd', null,
-      [text ?? []].flat().map((line) => element('span', null, line)), codes(ids),
-      note ? element('span', { class: 'note' }, note) : ''))));
+  return element(
+    'dl',
+    { class: 'facts' },
+    ...list.map(({ term, text, note, codes: ids }) =>
+      element(
+        'div',
+        null,
+        element('dt', null, term),
+        element(
+          'dd',
+          null,
+          [text ?? []].flat().map((line) => element('span', null, line)),
+          codes(ids),
+          note ? element('span', { class: 'note' }, note) : '',
+        ),
+      ),
+    ),
+  );
 }
 
 const idOf = (title) => title.toLowerCase().replace(/[^a-z]+/g, '-');
@@ -117,8 +173,12 @@ function section(title, ...children) {
 
 function card(title, ...children) {
   const id = idOf(title);
-  return element('section', { class: 'part', 'aria-labelledby': id },
-    element('h2', { id }, title), ...children);
+  return element(
+    'section',
+    { class: 'part', 'aria-labelledby': id },
+    element('h2', { id }, title),
+    ...children,
+  );
 }
 
 const bullets = (lines) => element('ul', null, ...lines.map((line) => element('li', null, line)));
@@ -127,9 +187,16 @@ const bullets = (lines) => element('ul', null, ...lines.map((line) => element('l
 function tree(value) {
   if (!isObject(value)) return shown(value);
   if (Array.isArray(value))
-    return value.length ? element('ol', null, ...value.map((item) => element('li', null, tree(item)))) : 'none';
-  return element('dl', null, ...Object.entries(value).map(([name, part]) =>
-    element('div', null, element('dt', null, shown(name)), element('dd', null, tree(part)))));
+    return value.length
+      ? element('ol', null, ...value.map((item) => element('li', null, tree(item))))
+      : 'none';
+  return element(
+    'dl',
+    null,
+    ...Object.entries(value).map(([name, part]) =>
+      element('div', null, element('dt', null, shown(name)), element('dd', null, tree(part))),
+    ),
+  );
 }
 
 function showContent(payload) {
@@ -137,49 +204,79 @@ function showContent(payload) {
   hideContent();
   document.title = `${told.title}: erasure certificate ${shown(payload.certificate_id)}`;
   byId('content').append(
-    element('section', { class: `part outcome ${told.tone}`, 'aria-labelledby': 'outcome' },
+    element(
+      'section',
+      { class: `part outcome ${told.tone}`, 'aria-labelledby': 'outcome' },
       element('p', { class: 'maker' }, 'What the certificate says'),
-      element('h2', { id: 'outcome' }, told.title), element('p', { class: 'lead' }, told.text),
+      element('h2', { id: 'outcome' }, told.title),
+      element('p', { class: 'lead' }, told.text),
       pairs(told.facts),
       section('How it went', timeline(told.steps)),
       section('What remains, and until when', bullets(told.remains)),
-      ...(told.other.length ? [section('Also on the certificate',
-        pairs(told.other.map(([term, text]) => ({ term, text }))))] : [])),
-    card('In the issuer’s words',
+      ...(told.other.length
+        ? [
+            section(
+              'Also on the certificate',
+              pairs(told.other.map(([term, text]) => ({ term, text }))),
+            ),
+          ]
+        : []),
+    ),
+    card(
+      'In the issuer’s words',
       section('What is stated', bullets(told.stated)),
       section('What is not covered', bullets(told.uncovered)),
-      element('details', { class: 'technical' },
+      element(
+        'details',
+        { class: 'technical' },
         element('summary', null, 'Everything that was signed'),
-        element('div', { class: 'tree' }, tree(payload)))));
+        element('div', { class: 'tree' }, tree(payload)),
+      ),
+    ),
+  );
 }
 
 // ---- the check --------------------------------------------------------------------------------
 
 function intactText(fingerprint) {
-  return ['Nothing was changed since it was signed. Whether the key ',
-    element('code', null, fingerprint), ' is the issuer’s you must compare: this page brought ' +
-    'the key along, and so could a forger’s. ',
-    element('a', { href: '#key-title', class: 'on-screen' }, 'How to compare')];
+  return [
+    'Nothing was changed since it was signed. Whether the key ',
+    element('code', null, fingerprint),
+    ' is the issuer’s you must compare: this page brought ' +
+      'the key along, and so could a forger’s. ',
+    element('a', { href: '#key-title', class: 'on-screen' }, 'How to compare'),
+  ];
 }
 
-const confirmedText = (fingerprint) => ['Nothing was changed since the key ',
-  element('code', null, fingerprint), ' signed it.'];
+const confirmedText = (fingerprint) => [
+  'Nothing was changed since the key ',
+  element('code', null, fingerprint),
+  ' signed it.',
+];
 
 // The page says what it knows, never more: red and no content as soon as anything does not hold.
+let checks = 0; // what was begun last is what is shown
 async function check(pem, given) {
+  const mine = ++checks;
   const passed = [];
   showVerdict('checking', ['The page is checking the certificate.']);
   try {
     const key = keyFromPem(pem);
     const payload = await verifyCertificate(certificateText, key, (line) => passed.push(line));
-    showContent(payload);
     const kid = await fingerprintOf(key);
-    showVerdict(given ? 'confirmed' : 'intact', given ? confirmedText(kid) : intactText(kid),
-      `Checked in this browser on ${momentText(new Date().toISOString())}, by this computer’s clock.`);
+    if (mine !== checks) return;
+    showContent(payload);
+    showVerdict(
+      given ? 'confirmed' : 'intact',
+      given ? confirmedText(kid) : intactText(kid),
+      `Checked in this browser on ${momentText(new Date().toISOString())}, by this computer’s clock.`,
+    );
     showChecks(passed);
   } catch (error) {
+    if (mine !== checks) return;
     if (error instanceof Unable) return showUnable();
-    const reason = error instanceof Refusal ? error.message : 'A part of it is missing or malformed.';
+    const reason =
+      error instanceof Refusal ? error.message : 'A part of it is missing or malformed.';
     hideContent();
     document.title = 'Erasure certificate: does not verify';
     showVerdict('broken', [reason], 'What it says is not shown, because it cannot be relied on.');
@@ -188,8 +285,10 @@ async function check(pem, given) {
 }
 
 function showUnable() {
-  showVerdict('unable', ['It has no Ed25519 signatures. Open the page in a newer one, or check the ' +
-    'saved certificate as described below. Until then, nothing of it is checked.']);
+  showVerdict('unable', [
+    'It has no Ed25519 signatures. Open the page in a newer one, or check the ' +
+      'saved certificate as described below. Until then, nothing of it is checked.',
+  ]);
 }
 
 function showMissing() {
@@ -200,9 +299,13 @@ function showMissing() {
     hideContent();
     return showVerdict('broken', [error.message]);
   }
-  showVerdict('missing', ['It claims to be signed by the key ', element('code', null, kid),
-    '. ', element('a', { href: '#key-title', class: 'on-screen' }, 'Give that key'),
-    ', as you got it from the issuer.']);
+  showVerdict('missing', [
+    'It claims to be signed by the key ',
+    element('code', null, kid),
+    '. ',
+    element('a', { href: '#key-title', class: 'on-screen' }, 'Give that key'),
+    ', as you got it from the issuer.',
+  ]);
 }
 
 // ---- the reader's key -------------------------------------------------------------------------
@@ -223,7 +326,7 @@ async function checkGiven() {
   }
   complain('');
   await check(pem, true);
-  byId('verdict').focus();  // it is far above
+  byId('verdict').focus(); // it is far above
 }
 
 async function readKeyFile() {
@@ -236,7 +339,9 @@ async function readKeyFile() {
 function start() {
   byId('check-key').addEventListener('click', checkGiven);
   byId('pem-file').addEventListener('change', readKeyFile);
-  byId('save').href = URL.createObjectURL(new Blob([certificateText], { type: 'application/jose+json' }));
+  byId('save').href = URL.createObjectURL(
+    new Blob([certificateText], { type: 'application/jose+json' }),
+  );
   for (const part of document.querySelectorAll('.needs-script')) part.hidden = false;
   if (embeddedKey) check(embeddedKey, false);
   else showMissing();

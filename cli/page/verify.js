@@ -40,7 +40,9 @@ function fromBase64(text, what) {
   try {
     const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
     if (toBase64(bytes) === text) return bytes;
-  } catch { /* refused below */ }
+  } catch {
+    /* refused below */
+  }
   throw new Refusal(`${what} is not readable.`);
 }
 
@@ -66,7 +68,9 @@ function canonicalJson(text, what) {
     throw new Refusal(`${what} is not JSON.`);
   }
   const escaped = JSON.stringify(value).replace(
-    /[^\x00-\x7e]/g, (c) => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0'));
+    /[^\x00-\x7e]/g,
+    (c) => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0'),
+  );
   hold(escaped === text, `${what} could be read in more than one way.`);
   hold(value !== null && typeof value === 'object', `${what} is not an object.`);
   return value;
@@ -89,14 +93,21 @@ async function signatureHolds(key, signature, message) {
 
 // The 32 bytes of an Ed25519 public key in PEM (RFC 8410).
 function keyFromPem(pem) {
-  hold(!/PRIVATE KEY/.test(pem), 'That is a private key. Nobody needs to see it; the issuer’s ' +
-    'public key is what is needed here.');
-  const body = /^\s*-----BEGIN PUBLIC KEY-----([A-Za-z0-9+/=\s]+)-----END PUBLIC KEY-----\s*$/.exec(pem);
+  hold(
+    !/PRIVATE KEY/.test(pem),
+    'That is a private key. Nobody needs to see it; the issuer’s ' +
+      'public key is what is needed here.',
+  );
+  const body = /^\s*-----BEGIN PUBLIC KEY-----([A-Za-z0-9+/=\s]+)-----END PUBLIC KEY-----\s*$/.exec(
+    pem,
+  );
   hold(body, 'That is not a public key in PEM form: it begins with “-----BEGIN PUBLIC KEY-----”.');
   const der = fromBase64(body[1].replace(/\s/g, ''), 'The key');
   const prefix = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
-  hold(der.length === 44 && prefix.every((byte, i) => der[i] === byte),
-    'That key is not an Ed25519 key, and no certificate is signed with another kind.');
+  hold(
+    der.length === 44 && prefix.every((byte, i) => der[i] === byte),
+    'That key is not an Ed25519 key, and no certificate is signed with another kind.',
+  );
   return der.slice(12);
 }
 
@@ -113,128 +124,43 @@ function takeApart(text) {
   const [, payload, header, signature] = parts;
   const headerText = plainText(fromBase64url(header, 'Its header'), 'Its header');
   const { alg, kid, typ } = canonicalJson(headerText, 'Its header');
-  hold(headerText === JSON.stringify({ alg, kid, typ }) && ['EdDSA', 'Ed25519'].includes(alg) &&
-    typ === CERTIFICATE_HEADER, 'Its header is not that of an erasure certificate.');
-  return { payload, kid, signed: utf8(`${header}.${payload}`),
-           signature: fromBase64url(signature, 'Its signature') };
+  hold(
+    headerText === JSON.stringify({ alg, kid, typ }) &&
+      ['EdDSA', 'Ed25519'].includes(alg) &&
+      typ === CERTIFICATE_HEADER,
+    'Its header is not that of an erasure certificate.',
+  );
+  return {
+    payload,
+    kid,
+    signed: utf8(`${header}.${payload}`),
+    signature: fromBase64url(signature, 'Its signature'),
+  };
 }
 
 // The payload, once the key's signature over it holds.
 async function openSigned(text, key) {
   const parts = takeApart(text);
   const fingerprint = await fingerprintOf(key);
-  hold(parts.kid === fingerprint, 'It was not signed with this key. The key has the fingerprint ' +
-    `${fingerprint}, the certificate names ${parts.kid}.`);
-  hold(await signatureHolds(key, parts.signature, parts.signed),
+  hold(
+    parts.kid === fingerprint,
+    'It was not signed with this key. The key has the fingerprint ' +
+      `${fingerprint}, the certificate names ${parts.kid}.`,
+  );
+  hold(
+    await signatureHolds(key, parts.signature, parts.signed),
     'The signature does not fit: the certificate was changed after it was signed, or was never ' +
-    'signed with this key.');
+      'signed with this key.',
+  );
   const bytes = fromBase64url(parts.payload, 'Its content');
   const payload = canonicalJson(plainText(bytes, 'Its content'), 'Its content');
   hold(payload.type === CERTIFICATE_TYPE, 'What was signed is not an erasure certificate.');
-  hold(KNOWN_VERSIONS.includes(payload.version),
-    `It is of version ${payload.version}, which this page cannot judge.`);
+  hold(
+    KNOWN_VERSIONS.includes(payload.version),
+    `It is of version ${payload.version}, which this page cannot judge.`,
+  );
   hold(payload.issuer?.kid === fingerprint, 'It names another issuer than the one that signed it.');
   return payload;
-}
-
-// ---- the log ----------------------------------------------------------------------------------
-
-function wholeNumber(text, what) {
-  const value = Number(text);
-  hold(/^(0|[1-9][0-9]*)$/.test(text) && Number.isSafeInteger(value), `${what} is not a number.`);
-  return value;
-}
-
-// C2SP signed note: "name+id+key", where key begins with the kind of signature.
-async function parseLogKey(vkey) {
-  const parts = /^([^+\s]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$/.exec(vkey);
-  hold(parts, 'The key of the log is malformed.');
-  const [, name, id, encoded] = parts;
-  const typed = fromBase64(encoded, 'The key of the log');
-  hold(typed.length === 33 && typed[0] === 1, 'The key of the log is not an Ed25519 key.');
-  const digest = await sha256(joined(utf8(name + '\n'), typed));
-  hold(toHex(digest.slice(0, 4)) === id, 'The key of the log does not fit its own id.');
-  return { name, id: digest.slice(0, 4), key: typed.slice(1) };
-}
-
-// C2SP tlog-checkpoint inside a signed note.
-async function openCheckpoint(note, logKey) {
-  const split = note.lastIndexOf('\n\n');
-  hold(split > 0 && note.endsWith('\n'), 'The checkpoint of the log is malformed.');
-  const text = note.slice(0, split + 1);
-  let signed = false;
-  for (const line of note.slice(split + 2, -1).split('\n')) {
-    const parts = /^— ([^ ]+) ([A-Za-z0-9+/=]+)$/.exec(line);
-    hold(parts, 'The checkpoint of the log has a malformed signature.');
-    const bytes = fromBase64(parts[2], 'A signature of the checkpoint');
-    if (parts[1] !== logKey.name || !sameBytes(bytes.slice(0, 4), logKey.id)) continue;
-    hold(await signatureHolds(logKey.key, bytes.slice(4), utf8(text)),
-      'The signature of the log’s checkpoint does not fit.');
-    signed = true;
-  }
-  hold(signed, 'The checkpoint is not signed with the key of the log.');
-  const [origin, size, root] = text.split('\n');
-  hold(origin === logKey.name, 'The checkpoint is of another log.');
-  return { size: wholeNumber(size, 'The size of the log'),
-           root: fromBase64(root ?? '', 'The root of the log') };
-}
-
-// C2SP tlog-proof.
-function parseProof(text) {
-  const split = text.indexOf('\n\n');
-  const [title, index, ...hashes] = text.slice(0, Math.max(split, 0)).split('\n');
-  hold(title === 'c2sp.org/tlog-proof@v1' && index?.startsWith('index '),
-    'A proof of the log is malformed.');
-  return { index: wholeNumber(index.slice(6), 'The place of an entry'),
-           hashes: hashes.map((hash) => fromBase64(hash, 'A hash of a proof')),
-           checkpoint: text.slice(split + 2) };
-}
-
-// RFC 9162, section 2.1.3.2: from the entry up to the root.
-async function rootOf(entry, index, size, hashes) {
-  const up = (n) => Math.floor(n / 2);
-  let [node, last] = [index, size - 1];
-  let hash = await sha256(joined([0], entry));
-  for (const sibling of hashes) {
-    if (last === 0) return null;
-    if (node % 2 === 1 || node === last) {
-      hash = await sha256(joined([1], sibling, hash));
-      while (node % 2 === 0 && node !== 0) [node, last] = [up(node), up(last)];
-    } else {
-      hash = await sha256(joined([1], hash, sibling));
-    }
-    [node, last] = [up(node), up(last)];
-  }
-  return last === 0 ? hash : null;
-}
-
-async function checkInclusion(proven, proof, checkpoint) {
-  const entry = fromBase64(proven.entry, 'An entry of the log');
-  const root = proof.index < checkpoint.size &&
-    await rootOf(entry, proof.index, checkpoint.size, proof.hashes);
-  hold(root && sameBytes(root, checkpoint.root),
-    `The proof that “${proven.kind}” stands in the log does not lead to the signed checkpoint.`);
-  const json = canonicalJson(plainText(entry, 'An entry of the log'), 'An entry of the log');
-  hold(json.kind === proven.kind, 'An entry of the log is labelled as another kind.');
-  return { ...json, index: proof.index };
-}
-
-// Every entry, proved to be in the log under the one signed checkpoint.
-async function openLog(payload) {
-  const { origin, vkey, proofs } = payload.log ?? {};
-  hold(typeof vkey === 'string' && Array.isArray(proofs) && proofs.length > 0,
-    'It encloses no proofs from the log.');
-  const logKey = await parseLogKey(vkey);
-  hold(origin === logKey.name && origin.includes(payload.vault_id),
-    'The key of the log is not that of the vault’s log.');
-  const parsed = proofs.map(({ proof }) => parseProof(String(proof)));
-  hold(parsed.every(({ checkpoint }) => checkpoint === parsed[0].checkpoint),
-    'The proofs are under different checkpoints.');
-  const checkpoint = await openCheckpoint(parsed[0].checkpoint, logKey);
-  const entries = [];
-  for (const [i, proven] of proofs.entries())
-    entries.push(await checkInclusion(proven, parsed[i], checkpoint));
-  return { entries, checkpoint };
 }
 
 // ---- what the log says against what the certificate says --------------------------------------
@@ -247,48 +173,81 @@ function onlyEntry(entries, kind, missing) {
 
 function checkKeys(payload, entries, unreachable) {
   const keys = payload.targets.flatMap(({ scope_id: scope, keys: list }) =>
-    list.map((key) => ({ ...key, scope })));
+    list.map((key) => ({ ...key, scope })),
+  );
   hold(keys.length > 0, 'It names no keys.');
   for (const key of keys) {
     const created = entries.find((e) => e.kind === 'key-created' && e.key === key.key_id);
-    hold(created && created.scope === key.scope && created.line === key.line &&
-      created.generation === key.generation && created.commitment === key.commitment &&
-      created.index < unreachable.index,
-      `The log does not show the making of the key ${key.key_id} as the certificate states it.`);
-    hold(unreachable.keys.includes(key.key_id),
-      `The key ${key.key_id} is not among those that the log says became unreachable.`);
+    hold(
+      created &&
+        created.scope === key.scope &&
+        created.line === key.line &&
+        created.generation === key.generation &&
+        created.commitment === key.commitment &&
+        created.index < unreachable.index,
+      `The log does not show the making of the key ${key.key_id} as the certificate states it.`,
+    );
+    hold(
+      unreachable.keys.includes(key.key_id),
+      `The key ${key.key_id} is not among those that the log says became unreachable.`,
+    );
   }
 }
 
 function checkTimes({ times, issued_at: issued }) {
   const order = [times.begun, times.keys_unreachable, times.slot_destroyed, issued];
-  hold(order.every((time, i) => i === 0 || order[i - 1] <= time), 'Its times are not in order.');
+  hold(
+    order.every((time, i) => i === 0 || order[i - 1] <= time),
+    'Its times are not in order.',
+  );
 }
 
 function checkStatus({ status, phase, root }) {
-  hold(['complete', 'partial'].includes(status) && ['final', 'live'].includes(phase),
-    'Its status is not one that exists.');
+  hold(
+    ['complete', 'partial'].includes(status) && ['final', 'live'].includes(phase),
+    'Its status is not one that exists.',
+  );
   if (status !== 'complete') return;
-  const seen = root.slots_destroyed.every((slot) => slot.overwritten && slot.read_back && slot.gone);
-  hold(seen && root.assurance_known,
-    'It says “complete”, but its own details say that not everything was seen destroyed.');
+  const seen = root.slots_destroyed.every(
+    (slot) => slot.overwritten && slot.read_back && slot.gone,
+  );
+  hold(
+    seen && root.assurance_known,
+    'It says “complete”, but its own details say that not everything was seen destroyed.',
+  );
 }
 
 function checkEvidence(payload, entries) {
-  const unreachable = onlyEntry(entries, 'keys-unreachable',
-    'There is no proof that the keys became unreachable.');
-  const destroyed = onlyEntry(entries, 'slot-destroyed',
-    'There is no proof that the root slot was destroyed.');
+  const unreachable = onlyEntry(
+    entries,
+    'keys-unreachable',
+    'There is no proof that the keys became unreachable.',
+  );
+  const destroyed = onlyEntry(
+    entries,
+    'slot-destroyed',
+    'There is no proof that the root slot was destroyed.',
+  );
   const { root, times, holders, erasure_id: erasure } = payload;
-  hold(unreachable.erasure === erasure && destroyed.erasure === erasure &&
-    unreachable.generation_before === root.generation_before &&
-    unreachable.generation_after === root.generation_after,
-    'The log tells of another erasure than the certificate.');
-  hold(unreachable.time === times.keys_unreachable && destroyed.time === times.slot_destroyed &&
-    unreachable.index < destroyed.index, 'The log gives other times than the certificate.');
-  hold(destroyed.slots.join() === root.slots_destroyed.map((slot) => slot.slot_id).join() &&
-    destroyed.acknowledged === holders.acknowledged && destroyed.ended === holders.ended,
-    'The log names other root slots or holders than the certificate.');
+  hold(
+    unreachable.erasure === erasure &&
+      destroyed.erasure === erasure &&
+      unreachable.generation_before === root.generation_before &&
+      unreachable.generation_after === root.generation_after,
+    'The log tells of another erasure than the certificate.',
+  );
+  hold(
+    unreachable.time === times.keys_unreachable &&
+      destroyed.time === times.slot_destroyed &&
+      unreachable.index < destroyed.index,
+    'The log gives other times than the certificate.',
+  );
+  hold(
+    destroyed.slots.join() === root.slots_destroyed.map((slot) => slot.slot_id).join() &&
+      destroyed.acknowledged === holders.acknowledged &&
+      destroyed.ended === holders.ended,
+    'The log names other root slots or holders than the certificate.',
+  );
   checkKeys(payload, entries, unreachable);
 }
 
@@ -300,8 +259,10 @@ async function verifyCertificate(text, key, passed) {
   passed('The signature fits the key, and no letter was changed since.');
   try {
     const { entries, checkpoint } = await openLog(payload);
-    passed(`${entries.length} log entries are in the vault’s log of ${checkpoint.size} entries, ` +
-      'under one checkpoint signed with the log’s key.');
+    passed(
+      `${entries.length} log entries are in the vault’s log of ${checkpoint.size} entries, ` +
+        'under one checkpoint signed with the log’s key.',
+    );
     checkEvidence(payload, entries);
     passed('Keys, root slots, order and times in the log are those that the certificate states.');
     checkTimes(payload);

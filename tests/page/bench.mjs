@@ -1,6 +1,7 @@
 // What the page tests stand on: a vault with real erasures, a browser without a network, and an
 // issuer of our own that signs what no vault would.
-import { execFileSync, spawnSync } from 'node:child_process';
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { generateKeyPairSync, createHash, sign } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,8 +9,14 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const CHROMIUM = '/usr/bin/chromium';
-const ARGUMENTS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage',
-  '--disable-background-networking', '--no-first-run'];
+const ARGUMENTS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-dev-shm-usage',
+  '--disable-background-networking',
+  '--no-first-run',
+];
 const SKIPPED = 77;
 
 function skip(reason) {
@@ -37,18 +44,29 @@ export const inside = (name) => path.join(folder, name);
 
 export function environment(vault) {
   const clean = Object.entries(process.env).filter(([name]) => !name.startsWith('QUIETUS_'));
-  return { ...Object.fromEntries(clean), LC_ALL: 'C', XDG_STATE_HOME: inside('state'),
-           QUIETUS_VAULT: inside(vault), QUIETUS_KEY_FILE: inside(`${vault}.key`) };
+  return {
+    ...Object.fromEntries(clean),
+    LC_ALL: 'C',
+    XDG_STATE_HOME: inside('state'),
+    QUIETUS_VAULT: inside(vault),
+    QUIETUS_KEY_FILE: inside(`${vault}.key`),
+  };
 }
 
 export function run(vault, ...words) {
-  return spawnSync(tool, words, { cwd: folder, env: environment(vault), input: 'content',
-                                  encoding: 'utf8', timeout: 120000 });
+  return spawnSync(tool, words, {
+    cwd: folder,
+    env: environment(vault),
+    input: 'content',
+    encoding: 'utf8',
+    timeout: 120000,
+  });
 }
 
 export function must(vault, ...words) {
   const done = run(vault, ...words);
-  if (done.status !== 0) throw new Error(`quietus ${words.join(' ')}: exit ${done.status}\n${done.stderr}`);
+  if (done.status !== 0)
+    throw new Error(`quietus ${words.join(' ')}: exit ${done.status}\n${done.stderr}`);
   return done.stdout;
 }
 
@@ -80,20 +98,24 @@ const { publicKey, privateKey } = generateKeyPairSync('ed25519');
 const x = publicKey.export({ format: 'jwk' }).x;
 export const ourPem = publicKey.export({ format: 'pem', type: 'spki' });
 export const ourPrivatePem = privateKey.export({ format: 'pem', type: 'pkcs8' });
-export const ourKid = createHash('sha256').update(`{"crv":"Ed25519","kty":"OKP","x":"${x}"}`)
+export const ourKid = createHash('sha256')
+  .update(`{"crv":"Ed25519","kty":"OKP","x":"${x}"}`)
   .digest('base64url');
 
 export const payloadOf = (certificate) =>
   JSON.parse(Buffer.from(JSON.parse(certificate).payload, 'base64url').toString());
 
-const ascii = (json) => json.replace(/[^\x00-\x7e]/g,
-  (c) => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0'));
+export const ascii = (json) =>
+  json.replace(/[^\x00-\x7e]/g, (c) => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0'));
 
 // A certificate with that payload, signed by our own key.
-export function signed(payload, text = ascii(JSON.stringify({ ...payload,
-  issuer: { ...payload.issuer, kid: ourKid } }))) {
-  const header = Buffer.from(JSON.stringify(
-    { alg: 'EdDSA', kid: ourKid, typ: 'quietus-erasure-cert+jws' })).toString('base64url');
+export function signed(
+  payload,
+  text = ascii(JSON.stringify({ ...payload, issuer: { ...payload.issuer, kid: ourKid } })),
+) {
+  const header = Buffer.from(
+    JSON.stringify({ alg: 'EdDSA', kid: ourKid, typ: 'quietus-erasure-cert+jws' }),
+  ).toString('base64url');
   const body = Buffer.from(text).toString('base64url');
   const signature = sign(null, Buffer.from(`${header}.${body}`), privateKey).toString('base64url');
   return `{"payload":"${body}","protected":"${header}","signature":"${signature}"}\n`;
@@ -114,7 +136,7 @@ async function contextFor(options) {
 
 // A page as the browser shows it, without a network. `requests` is what it asked for beyond itself.
 export async function open(html, { width = 1100, ...options } = {}) {
-  const file = inside(`shown-${open.count = (open.count ?? 0) + 1}.html`);
+  const file = inside(`shown-${(open.count = (open.count ?? 0) + 1)}.html`);
   writeFileSync(file, html);
   const context = await contextFor({ viewport: { width, height: 900 }, offline: true, ...options });
   const page = await context.newPage();
@@ -122,7 +144,9 @@ export async function open(html, { width = 1100, ...options } = {}) {
   const url = pathToFileURL(file).href;
   page.requests = [];
   page.complaints = [];
-  page.on('request', (request) => { if (request.url() !== url) page.requests.push(request.url()); });
+  page.on('request', (request) => {
+    if (request.url() !== url) page.requests.push(request.url());
+  });
   page.on('pageerror', (error) => page.complaints.push(error.message));
   page.on('console', (message) => page.complaints.push(message.text()));
   await page.goto(url);
@@ -138,7 +162,9 @@ export const verdictOf = (page) => page.getAttribute('#verdict', 'data-verdict')
 export const reasonOf = (page) => page.textContent('#verdict p');
 
 async function settled(page) {
-  await page.waitForFunction(() => document.querySelector('#verdict')?.dataset.verdict !== 'checking');
+  await page.waitForFunction(
+    () => document.querySelector('#verdict')?.dataset.verdict !== 'checking',
+  );
 }
 
 export async function give(page, pem) {
@@ -150,8 +176,11 @@ export async function give(page, pem) {
 // Complaints of the accessibility checker, one line each.
 export async function accessibility(page) {
   await page.evaluate(axe.default.source);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, {
-    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
+  const { violations } = await page.evaluate(() =>
+    globalThis.axe.run(document, {
+      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+    }),
+  );
   return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`);
 }
 
@@ -159,8 +188,51 @@ export async function accessibility(page) {
 export async function printed(page) {
   const pdf = (await page.pdf({ preferCSSPageSize: true })).toString('latin1');
   const [, width, height] = /\/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]/.exec(pdf);
-  return { pages: (pdf.match(/\/Type\s*\/Page\b/g) ?? []).length,
-           size: `${Math.round(width)} x ${Math.round(height)}` };
+  return {
+    pages: (pdf.match(/\/Type\s*\/Page\b/g) ?? []).length,
+    size: `${Math.round(width)} x ${Math.round(height)}`,
+  };
+}
+
+// ---- what most tests begin with ---------------------------------------------------------------
+
+// A vault with an issuer, another one, and the certificate of an erasure as pages.
+export function makeSample() {
+  const issuer = makeVault('vault');
+  const other = makeVault('other');
+  must('vault', 'tenant', 'create', 'acme');
+  must('vault', 'scope', 'create', 'acme/data');
+  must('vault', 'put', 'acme/data', 'record', '-');
+  must('vault', 'export', 'acme/data', '-o', 'copy.ndjson');
+  const certificate = erase('vault', 'certificate.json', 'acme');
+  const withKey = render(certificate, 'with-key.html', 'vault.pem');
+  const withoutKey = render(certificate, 'without-key.html');
+  return { issuer, other, certificate, payload: payloadOf(certificate), withKey, withoutKey };
+}
+
+// A page with one letter of that part of its certificate changed.
+export function flipped(html, member) {
+  const start = html.indexOf('{"payload":"');
+  const at = html.indexOf(`"${member}":"`, start) + member.length + 4 + 40;
+  return html.slice(0, at) + (html[at] === 'A' ? 'B' : 'A') + html.slice(at + 1);
+}
+
+export const contentOf = (page) => page.textContent('#content');
+
+// A certificate of our own issuer, as the page shows it once its reader gave that issuer's key.
+export async function judged(certificate) {
+  const page = await open(render(certificate, 'judged.html'));
+  await give(page, ourPem);
+  return page;
+}
+
+// The page is red for that reason, and shows nothing of the certificate.
+export async function rejected(page, reason) {
+  assert.equal(await verdictOf(page), 'broken');
+  assert.match(await reasonOf(page), reason);
+  assert.equal((await contentOf(page)).trim(), '', 'content of a certificate that does not hold');
+  assert.equal(await page.locator('#unverified').count(), 0);
+  assert.match(await page.textContent('#checks .failed'), reason);
 }
 
 export async function close() {

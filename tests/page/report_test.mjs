@@ -19,7 +19,9 @@ afterEach(bench.closePages);
 after(bench.close);
 
 function report(...options) {
-  const numbers = JSON.parse(bench.must('vault', '--json', 'audit', 'report', '-o', 'report.html', ...options));
+  const numbers = JSON.parse(
+    bench.must('vault', '--json', 'audit', 'report', '-o', 'report.html', ...options),
+  );
   return { numbers, html: readFileSync(bench.inside('report.html'), 'utf8') };
 }
 
@@ -33,8 +35,14 @@ test('tells the erasures of the period, with their certificates', async () => {
   assert.deepEqual([numbers.not_valid, numbers.pending, numbers.exports], [0, 0, 1]);
   const page = await show(html);
   for (const { certificate_id: id, status: word } of certificates)
-    assert.match(await page.textContent(`tr:has-text("${id}")`), new RegExp(`contract-ended.*${word}, final`));
-  assert.match(await page.textContent('#pending + p'), /every erasure that was begun has been finished/);
+    assert.match(
+      await page.textContent(`tr:has-text("${id}")`),
+      new RegExp(`contract-ended.*${word}, final`),
+    );
+  assert.match(
+    await page.textContent('#pending + p'),
+    /every erasure that was begun has been finished/,
+  );
   assert.match(await page.textContent('section:has(#exports)'), /7 B/);
   assert.match(await page.textContent('section:has(#events)'), /slot-destroyed2/);
   assert.deepEqual(page.requests, []);
@@ -50,8 +58,13 @@ test('leaves out what lies outside the period', async () => {
 });
 
 test('refuses days that are none', () => {
-  for (const days of [['--from', '2026-02-30'], ['--to', 'today'], ['--from', '2026-02-01', '--to', '2026-01-01'],
-    ['--from', '2026-1-1'], ['--to', '2026-01-0x']]) {
+  for (const days of [
+    ['--from', '2026-02-30'],
+    ['--to', 'today'],
+    ['--from', '2026-02-01', '--to', '2026-01-01'],
+    ['--from', '2026-1-1'],
+    ['--to', '2026-01-0x'],
+  ]) {
     const done = bench.run('vault', 'audit', 'report', '-o', 'no.html', ...days);
     assert.equal(done.status, 2, days.join(' '));
     assert.throws(() => readFileSync(bench.inside('no.html')));
@@ -74,9 +87,15 @@ test('is for everybody, and prints', async () => {
 test('names an erasure that is not finished', async (t) => {
   bench.must('vault', 'tenant', 'create', 'four');
   // A process that holds keys and does not answer.
-  const holder = spawn(bench.tool, ['put', 'three', 'slow', '-'],
-    { cwd: bench.folder, env: bench.environment('vault'), stdio: ['pipe', 'ignore', 'ignore'] });
-  t.after(() => { holder.kill('SIGCONT'); holder.kill('SIGKILL'); });
+  const holder = spawn(bench.tool, ['put', 'three', 'slow', '-'], {
+    cwd: bench.folder,
+    env: bench.environment('vault'),
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  t.after(() => {
+    holder.kill('SIGCONT');
+    holder.kill('SIGKILL');
+  });
   holder.stdin.write(Buffer.alloc(1 << 20));
   await new Promise((resolve) => setTimeout(resolve, 2000));
   holder.kill('SIGSTOP');
