@@ -1,5 +1,7 @@
-// audit: log, verify, checkpoint.
+// audit: log, verify, checkpoint, report.
 #include "attach.hpp"
+#include "audit_report.hpp"
+#include "output_file.hpp"
 #include "printable_text.hpp"
 
 #include <nlohmann/json.hpp>
@@ -9,6 +11,11 @@ namespace {
 
 struct LogCommand {
   std::uint64_t from = 0;
+};
+
+struct ReportCommand {
+  std::string output;
+  ReportPeriod period;
 };
 
 Json head_json(const LogHead& head) {
@@ -70,6 +77,34 @@ Result<ExitCode> run_checkpoint(const NoOptions&, Invocation& invocation) {
   return ExitCode::kDone;
 }
 
+void print_report(Terminal& terminal, const AuditReport& report, const std::string& file) {
+  if (terminal.json)
+    return terminal.document({{"file", file},
+                              {"erasures", report.erasures},
+                              {"complete", report.complete},
+                              {"partial", report.partial},
+                              {"not_valid", report.not_valid},
+                              {"pending", report.pending},
+                              {"exports", report.exports}});
+  terminal.print(columns({{"report", file},
+                          {"erasures", grouped(report.erasures) + ": " + grouped(report.complete) +
+                                           " complete, " + grouped(report.partial) + " partial, " +
+                                           grouped(report.not_valid) + " not valid"},
+                          {"pending", grouped(report.pending)},
+                          {"exports", grouped(report.exports)}}));
+}
+
+Result<ExitCode> run_report(const ReportCommand& command, Invocation& invocation) {
+  QUIETUS_TRY(check_period(command.period));
+  QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
+  QUIETUS_TRY_AS(const AuditReport report, audit_report(vault, command.period));
+  QUIETUS_TRY_AS(OutputFile page, OutputFile::create(command.output));
+  QUIETUS_TRY(page.write(as_bytes(report.page)));
+  QUIETUS_TRY(page.commit());
+  print_report(invocation.terminal, report, command.output);
+  return ExitCode::kDone;
+}
+
 }  // namespace
 
 void attach_audit_commands(CLI::App& app, Action& chosen) {
@@ -82,6 +117,13 @@ void attach_audit_commands(CLI::App& app, Action& chosen) {
   on_chosen(log, chosen, std::move(options), run_log);
   plain_command(group, "verify", "Recompute and check all of it", chosen, run_verify);
   plain_command(group, "checkpoint", "Print a signed checkpoint (C2SP)", chosen, run_checkpoint);
+
+  auto reported = std::make_shared<ReportCommand>();
+  CLI::App& report = *group.add_subcommand("report", "Write a page for a periodic review");
+  report.add_option("-o", reported->output, "Where the page goes (HTML)")->required();
+  report.add_option("--from", reported->period.from, "First day, such as 2026-01-01 (UTC)");
+  report.add_option("--to", reported->period.to, "Last day, included");
+  on_chosen(report, chosen, std::move(reported), run_report);
 }
 
 }  // namespace quietus::cli

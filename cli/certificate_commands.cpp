@@ -1,6 +1,8 @@
-// cert: list, show, verify, key.
+// cert: list, show, verify, render, key.
 #include "attach.hpp"
+#include "certificate_page.hpp"
 #include "input_file.hpp"
+#include "output_file.hpp"
 #include "printable_text.hpp"
 
 #include <quietus/certificate.hpp>
@@ -19,6 +21,11 @@ struct ShowCommand {
 struct VerifyCommand {
   std::string file;
   std::string key;
+};
+struct RenderCommand {
+  std::string file;
+  std::string key;
+  std::string output;
 };
 struct KeyCommand {
   bool jwk = false;
@@ -129,6 +136,40 @@ Result<ExitCode> run_verify(const VerifyCommand& command, Invocation& invocation
   return ExitCode::kDone;
 }
 
+// ---- render -----------------------------------------------------------------------------------
+
+// The key that the page is to bring along, in one spelling, once the certificate verified under it.
+Result<std::string> embedded_key(const RenderCommand& command, ByteView certificate) {
+  if (command.key.empty()) return std::string();
+  QUIETUS_TRY_AS(const Bytes pem, read_file(command.key, kKeyLimit));
+  QUIETUS_TRY_AS(const std::string jwk, issuer_key_jwk(as_text(pem)).within(command.key));
+  QUIETUS_TRY(verify_certificate(certificate, as_text(pem)).within(command.file));
+  return issuer_key_pem(jwk);
+}
+
+Result<ExitCode> run_render(const RenderCommand& command, Invocation& invocation) {
+  QUIETUS_TRY_AS(const Bytes file, read_file(command.file, kCertificateLimit));
+  QUIETUS_TRY_AS(const UnverifiedCertificate certificate,
+                 read_unverified_certificate(file).within(command.file));
+  QUIETUS_TRY_AS(const std::string key, embedded_key(command, file));
+  QUIETUS_TRY_AS(OutputFile page, OutputFile::create(command.output));
+  QUIETUS_TRY(page.write(as_bytes(certificate_page(as_text(file), certificate, key))));
+  QUIETUS_TRY(page.commit());
+  if (invocation.terminal.json)
+    invocation.terminal.document({{"certificate_id", certificate.certificate_id},
+                                  {"issuer_kid", certificate.issuer_kid},
+                                  {"verified", !key.empty()},
+                                  {"file", command.output}});
+  else
+    invocation.terminal.print(columns(
+        {{"page", command.output},
+         {"certificate", certificate.certificate_id},
+         {"issuer", certificate.issuer_kid},
+         {"verified", key.empty() ? "no: no --key was given; the page asks its reader for it"
+                                  : "under the key given, which the page brings along"}}));
+  return ExitCode::kDone;
+}
+
 // ---- key --------------------------------------------------------------------------------------
 
 Result<ExitCode> run_key(const KeyCommand& command, Invocation& invocation) {
@@ -161,6 +202,15 @@ void attach_certificate_commands(CLI::App& app, Action& chosen) {
   verify.add_option("FILE", verified->file, "The certificate")->required();
   verify.add_option("--key", verified->key, "The issuer's public key (PEM)");
   on_chosen(verify, chosen, std::move(verified), run_verify);
+
+  auto rendered = std::make_shared<RenderCommand>();
+  CLI::App& render = *group.add_subcommand(
+      "render", "Make a page of one that checks itself in a browser; needs no vault");
+  render.add_option("FILE", rendered->file, "The certificate")->required();
+  render.add_option("-o", rendered->output, "Where the page goes (HTML)")->required();
+  render.add_option("--key", rendered->key,
+                    "The issuer's public key (PEM): verify with it, and put it into the page");
+  on_chosen(render, chosen, std::move(rendered), run_render);
 
   auto printed = std::make_shared<KeyCommand>();
   CLI::App& key = *group.add_subcommand("key", "Print the issuing key's public half as PEM");

@@ -79,7 +79,8 @@ Result<void> refuse_other_members(const Json& header) {
   return {};
 }
 
-Result<void> check_header(std::string_view text, std::string_view type, std::string_view kid) {
+// The kid of a header that is that of a document of this type.
+Result<std::string> read_header(std::string_view text, std::string_view type) {
   Result<Json> json = parse_strict_json(text);
   if (!json) return std::move(json).error().within("header");
   if (!json->is_object()) return unverified("header is not an object");
@@ -87,16 +88,15 @@ Result<void> check_header(std::string_view text, std::string_view type, std::str
   std::string fault;
   JsonFields fields(*json, fault);
   const std::string algorithm = fields.text("alg");
-  const std::string header_kid = fields.text("kid");
+  std::string kid = fields.text("kid");
   const std::string header_type = fields.text("typ");
   if (!fault.empty()) return unverified("header has no " + fault);
   if (algorithm != kEdDsa && algorithm != kEd25519)
     return unverified("header names another algorithm than the key's");
   if (header_type != type) return unverified("header names another type of document");
-  if (header_kid != kid) return unverified("document was signed by another key");
   if (text != header_text(algorithm, kid, type))
     return unverified("header is not in canonical form");
-  return {};
+  return kid;
 }
 
 Json public_jwk(const Ed25519PublicKey& key) {
@@ -118,17 +118,23 @@ std::string sign_jws(ByteView payload, std::string_view type, const SigningKey& 
   return parts.file();
 }
 
-Result<Bytes> verify_jws(ByteView file, std::string_view type, const Ed25519PublicKey& key) {
+Result<UnverifiedJws> read_jws(ByteView file, std::string_view type) {
   QUIETUS_TRY_AS(const Parts parts, split_file(as_text(file)));
   const std::optional<Bytes> header = from_base64url(parts.header);
-  const std::optional<Bytes> signature = from_base64url(parts.signature);
+  std::optional<Bytes> signature = from_base64url(parts.signature);
   std::optional<Bytes> payload = from_base64url(parts.payload);
   if (!header || !signature || !payload) return unverified("document has malformed base64url");
+  QUIETUS_TRY_AS(std::string kid, read_header(as_text(*header), type));
+  return UnverifiedJws{*std::move(payload), *std::move(signature), parts.signing_input(),
+                       std::move(kid)};
+}
 
-  QUIETUS_TRY(check_header(as_text(*header), type, jwk_thumbprint(key)));
-  if (!ed25519_verify(key, as_bytes(parts.signing_input()), *signature))
+Result<Bytes> verify_jws(ByteView file, std::string_view type, const Ed25519PublicKey& key) {
+  QUIETUS_TRY_AS(UnverifiedJws jws, read_jws(file, type));
+  if (jws.kid != jwk_thumbprint(key)) return unverified("document was signed by another key");
+  if (!ed25519_verify(key, as_bytes(jws.signing_input), jws.signature))
     return unverified("signature is not valid");
-  return *std::move(payload);
+  return std::move(jws.payload);
 }
 
 std::string jwk_thumbprint(const Ed25519PublicKey& key) {

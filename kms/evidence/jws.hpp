@@ -22,6 +22,18 @@ inline constexpr std::size_t kMaxJwsFile = std::size_t{64} << 20;
 
 std::string sign_jws(ByteView payload, std::string_view type, const SigningKey& key);
 
+// A file taken apart. Nothing of it is verified.
+struct UnverifiedJws {
+  Bytes payload;
+  Bytes signature;
+  std::string signing_input;
+  std::string kid;  // the key that the header names
+};
+
+// Checks the form alone: that the file is in the one byte form, and its header that of a document
+// of this type. kUnverified.
+Result<UnverifiedJws> read_jws(ByteView file, std::string_view type);
+
 // The payload of a file that `key` signed as a document of this type. The algorithm is the key's:
 // the header may only agree. kUnverified.
 Result<Bytes> verify_jws(ByteView file, std::string_view type, const Ed25519PublicKey& key);

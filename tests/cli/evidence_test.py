@@ -65,6 +65,41 @@ class Certificates(Scenario):
         error = json.loads(self.verify(INTEGRITY, self.folder / "empty", None, "--json").stdout)
         self.assertEqual("unverified", error["error"]["code"])
 
+    def render(self, code=DONE, certificate=None, *more):
+        page = self.folder / "page.html"
+        done = self.exits(code, "cert", "render", certificate or self.certificate, "-o", page, *more,
+                          without=NO_VAULT)
+        self.assertEqual(code == DONE, page.exists())
+        return done
+
+    def test_render_needs_no_vault(self):
+        report = json.loads(self.render(DONE, None, "--json").stdout)
+        self.assertEqual(self.report["certificate_id"], report["certificate_id"])
+        self.assertFalse(report["verified"])
+        page = (self.folder / "page.html").read_text()
+        self.assertIn(self.certificate.read_text(), page, "letter for letter")
+        self.assertNotIn(self.key_pem.read_text().splitlines()[1], page)
+        report = json.loads(self.render(DONE, None, "--json", "--key", self.key_pem).stdout)
+        self.assertTrue(report["verified"])
+        self.assertIn(self.key_pem.read_text().strip(), (self.folder / "page.html").read_text())
+
+    def test_render_refuses_what_is_no_certificate(self):
+        for content in b"", b"{}", self.certificate.read_bytes()[:-3], self.key_pem.read_bytes():
+            self.says(self.render(INTEGRITY, self.write("none", content)),
+                      "none: not an erasure certificate")
+        self.render(FAILURE, self.folder / "missing")
+        self.exits(USAGE, "cert", "render", self.certificate, without=NO_VAULT)
+
+    def test_render_with_a_key_refuses_what_does_not_verify(self):
+        text = self.certificate.read_text()
+        at = text.index('"signature":"') + 40
+        forged = self.write("forged", (text[:at] + ("A" if text[at] != "A" else "B") +
+                                       text[at + 1:]).encode())
+        self.render(INTEGRITY, forged, "--key", self.key_pem)
+        self.render(USAGE, None, "--key", self.write("none.pem", b"not a key"))
+        # Without a key only the form is looked at, and the page will say what does not hold.
+        self.render(DONE, forged)
+
     def test_another_key(self):
         other = self.folder / "other"
         self.must("init", other, *self.anywhere("other-roots"))
@@ -124,6 +159,25 @@ class Audit(Scenario):
         document = self.document("audit", "checkpoint")
         self.assertEqual(note, document["checkpoint"])
         self.assertEqual(head["verifier_key"], document["verifier_key"])
+
+    def test_report(self):
+        self.tenant("acme")
+        self.must("put", "acme", "record", "-", stdin=b"content")
+        self.must("export", "acme", "-o", self.folder / "copy.ndjson")
+        erased = self.document("erase", "acme", "--reason", "test", "--yes")
+        page = self.folder / "report.html"
+        report = self.document("audit", "report", "-o", page)
+        self.assertEqual([str(page), 1, 1, 0, 0, 1], [report[name] for name in (
+            "file", "erasures", "exports", "pending", "not_valid")] + [
+                report["complete"] + report["partial"]])
+        self.assertIn(erased["certificate_id"], page.read_text())
+        self.assertIn(b"report.html", self.must("audit", "report", "-o", page))
+        none = self.folder / "none.html"
+        self.assertEqual(0, self.document("audit", "report", "-o", none, "--to", "1999-12-31")["erasures"])
+        self.assertNotIn(erased["certificate_id"], none.read_text())
+        self.exits(USAGE, "audit", "report")
+        self.says(self.exits(USAGE, "audit", "report", "-o", page, "--from", "31.12.1999"),
+                  "31.12.1999 is not a day")
 
 
 if __name__ == "__main__":

@@ -95,6 +95,18 @@ QUIETUS_EXPORT Result<VerifiedCertificate> verify_certificate(
     ByteView file, std::string_view issuer_key_pem,
     const CertificateExpectations& expectations = {});
 
+// What stands in a certificate file, with nothing of it verified: for showing it to somebody who
+// verifies it elsewhere.
+struct UnverifiedCertificate {
+  std::string payload;         // one line of JSON
+  std::string certificate_id;  // 32 hex digits
+  std::string issuer_kid;      // of the key that it says it was signed with
+};
+
+// Takes a file apart that has the outer form of a certificate; members of the payload that are not
+// known here are no fault. Thread-safe. kUnverified: it is no certificate; the text says why.
+QUIETUS_EXPORT Result<UnverifiedCertificate> read_unverified_certificate(ByteView file);
+
 // The issuer's public key in the two forms that tools read: PEM (openssl) and JWK (JOSE libraries).
 // kInvalidArgument for anything but an Ed25519 public key.
 QUIETUS_EXPORT Result<std::string> issuer_key_jwk(std::string_view pem);

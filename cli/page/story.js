@@ -1,0 +1,232 @@
+// What a verified payload says, in plain words: plain data for the page to show. All knowledge of
+// the payload's members is here. Members that are not known here are shown as they are.
+
+const REASONS = {
+  'contract-ended': 'The agreement under which the data was held has ended.',
+  'deletion-request': 'A person asked for deletion.',
+  'consent-withdrawn': 'Consent was withdrawn.',
+  objection: 'A person objected to the processing.',
+  'retention-expired': 'The period for keeping the data is over.',
+  incident: 'Keys or data may have been seen by somebody who should not.',
+  migration: 'The data was moved elsewhere and is kept there.',
+  test: 'A test, without real data.',
+  other: 'A reason that is not on the certificate.',
+};
+
+// Members that the plain part tells in full; the rest is listed after it.
+const TOLD = [
+  'version',
+  'type',
+  'certificate_id',
+  'vault_id',
+  'issuer',
+  'issued_at',
+  'status',
+  'phase',
+  'erasure_id',
+  'reason',
+  'approvals',
+  'supersedes',
+  'targets',
+  'method',
+  'root',
+  'holders',
+  'times',
+  'log',
+  'exports',
+  'claims',
+  'exclusions',
+];
+
+const MONTHS = [
+  'January',
+  'February',
+  'March',
+  'April',
+  'May',
+  'June',
+  'July',
+  'August',
+  'September',
+  'October',
+  'November',
+  'December',
+];
+const TIME = /^(\d{4})-(\d\d)-(\d\d)(?:T(\d\d:\d\d:\d\d)(?:\.\d+)?Z)?$/;
+const CLEAR_DATE = /^(clear|expires|until)/;
+const NAMED_AT_MOST = 4; // scopes, in the plain part
+const DRAWN_AT_MOST = 4; // later dates, in the picture; else the first and the last
+
+const isObject = (value) => value !== null && typeof value === 'object';
+const isEmpty = (value) =>
+  value === null || value === '' || (isObject(value) && Object.keys(value).length === 0);
+const counted = (number, noun) =>
+  `${number.toLocaleString('en')} ${noun}${number === 1 ? '' : 's'}`;
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+const worded = (name) => name.replace(/_/g, ' ');
+
+// Characters that would hide or reorder what follows are shown as their number.
+function shown(value) {
+  return String(value).replace(
+    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
+    (c) => `\\u{${c.codePointAt(0).toString(16)}}`,
+  );
+}
+
+// { day: "27 November 2026", clock: "06:47:43 UTC" }; what is no time stays as it is.
+function moment(time) {
+  const parts = TIME.exec(time);
+  if (!parts) return { day: shown(time), clock: '' };
+  const [, year, month, day, clock] = parts;
+  return {
+    day: `${Number(day)} ${MONTHS[month - 1] ?? month} ${year}`,
+    clock: clock ? `${clock} UTC` : '',
+  };
+}
+
+function momentText(time) {
+  const { day, clock } = moment(time);
+  return clock ? `${day}, ${clock}` : day;
+}
+
+// One line for a value of any form.
+function summary(value) {
+  if (!isObject(value)) return TIME.test(value) ? momentText(value) : shown(value);
+  if (Array.isArray(value)) return value.map(summary).join('; ');
+  return Object.entries(value)
+    .filter(([, part]) => !isEmpty(part))
+    .map(([name, part]) => `${shown(worded(name))}: ${summary(part)}`)
+    .join(', ');
+}
+
+// Whatever in the payload still ends at a date: [{ time, what }], earliest first.
+function clearDates(payload) {
+  const found = [];
+  const walk = (value, what) => {
+    if (!isObject(value)) return;
+    for (const [name, part] of Object.entries(value)) {
+      if (CLEAR_DATE.test(name) && TIME.test(part))
+        found.push({ time: part, what: shown(worded(String(value.kind ?? value.name ?? what))) });
+      else if (name !== 'log') walk(part, Array.isArray(value) ? what : name);
+    }
+  };
+  walk(payload, 'copy');
+  return found.sort((a, b) => (a.time < b.time ? -1 : 1));
+}
+
+function headline({ status, phase, exports: taken }, later) {
+  const last = later.at(-1);
+  if (status !== 'complete')
+    return {
+      title: 'Partly destroyed',
+      tone: 'partial',
+      text:
+        'The keys cannot be reached any more, but it is not known ' +
+        'for certain that nothing of the old root slot is left. Do not read this as a complete erasure.',
+    };
+  if (phase !== 'final')
+    return {
+      title: 'Destroyed here; copies of the keys still age out',
+      tone: 'partial',
+      text:
+        'The keys to the data were destroyed in this vault. Copies of them exist elsewhere until ' +
+        (last ? `${momentText(last.time)}.` : 'a date that is not stated.'),
+    };
+  return {
+    title: 'Destroyed for good',
+    tone: 'complete',
+    text:
+      'The keys to the data were destroyed. Without them the data cannot be read any more: ' +
+      'not in the vault, not in its backups, not in any older copy of it.' +
+      (isEmpty(taken ?? null)
+        ? ''
+        : ' Copies that had left the vault are another matter: see below.'),
+  };
+}
+
+function whatWasErased(targets) {
+  const ids = targets.map((target) => shown(target.scope_id));
+  const more = ids.length - NAMED_AT_MOST;
+  const keys = targets.reduce((sum, target) => sum + target.keys.length, 0);
+  return {
+    term: 'What',
+    text: `${counted(ids.length, 'scope')} with ${counted(keys, 'key')}, and all that lay below`,
+    codes: ids.slice(0, NAMED_AT_MOST),
+    note:
+      (more > 0 ? `and ${counted(more, 'more scope')}, listed in the details. ` : '') +
+      'A scope is a customer, a kind of data or one person’s data. The certificate names nobody; ' +
+      'ask the issuer which scope was whose.',
+  };
+}
+
+function facts(payload) {
+  const { times, reason, approvals, method, root, supersedes } = payload;
+  const approved = isEmpty(approvals ?? null) ? 'Not recorded' : [approvals].flat().map(summary);
+  return [
+    whatWasErased(payload.targets),
+    { term: 'When', text: momentText(times.slot_destroyed), note: 'by the issuer’s clock' },
+    { term: 'Why', text: Object.hasOwn(REASONS, reason) ? REASONS[reason] : shown(reason) },
+    { term: 'Approved by', text: approved },
+    {
+      term: 'How',
+      text: `${capital(shown(method.technique))} (${shown(method.reference)})`,
+      note:
+        `Root slot: ${shown(root.assurance)}` +
+        (root.assurance_known ? '' : '. Whether that works on this medium is not known'),
+    },
+    {
+      term: 'Certificate',
+      codes: [shown(payload.certificate_id)],
+      note: `issued ${momentText(payload.issued_at)} with ${shown(payload.issuer.tool)}`,
+    },
+    ...(supersedes ? [{ term: 'Replaces', text: summary(supersedes) }] : []),
+  ];
+}
+
+function steps({ times, issued_at: issued }, later) {
+  return [
+    { label: 'Erasure begun', time: times.begun },
+    { label: 'Keys unreachable', time: times.keys_unreachable },
+    { label: 'Root slot destroyed', time: times.slot_destroyed },
+    { label: 'Certificate issued', time: issued },
+    ...(later.length > DRAWN_AT_MOST ? [later[0], later.at(-1)] : later).map(({ time, what }) => ({
+      label: `Clear: ${what}`,
+      time,
+      due: time > issued,
+    })),
+  ];
+}
+
+function remains({ status, phase, exports: taken }, later) {
+  const lines = later.map(({ time, what }) => `Until ${momentText(time)}: ${what}.`);
+  if (status !== 'complete')
+    lines.push(
+      'Of the keys: perhaps a part of the old root slot; what was seen of it is in the details.',
+    );
+  else if (phase === 'final' && lines.length === 0)
+    lines.push('Of the keys: nothing, in this vault and the systems listed here.');
+  lines.push('Of the data: only its encrypted form, which nobody can read without the keys.');
+  for (const copy of taken ?? [])
+    lines.push(
+      `Outside the vault, not erased: ${counted(copy.records, 'record')}, ` +
+        `${counted(copy.bytes, 'byte')}, exported on ${momentText(copy.time)}.`,
+    );
+  if ((taken ?? []).length === 0) lines.push('No exports are recorded.');
+  return lines;
+}
+
+function story(payload) {
+  const later = clearDates(payload);
+  const other = Object.entries(payload).filter(
+    ([name, value]) => !TOLD.includes(name) && !isEmpty(value),
+  );
+  return {
+    ...headline(payload, later),
+    facts: facts(payload),
+    steps: steps(payload, later),
+    remains: remains(payload, later),
+    stated: (payload.claims ?? []).map(shown),
+    uncovered: (payload.exclusions ?? []).map(shown),
+    other: other.map(([name, value]) => [shown(worded(name)), summary(value)]),
+  };
+}
