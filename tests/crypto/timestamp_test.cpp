@@ -13,7 +13,7 @@ using namespace quietus::test;
 
 namespace {
 
-const ByteView kFile = as_bytes("{\"payload\":\"…\"}\n");
+const ByteView stamped = as_bytes("{\"payload\":\"…\"}\n");
 
 // A refusal, and that it says why.
 template <class T>
@@ -24,13 +24,13 @@ void check_refused(const Result<T>& result, ErrorCode code, const std::string& w
   CHECK(result.error().context().find(why) != std::string::npos);
 }
 
-Result<VerifiedTimestamp> verify(ByteView token, const std::string& ca, ByteView file = kFile) {
+Result<VerifiedTimestamp> verify(ByteView token, const std::string& ca, ByteView file = stamped) {
   return verify_timestamp_token(sha256(file), token, ca);
 }
 
 // A token of this authority for the file does not verify, and the error says why.
 void check_unverified(const LocalTsa& tsa, const TokenOptions& options, const std::string& why) {
-  check_refused(verify(tsa.token(kFile, options), tsa.ca_pem()), ErrorCode::kUnverified, why);
+  check_refused(verify(tsa.token(stamped, options), tsa.ca_pem()), ErrorCode::kUnverified, why);
 }
 
 LocalTsa tsa_for(const char* purposes) {
@@ -48,7 +48,7 @@ Bytes without_nonce(ByteView request) {
   unsigned char* der = nullptr;
   const int size = i2d_TS_REQ(bare.get(), &der);
   REQUIRE(size > 0);
-  const Bytes bytes(der, der + size);
+  Bytes bytes(der, der + size);
   OPENSSL_free(der);
   return bytes;
 }
@@ -57,7 +57,7 @@ Bytes without_nonce(ByteView request) {
 
 TEST_CASE("a token says when, by whom, under which policy and number", "[timestamp]") {
   const LocalTsa tsa;
-  const VerifiedTimestamp stamp = must(verify(tsa.token(kFile), tsa.ca_pem()));
+  const VerifiedTimestamp stamp = must(verify(tsa.token(stamped), tsa.ca_pem()));
   CHECK(stamp.time_unix_ms == kTsaNow * 1000);
   CHECK(stamp.accuracy_ms == 0);
   CHECK(stamp.policy == "1.3.6.1.4.1.99999.1");
@@ -66,8 +66,8 @@ TEST_CASE("a token says when, by whom, under which policy and number", "[timesta
 }
 
 TEST_CASE("a request asks for SHA-256, a certificate and a nonce of its own", "[timestamp]") {
-  const Bytes first = timestamp_request(sha256(kFile));
-  const Bytes second = timestamp_request(sha256(kFile));
+  const Bytes first = timestamp_request(sha256(stamped));
+  const Bytes second = timestamp_request(sha256(stamped));
   CHECK(first != second);
   const unsigned char* at = first.data();
   const std::unique_ptr<TS_REQ, OpensslDeleter<TS_REQ_free>> request(
@@ -80,32 +80,32 @@ TEST_CASE("a request asks for SHA-256, a certificate and a nonce of its own", "[
       TS_MSG_IMPRINT_get_msg(TS_REQ_get_msg_imprint(request.get()));
   const std::uint8_t* const bytes = ASN1_STRING_get0_data(digest);
   REQUIRE(ASN1_STRING_length(digest) == 32);
-  const Sha256 expected = sha256(kFile);
+  const Sha256 expected = sha256(stamped);
   CHECK(Bytes(bytes, bytes + 32) == Bytes(expected.begin(), expected.end()));
 }
 
 TEST_CASE("a response gives its token when it answers the request", "[timestamp]") {
   const LocalTsa tsa;
-  const Bytes request = timestamp_request(sha256(kFile));
-  const Bytes response = tsa.answer(request, kFile);
-  const Bytes token = must(timestamp_token_of(sha256(kFile), request, response, tsa.ca_pem()));
+  const Bytes request = timestamp_request(sha256(stamped));
+  const Bytes response = tsa.answer(request, stamped);
+  const Bytes token = must(timestamp_token_of(sha256(stamped), request, response, tsa.ca_pem()));
   CHECK(must(verify(token, tsa.ca_pem())).serial == "ab12");
 
   const Bytes modified = LocalTsa::response(token, 1);  // granted with modifications
-  CHECK(must(timestamp_token_of(sha256(kFile), request, modified, tsa.ca_pem())) == token);
+  CHECK(must(timestamp_token_of(sha256(stamped), request, modified, tsa.ca_pem())) == token);
 }
 
 TEST_CASE("a response to something else is refused", "[timestamp]") {
   const LocalTsa tsa;
-  const Sha256 imprint = sha256(kFile);
+  const Sha256 imprint = sha256(stamped);
   const Bytes request = timestamp_request(imprint);
   const Bytes other_request = timestamp_request(imprint);
   const std::string ca = tsa.ca_pem();
   const auto import = [&](ByteView response) {
     return timestamp_token_of(imprint, request, response, ca);
   };
-  check_refused(import(tsa.answer(other_request, kFile)), ErrorCode::kUnverified, "nonce");
-  check_refused(import(LocalTsa::response(tsa.token(kFile))), ErrorCode::kUnverified, "nonce");
+  check_refused(import(tsa.answer(other_request, stamped)), ErrorCode::kUnverified, "nonce");
+  check_refused(import(LocalTsa::response(tsa.token(stamped))), ErrorCode::kUnverified, "nonce");
   check_refused(import(tsa.answer(request, as_bytes("other"))), ErrorCode::kUnverified,
                 "of another file");
   check_refused(import(as_bytes("nonsense")), ErrorCode::kUnverified, "not a time-stamp response");
@@ -113,7 +113,7 @@ TEST_CASE("a response to something else is refused", "[timestamp]") {
 }
 
 TEST_CASE("what was not granted says so", "[timestamp]") {
-  const Sha256 imprint = sha256(kFile);
+  const Sha256 imprint = sha256(stamped);
   const Bytes request = timestamp_request(imprint);
   const std::string ca = LocalTsa().ca_pem();
   const auto import = [&](ByteView response) {
@@ -131,23 +131,24 @@ TEST_CASE("what was not granted says so", "[timestamp]") {
 
 TEST_CASE("a request that is none, for another file or without nonce is refused", "[timestamp]") {
   const LocalTsa tsa;
-  const Bytes request = timestamp_request(sha256(kFile));
+  const Bytes request = timestamp_request(sha256(stamped));
   const Bytes bare = without_nonce(request);
   const std::string ca = tsa.ca_pem();
   const auto import = [&](ByteView file, ByteView asked) {
-    return timestamp_token_of(sha256(file), asked, tsa.answer(request, kFile), ca);
+    return timestamp_token_of(sha256(file), asked, tsa.answer(request, stamped), ca);
   };
-  check_refused(import(kFile, as_bytes("x")), ErrorCode::kInvalidArgument, "not a time-stamp req");
+  check_refused(import(stamped, as_bytes("x")), ErrorCode::kInvalidArgument,
+                "not a time-stamp req");
   check_refused(import(as_bytes("x"), request), ErrorCode::kInvalidArgument, "for another file");
-  check_refused(import(kFile, bare), ErrorCode::kInvalidArgument, "no nonce");
+  check_refused(import(stamped, bare), ErrorCode::kInvalidArgument, "no nonce");
   Bytes longer = request;
   longer.push_back(0);
-  check_refused(import(kFile, longer), ErrorCode::kInvalidArgument, "not a time-stamp request");
+  check_refused(import(stamped, longer), ErrorCode::kInvalidArgument, "not a time-stamp request");
 }
 
 TEST_CASE("a token of other bytes, another hash or form is refused", "[timestamp]") {
   const LocalTsa tsa;
-  const Bytes token = tsa.token(kFile);
+  const Bytes token = tsa.token(stamped);
   check_refused(verify(token, tsa.ca_pem(), as_bytes("other")), ErrorCode::kUnverified,
                 "of another file");
   TokenOptions options;
@@ -173,7 +174,7 @@ TEST_CASE("times are read to the millisecond and never too early", "[timestamp]"
   const auto time = [&](const std::string& text) {
     TokenOptions options;
     options.time = text;
-    return must(verify(tsa.token(kFile, options), tsa.ca_pem())).time_unix_ms - kTsaNow * 1000;
+    return must(verify(tsa.token(stamped, options), tsa.ca_pem())).time_unix_ms - kTsaNow * 1000;
   };
   CHECK(time("20260301123005Z") == 0);
   CHECK(time("20260301123005.5Z") == 500);
@@ -186,7 +187,7 @@ TEST_CASE("times are read to the millisecond and never too early", "[timestamp]"
     INFO(text);
     TokenOptions options;
     options.time = text;
-    CHECK_FAILS_WITH(verify(tsa.token(kFile, options), tsa.ca_pem()), ErrorCode::kUnverified);
+    CHECK_FAILS_WITH(verify(tsa.token(stamped, options), tsa.ca_pem()), ErrorCode::kUnverified);
   }
 }
 
@@ -194,7 +195,7 @@ TEST_CASE("the accuracy is read, and refused when it says nothing", "[timestamp]
   const LocalTsa tsa;
   TokenOptions options;
   options.accuracy_seconds = 2;
-  CHECK(must(verify(tsa.token(kFile, options), tsa.ca_pem())).accuracy_ms == 2000);
+  CHECK(must(verify(tsa.token(stamped, options), tsa.ca_pem())).accuracy_ms == 2000);
   for (const long useless : {-1L, 604801L, 4000000000L}) {
     options.accuracy_seconds = useless;
     check_unverified(tsa, options, "accuracy");
@@ -204,9 +205,9 @@ TEST_CASE("the accuracy is read, and refused when it says nothing", "[timestamp]
 TEST_CASE("a token of an authority that the reader does not know is refused", "[timestamp]") {
   const LocalTsa tsa;
   const LocalTsa other;
-  check_refused(verify(tsa.token(kFile), other.ca_pem()), ErrorCode::kUnverified,
+  check_refused(verify(tsa.token(stamped), other.ca_pem()), ErrorCode::kUnverified,
                 "do not stand for the authority's certificate");
-  CHECK(verify(tsa.token(kFile), other.ca_pem() + tsa.ca_pem()).ok());
+  CHECK(verify(tsa.token(stamped), other.ca_pem() + tsa.ca_pem()).ok());
 }
 
 TEST_CASE("intermediate authorities may stand beside the root", "[timestamp]") {
@@ -216,7 +217,7 @@ TEST_CASE("intermediate authorities may stand beside the root", "[timestamp]") {
   const std::string middle_pem = to_pem(middle);
   Party signer = make_party({"TSA", LocalTsa::tsa_extensions()}, &middle);
   const LocalTsa tsa(std::move(middle), std::move(signer));
-  const Bytes token = tsa.token(kFile);
+  const Bytes token = tsa.token(stamped);
   CHECK(verify(token, root_pem + middle_pem).ok());
   CHECK(verify(token, middle_pem + root_pem).ok());
   for (const std::string& part : {root_pem, middle_pem})
@@ -247,11 +248,12 @@ TEST_CASE("an old token outlives the certificates of its authority", "[timestamp
   const std::string ca = expired.ca_pem();
   TokenOptions options;
   options.time = "20200201000000Z";
-  CHECK(must(verify(expired.token(kFile, options), ca)).tsa == "CN=Old TSA");
+  CHECK(must(verify(expired.token(stamped, options), ca)).tsa == "CN=Old TSA");
   options.time = "20200901000000Z";  // after the certificate had expired
-  check_refused(verify(expired.token(kFile, options), ca), ErrorCode::kUnverified, "expired");
+  check_refused(verify(expired.token(stamped, options), ca), ErrorCode::kUnverified, "expired");
   options.time = "20191201000000Z";
-  check_refused(verify(expired.token(kFile, options), ca), ErrorCode::kUnverified, "not yet valid");
+  check_refused(verify(expired.token(stamped, options), ca), ErrorCode::kUnverified,
+                "not yet valid");
 }
 
 TEST_CASE("weak hashes are refused", "[timestamp]") {
@@ -267,7 +269,7 @@ TEST_CASE("a token is signed once, with a certificate that it holds and is bound
           "[timestamp]") {
   const LocalTsa tsa;
   const Party other = make_party({"Other TSA", LocalTsa::tsa_extensions()}, &tsa.root());
-  check_refused(verify(tsa.token_by_two(kFile, other), tsa.ca_pem()), ErrorCode::kUnverified,
+  check_refused(verify(tsa.token_by_two(stamped, other), tsa.ca_pem()), ErrorCode::kUnverified,
                 "exactly one authority");
   TokenOptions options;
   options.flags = CMS_CADES | CMS_NOCERTS;
@@ -278,19 +280,19 @@ TEST_CASE("a token is signed once, with a certificate that it holds and is bound
   options.authority = "Somebody Else";
   check_unverified(tsa, options, "names another authority");
   options.authority = "Test TSA";
-  CHECK(verify(tsa.token(kFile, options), tsa.ca_pem()).ok());
+  CHECK(verify(tsa.token(stamped, options), tsa.ca_pem()).ok());
 }
 
 TEST_CASE("a signature by another key under the same certificate is refused", "[timestamp]") {
   const LocalTsa tsa;
-  Bytes token = tsa.token(kFile);
+  Bytes token = tsa.token(stamped);
   token.back() ^= 1;  // the last byte of the ECDSA signature
   check_refused(verify(token, tsa.ca_pem()), ErrorCode::kUnverified, "signature of the token");
 }
 
 TEST_CASE("no damaged token says anything else than the whole one", "[timestamp]") {
   const LocalTsa tsa;
-  const Bytes token = tsa.token(kFile);
+  const Bytes token = tsa.token(stamped);
   const std::string ca = tsa.ca_pem();
   for (std::size_t size = 0; size < token.size(); ++size)
     CHECK_FAILS_WITH(verify(ByteView(token).first(size), ca), ErrorCode::kUnverified);
@@ -313,9 +315,9 @@ TEST_CASE("no damaged token says anything else than the whole one", "[timestamp]
 
 TEST_CASE("damaged responses and requests do no harm", "[timestamp]") {
   const LocalTsa tsa;
-  const Sha256 imprint = sha256(kFile);
+  const Sha256 imprint = sha256(stamped);
   const Bytes request = timestamp_request(imprint);
-  const Bytes response = tsa.answer(request, kFile);
+  const Bytes response = tsa.answer(request, stamped);
   const std::string ca = tsa.ca_pem();
   for (std::size_t size = 0; size < response.size(); ++size)
     CHECK_FALSE(timestamp_token_of(imprint, request, ByteView(response).first(size), ca).ok());
@@ -329,7 +331,7 @@ TEST_CASE("damaged responses and requests do no harm", "[timestamp]") {
 
 TEST_CASE("certificates that are none are the caller's mistake", "[timestamp]") {
   const LocalTsa tsa;
-  const Bytes token = tsa.token(kFile);
+  const Bytes token = tsa.token(stamped);
   const std::string ca = tsa.ca_pem();
   const std::string encrypted =
       "-----BEGIN CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\n"
@@ -347,6 +349,6 @@ TEST_CASE("certificates that are none are the caller's mistake", "[timestamp]") 
 TEST_CASE("OpenSSL's errors do not stay behind", "[timestamp]") {
   ERR_clear_error();
   CHECK_FALSE(verify(as_bytes("x"), LocalTsa().ca_pem()).ok());
-  CHECK_FALSE(verify(LocalTsa().token(kFile), LocalTsa().ca_pem()).ok());
+  CHECK_FALSE(verify(LocalTsa().token(stamped), LocalTsa().ca_pem()).ok());
   CHECK(ERR_peek_error() == 0);
 }
