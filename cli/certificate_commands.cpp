@@ -1,9 +1,10 @@
-// cert: list, show, verify, render, key.
+// cert: list, show, verify, render, key; the rest of it is in timestamp_commands.cpp.
 #include "attach.hpp"
 #include "certificate_page.hpp"
 #include "input_file.hpp"
 #include "output_file.hpp"
 #include "printable_text.hpp"
+#include "timestamp_commands.hpp"
 
 #include <quietus/certificate.hpp>
 
@@ -12,8 +13,7 @@
 namespace quietus::cli {
 namespace {
 
-constexpr std::size_t kCertificateLimit = std::size_t{16} * 1024 * 1024;  // bytes
-constexpr std::size_t kKeyLimit = std::size_t{64} * 1024;
+constexpr std::size_t kKeyLimit = std::size_t{64} * 1024;  // bytes
 
 struct ShowCommand {
   std::string id;
@@ -21,6 +21,7 @@ struct ShowCommand {
 struct VerifyCommand {
   std::string file;
   std::string key;
+  TimestampOptions timestamp;
 };
 struct RenderCommand {
   std::string file;
@@ -86,6 +87,7 @@ Json verdict_json(const VerifiedCertificate& certificate) {
           {"issuer_kid", certificate.issuer_kid()},
           {"log_verifier_key", certificate.log_vkey()},
           {"log_key_pinned", certificate.log_key_pinned()},
+          {"timestamp", to_json(certificate.timestamp())},
           {"checked", report.checked},
           {"not_checked", report.not_checked},
           {"claims", report.claims},
@@ -127,8 +129,9 @@ Result<ExitCode> run_verify(const VerifyCommand& command, Invocation& invocation
                  "`quietus cert key` and has to hand it over by a way you trust");
   QUIETUS_TRY_AS(const Bytes file, read_file(command.file, kCertificateLimit));
   QUIETUS_TRY_AS(const Bytes key, read_file(command.key, kKeyLimit));
-  QUIETUS_TRY_AS(const VerifiedCertificate certificate,
+  QUIETUS_TRY_AS(VerifiedCertificate certificate,
                  verify_certificate(file, as_text(key)).within(command.file));
+  QUIETUS_TRY(add_timestamp(certificate, command.timestamp));
   if (invocation.terminal.json)
     invocation.terminal.document(verdict_json(certificate));
   else
@@ -201,6 +204,7 @@ void attach_certificate_commands(CLI::App& app, Action& chosen) {
   CLI::App& verify = *group.add_subcommand("verify", "Verify one; needs no vault and no network");
   verify.add_option("FILE", verified->file, "The certificate")->required();
   verify.add_option("--key", verified->key, "The issuer's public key (PEM)");
+  add_timestamp_options(verify, verified->timestamp);
   on_chosen(verify, chosen, std::move(verified), run_verify);
 
   auto rendered = std::make_shared<RenderCommand>();
@@ -211,6 +215,8 @@ void attach_certificate_commands(CLI::App& app, Action& chosen) {
   render.add_option("--key", rendered->key,
                     "The issuer's public key (PEM): verify with it, and put it into the page");
   on_chosen(render, chosen, std::move(rendered), run_render);
+
+  attach_timestamp_commands(group, chosen);
 
   auto printed = std::make_shared<KeyCommand>();
   CLI::App& key = *group.add_subcommand("key", "Print the issuing key's public half as PEM");

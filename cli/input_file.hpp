@@ -30,6 +30,8 @@ class InputFile {
   int descriptor_;
 };
 
+inline constexpr std::size_t kCertificateLimit = std::size_t{16} * 1024 * 1024;  // bytes
+
 // The whole of a small file. kInvalidArgument when it is larger than `limit` bytes.
 Result<Bytes> read_file(const std::string& path, std::size_t limit);
 

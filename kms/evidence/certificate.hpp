@@ -33,6 +33,10 @@ namespace quietus {
 
 inline constexpr std::string_view kCertificateType = "quietus-erasure-cert+jws";
 
+// Stands among what was not checked until a time stamp is added.
+inline constexpr std::string_view kNoTimestampLine =
+    "The clock: times are the issuer's own, no time stamp was given.";
+
 struct ClaimedKey {
   KeyId id = 0;
   KeyLine line = KeyLine::kData;

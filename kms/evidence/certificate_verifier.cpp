@@ -1,6 +1,7 @@
 #include <quietus/certificate.hpp>
 
 #include "base/text_encoding.hpp"
+#include "crypto/hash.hpp"
 #include "evidence/certificate.hpp"
 #include "evidence/jws.hpp"
 #include "evidence/log_evidence.hpp"
@@ -47,7 +48,7 @@ std::vector<std::string> unchecked_lines(const Checkpoint& checkpoint, bool pinn
   lines.emplace_back("Whether others are shown the same log: compare its root " +
                      to_hex(checkpoint.head.root) +
                      " with a checkpoint obtained from elsewhere. No witness was asked.");
-  lines.emplace_back("The clock: times are the issuer's own, no time stamp is enclosed.");
+  lines.emplace_back(kNoTimestampLine);
   return lines;
 }
 
@@ -67,7 +68,9 @@ class CertificateVerifier {
       return Error(ErrorCode::kUnverified, "log key is not the expected one");
     QUIETUS_TRY(check_claims(claims));
     QUIETUS_TRY_AS(const Checkpoint checkpoint, verify_log_evidence(claims));
-    return make(claims, checkpoint);
+    VerifiedCertificate made = make(claims, checkpoint);
+    made.file_hash_ = sha256(file);
+    return made;
   }
 
  private:

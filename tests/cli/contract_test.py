@@ -42,8 +42,9 @@ KEYS = {
     "cert show": ["protected", "payload", "signature"],
     "cert verify": ["valid", "certificate_id", "vault_id", "erasure_id", "status", "phase", "reason",
                     "scope_ids", "begun", "keys_unreachable", "slot_destroyed", "issued",
-                    "issuer_kid", "log_verifier_key", "log_key_pinned", "checked", "not_checked",
-                    "claims", "not_claimed"],
+                    "issuer_kid", "log_verifier_key", "log_key_pinned", "timestamp", "checked",
+                    "not_checked", "claims", "not_claimed"],
+    "cert timestamp-request": ["certificate_file", "request_file"],
     "cert key": ["pem"],
     "audit log": [*HEAD, "from", "entries"],
     "audit verify": [*HEAD, "verifier_key", "valid"],
@@ -53,8 +54,8 @@ KEYS = {
 COMMANDS = ["init", "status", "doctor", "check", "unlock", "unlock change", "tenant", "tenant create",
             "tenant list", "tenant show", "scope", "scope create", "scope list", "scope show", "put",
             "get", "ls", "rm", "import", "export", "erase", "vault", "vault destroy", "cert",
-            "cert list", "cert show", "cert verify", "cert key", "audit", "audit log", "audit verify",
-            "audit checkpoint"]
+            "cert list", "cert show", "cert verify", "cert key", "cert timestamp-request",
+            "cert timestamp-import", "audit", "audit log", "audit verify", "audit checkpoint"]
 
 
 class Json(Scenario):
@@ -74,8 +75,9 @@ class Json(Scenario):
             ("unlock change", "--new-key-file", self.key),
             ("erase", "acme", "--reason", "x", "--yes", "--certificate", certificate),
             ("erase --resume",), ("cert list",), ("cert show",), ("cert key",),
-            ("cert verify", certificate, "--key", pem), ("audit log",), ("audit verify",),
-            ("audit checkpoint",),
+            ("cert verify", certificate, "--key", pem),
+            ("cert timestamp-request", certificate, "-o", self.folder / "request.tsq"),
+            ("audit log",), ("audit verify",), ("audit checkpoint",),
             ("vault destroy", "--reason", "x", "--yes", "--certificate", self.folder / "last"),
         ]
         self.assertEqual(set(KEYS), {step[0] for step in script})

@@ -10,7 +10,9 @@
 #include <quietus/export.h>
 #include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
+#include <quietus/timestamp.hpp>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -69,6 +71,12 @@ class QUIETUS_EXPORT VerifiedCertificate {
   bool log_key_pinned() const noexcept { return log_key_pinned_; }
   const CertificateReport& report() const noexcept { return report_; }
 
+  // Verifies a time stamp of the very file that this was made from, as verify_timestamp() does and
+  // with its errors, and tells it in the report. kInvalidArgument also when there is one already.
+  // After an error this is as before.
+  Result<void> add_timestamp(ByteView token, std::string_view tsa_ca_pem);
+  const std::optional<VerifiedTimestamp>& timestamp() const noexcept { return timestamp_; }
+
  private:
   friend class CertificateVerifier;
   VerifiedCertificate() = default;
@@ -85,6 +93,8 @@ class QUIETUS_EXPORT VerifiedCertificate {
   std::string log_vkey_;
   bool log_key_pinned_ = false;
   CertificateReport report_;
+  std::array<std::uint8_t, 32> file_hash_{};  // SHA-256
+  std::optional<VerifiedTimestamp> timestamp_;
 };
 
 // Verifies the bytes of a certificate file against the issuer's public key (PEM). Thread-safe.
