@@ -2,6 +2,7 @@
 #include "attach.hpp"
 #include "input_file.hpp"
 #include "printable_text.hpp"
+#include "trust_file.hpp"
 
 #include <quietus/certificate.hpp>
 
@@ -19,6 +20,7 @@ struct ShowCommand {
 struct VerifyCommand {
   std::string file;
   std::string key;
+  std::string trust;
 };
 struct KeyCommand {
   bool jwk = false;
@@ -79,6 +81,7 @@ Json verdict_json(const VerifiedCertificate& certificate) {
           {"issuer_kid", certificate.issuer_kid()},
           {"log_verifier_key", certificate.log_vkey()},
           {"log_key_pinned", certificate.log_key_pinned()},
+          {"witnesses", to_json(certificate.witnesses())},
           {"checked", report.checked},
           {"not_checked", report.not_checked},
           {"claims", report.claims},
@@ -113,15 +116,23 @@ std::string verdict_text(const VerifiedCertificate& certificate) {
          paragraph("not covered", report.not_claimed);
 }
 
-Result<ExitCode> run_verify(const VerifyCommand& command, Invocation& invocation) {
-  if (command.key.empty())
-    return Error(ErrorCode::kInvalidArgument,
-                 "give the issuer's public key with --key PEM; the vault's operator gets it with "
-                 "`quietus cert key` and has to hand it over by a way you trust");
-  QUIETUS_TRY_AS(const Bytes file, read_file(command.file, kCertificateLimit));
+Result<VerifiedCertificate> verify_with(const VerifyCommand& command, ByteView file) {
+  if (!command.trust.empty()) {
+    QUIETUS_TRY_AS(const Trust trust, read_trust(command.trust));
+    return verify_certificate(file, trust).within(command.file);
+  }
   QUIETUS_TRY_AS(const Bytes key, read_file(command.key, kKeyLimit));
-  QUIETUS_TRY_AS(const VerifiedCertificate certificate,
-                 verify_certificate(file, as_text(key)).within(command.file));
+  return verify_certificate(file, as_text(key)).within(command.file);
+}
+
+Result<ExitCode> run_verify(const VerifyCommand& command, Invocation& invocation) {
+  if (command.key.empty() && command.trust.empty())
+    return Error(ErrorCode::kInvalidArgument,
+                 "give the issuer's public key with --key PEM, or a trust file with --trust FILE; "
+                 "the vault's operator gets the key with `quietus cert key` and has to hand it "
+                 "over by a way you trust");
+  QUIETUS_TRY_AS(const Bytes file, read_file(command.file, kCertificateLimit));
+  QUIETUS_TRY_AS(const VerifiedCertificate certificate, verify_with(command, file));
   if (invocation.terminal.json)
     invocation.terminal.document(verdict_json(certificate));
   else
@@ -159,13 +170,17 @@ void attach_certificate_commands(CLI::App& app, Action& chosen) {
   auto verified = std::make_shared<VerifyCommand>();
   CLI::App& verify = *group.add_subcommand("verify", "Verify one; needs no vault and no network");
   verify.add_option("FILE", verified->file, "The certificate")->required();
-  verify.add_option("--key", verified->key, "The issuer's public key (PEM)");
+  auto* key = verify.add_option("--key", verified->key, "The issuer's public key (PEM)");
+  verify
+      .add_option("--trust", verified->trust,
+                  "The issuer's and the log's key, and witnesses; docs/format.md")
+      ->excludes(key);
   on_chosen(verify, chosen, std::move(verified), run_verify);
 
   auto printed = std::make_shared<KeyCommand>();
-  CLI::App& key = *group.add_subcommand("key", "Print the issuing key's public half as PEM");
-  key.add_flag("--jwk", printed->jwk, "As a JSON Web Key instead");
-  on_chosen(key, chosen, std::move(printed), run_key);
+  CLI::App& print = *group.add_subcommand("key", "Print the issuing key's public half as PEM");
+  print.add_flag("--jwk", printed->jwk, "As a JSON Web Key instead");
+  on_chosen(print, chosen, std::move(printed), run_key);
 }
 
 }  // namespace quietus::cli

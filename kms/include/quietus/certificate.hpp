@@ -10,6 +10,7 @@
 #include <quietus/export.h>
 #include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
+#include <quietus/trust.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -67,6 +68,8 @@ class QUIETUS_EXPORT VerifiedCertificate {
   const std::string& issuer_kid() const noexcept { return issuer_kid_; }
   const std::string& log_vkey() const noexcept { return log_vkey_; }
   bool log_key_pinned() const noexcept { return log_key_pinned_; }
+  // Witnesses of the trust file that cosigned the log's checkpoint in it.
+  const std::vector<WitnessStatement>& witnesses() const noexcept { return witnesses_; }
   const CertificateReport& report() const noexcept { return report_; }
 
  private:
@@ -84,6 +87,7 @@ class QUIETUS_EXPORT VerifiedCertificate {
   std::string issuer_kid_;
   std::string log_vkey_;
   bool log_key_pinned_ = false;
+  std::vector<WitnessStatement> witnesses_;
   CertificateReport report_;
 };
 
@@ -94,6 +98,11 @@ class QUIETUS_EXPORT VerifiedCertificate {
 QUIETUS_EXPORT Result<VerifiedCertificate> verify_certificate(
     ByteView file, std::string_view issuer_key_pem,
     const CertificateExpectations& expectations = {});
+
+// Verifies against a trust file: the issuer's key is the one in it, the log's key one of those in
+// it, and the witnesses that cosigned the checkpoint in the certificate meet its quorum.
+// Thread-safe. Errors as above; kInvalidArgument when the trust file names no issuer or no log.
+QUIETUS_EXPORT Result<VerifiedCertificate> verify_certificate(ByteView file, const Trust& trust);
 
 // The issuer's public key in the two forms that tools read: PEM (openssl) and JWK (JOSE libraries).
 // kInvalidArgument for anything but an Ed25519 public key.
