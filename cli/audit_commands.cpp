@@ -27,6 +27,7 @@ struct CheckpointCommand {
 };
 struct ProofCommand {
   std::uint64_t from = 0;
+  std::optional<std::uint64_t> size;
 };
 struct AddCommand {
   std::string file;
@@ -170,7 +171,7 @@ Result<ExitCode> run_checkpoint(const CheckpointCommand& command, Invocation& in
 
 Result<ExitCode> run_proof(const ProofCommand& command, Invocation& invocation) {
   QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
-  QUIETUS_TRY_AS(const std::string request, vault.log_proof(command.from));
+  QUIETUS_TRY_AS(const std::string request, vault.log_proof(command.from, command.size));
   if (invocation.terminal.json)
     invocation.terminal.document({{"from", command.from}, {"request", request}});
   else
@@ -240,6 +241,8 @@ void attach_sharing(CLI::App& group, Action& chosen) {
   CLI::App& proof = *group.add_subcommand("proof", "Print what a witness is asked with (C2SP)");
   proof.add_option("--from", proved->from, "Size of the log that the witness cosigned last, or 0")
       ->required()
+      ->check(CLI::NonNegativeNumber);
+  proof.add_option("--size", proved->size, "To that of the log when it had so many entries")
       ->check(CLI::NonNegativeNumber);
   on_chosen(proof, chosen, std::move(proved), run_proof);
 

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kCertificateLimit = std::size_t{16} * 1024 * 1024;  // bytes
 constexpr std::size_t kKeyLimit = std::size_t{64} * 1024;
+constexpr std::size_t kProofLimit = std::size_t{1} << 20;
 
 struct ShowCommand {
   std::string id;
@@ -21,6 +22,7 @@ struct VerifyCommand {
   std::string file;
   std::string key;
   std::string trust;
+  std::string proof;
 };
 struct KeyCommand {
   bool jwk = false;
@@ -119,7 +121,9 @@ std::string verdict_text(const VerifiedCertificate& certificate) {
 Result<VerifiedCertificate> verify_with(const VerifyCommand& command, ByteView file) {
   if (!command.trust.empty()) {
     QUIETUS_TRY_AS(const Trust trust, read_trust(command.trust));
-    return verify_certificate(file, trust).within(command.file);
+    if (command.proof.empty()) return verify_certificate(file, trust).within(command.file);
+    QUIETUS_TRY_AS(const Bytes proof, read_file(command.proof, kProofLimit));
+    return verify_certificate(file, trust, as_text(proof)).within(command.file);
   }
   QUIETUS_TRY_AS(const Bytes key, read_file(command.key, kKeyLimit));
   return verify_certificate(file, as_text(key)).within(command.file);
@@ -171,10 +175,14 @@ void attach_certificate_commands(CLI::App& app, Action& chosen) {
   CLI::App& verify = *group.add_subcommand("verify", "Verify one; needs no vault and no network");
   verify.add_option("FILE", verified->file, "The certificate")->required();
   auto* key = verify.add_option("--key", verified->key, "The issuer's public key (PEM)");
+  auto* trust = verify
+                    .add_option("--trust", verified->trust,
+                                "The issuer's and the log's key, and witnesses; docs/format.md")
+                    ->excludes(key);
   verify
-      .add_option("--trust", verified->trust,
-                  "The issuer's and the log's key, and witnesses; docs/format.md")
-      ->excludes(key);
+      .add_option("--proof", verified->proof,
+                  "What `audit proof` printed: a later checkpoint that witnesses cosigned")
+      ->needs(trust);
   on_chosen(verify, chosen, std::move(verified), run_verify);
 
   auto printed = std::make_shared<KeyCommand>();

@@ -1,6 +1,7 @@
 #include <quietus/certificate.hpp>
 
 #include "base/text_encoding.hpp"
+#include "evidence/add_checkpoint.hpp"
 #include "evidence/certificate.hpp"
 #include "evidence/jws.hpp"
 #include "evidence/log_evidence.hpp"
@@ -46,14 +47,19 @@ std::string statements_text(const std::vector<WitnessStatement>& witnesses) {
 }
 
 // What the trust file adds to the lines above.
-std::vector<std::string> trusted_lines(const Trust& trust, const CheckedCheckpoint& checkpoint) {
+std::vector<std::string> trusted_lines(const Trust& trust, const Checkpoint& enclosed,
+                                       const CheckedCheckpoint& witnessed) {
   std::vector<std::string> lines = {
       "Issuer: its key is that of " + trust.rules().issuer->name + " in the trust file.",
-      "Log key: one of the trust file, " + checkpoint.log_vkey + ".",
+      "Log key: one of the trust file, " + witnessed.log_vkey + ".",
   };
+  if (witnessed.size != enclosed.head.size)
+    lines.push_back("Later checkpoint: the log goes on from the one in the certificate to one of " +
+                    std::to_string(witnessed.size) + " entries.");
   if (trust.rules().quorum)
-    lines.push_back("Witnesses: the checkpoint meets the quorum " + trust.quorum() + ": " +
-                    statements_text(checkpoint.witnesses) + ".");
+    lines.push_back("Witnesses: the checkpoint of " + std::to_string(witnessed.size) +
+                    " entries meets the quorum " + trust.quorum() + ": " +
+                    statements_text(witnessed.witnesses) + ".");
   return lines;
 }
 
@@ -86,6 +92,7 @@ class CertificateVerifier {
     Ed25519PublicKey issuer;
     std::optional<std::string> log_vkey;
     const Trust* trust = nullptr;
+    std::optional<std::string_view> later;  // a checkpoint that the enclosed one leads to
   };
   explicit CertificateVerifier(Believed believed) : believed_(std::move(believed)) {}
 
@@ -104,19 +111,39 @@ class CertificateVerifier {
   }
 
  private:
-  // A log that the trust file names signed the checkpoint, and its witnesses saw it.
-  static Result<void> check_trust(const Trust& trust, const ProvenCheckpoint& proven,
-                                  VerifiedCertificate& made) {
-    QUIETUS_TRY_AS(const CheckedCheckpoint checkpoint,
-                   trust.check_checkpoint(proven.note).within("log of the certificate"));
-    if (checkpoint.log_vkey != made.log_vkey_)
+  // A log that the trust file names signed the checkpoint, and its witnesses saw it or one that
+  // goes on from it.
+  Result<void> check_trust(const Trust& trust, const ProvenCheckpoint& proven,
+                           VerifiedCertificate& made) const {
+    QUIETUS_TRY_AS(const CheckedCheckpoint enclosed,
+                   trust.open_checkpoint(proven.note).within("log of the certificate"));
+    if (enclosed.log_vkey != made.log_vkey_)
       return Error(ErrorCode::kUnverified, "log key is not the one of the trust file");
+    QUIETUS_TRY_AS(const CheckedCheckpoint witnessed, witnessed_checkpoint(trust, proven));
     made.log_key_pinned_ = true;
-    made.witnesses_ = checkpoint.witnesses;
-    for (std::string& line : trusted_lines(trust, checkpoint))
+    made.witnesses_ = witnessed.witnesses;
+    for (std::string& line : trusted_lines(trust, proven.checkpoint, witnessed))
       made.report_.checked.push_back(std::move(line));
     made.report_.not_checked = unchecked_lines(proven.checkpoint, true, &trust);
     return {};
+  }
+
+  Result<CheckedCheckpoint> witnessed_checkpoint(const Trust& trust,
+                                                 const ProvenCheckpoint& proven) const {
+    if (!believed_.later)
+      return trust.check_checkpoint(proven.note).within("log of the certificate");
+    QUIETUS_TRY_AS(const AddCheckpoint later,
+                   parse_add_checkpoint(*believed_.later).within("later checkpoint"));
+    QUIETUS_TRY_AS(CheckedCheckpoint witnessed,
+                   trust.check_checkpoint(later.checkpoint).within("later checkpoint"));
+    QUIETUS_TRY_AS(const SignedNote note, parse_note(later.checkpoint));
+    QUIETUS_TRY_AS(const Checkpoint checkpoint, parse_checkpoint(note.text));
+    if (checkpoint.origin != proven.checkpoint.origin)
+      return Error(ErrorCode::kUnverified, "later checkpoint is of another log");
+    QUIETUS_TRY(verify_consistency(proven.checkpoint.head, checkpoint.head, later.proof)
+                    .within("fork: the log does not go on from the certificate's checkpoint to "
+                            "the later one"));
+    return witnessed;
   }
 
   VerifiedCertificate make(const ErasureClaims& claims, const Checkpoint& checkpoint) const {
@@ -150,16 +177,17 @@ Result<VerifiedCertificate> verify_certificate(ByteView file, std::string_view i
     const Result<NoteKey> log_key = parse_vkey(*expectations.log_vkey);
     if (!log_key) return Error(ErrorCode::kInvalidArgument, log_key.error().context());
   }
-  return CertificateVerifier({issuer, expectations.log_vkey, nullptr}).verify(file);
+  return CertificateVerifier({issuer, expectations.log_vkey, nullptr, {}}).verify(file);
 }
 
-Result<VerifiedCertificate> verify_certificate(ByteView file, const Trust& trust) {
+Result<VerifiedCertificate> verify_certificate(ByteView file, const Trust& trust,
+                                               std::optional<std::string_view> later) {
   const TrustRules& rules = trust.rules();
   if (!rules.issuer)
     return Error(ErrorCode::kInvalidArgument, "trust file has no issuer line for certificates");
   if (rules.logs.empty())
     return Error(ErrorCode::kInvalidArgument, "trust file has no log line");
-  return CertificateVerifier({rules.issuer->key, std::nullopt, &trust}).verify(file);
+  return CertificateVerifier({rules.issuer->key, std::nullopt, &trust, later}).verify(file);
 }
 
 Result<std::string> issuer_key_jwk(std::string_view pem) {

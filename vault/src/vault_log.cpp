@@ -196,11 +196,12 @@ Result<LogHead> Vault::verify_log(std::optional<std::string_view> older_checkpoi
   return shown(verified);
 }
 
-Result<std::string> Vault::log_proof(std::uint64_t old_size) {
+Result<std::string> Vault::log_proof(std::uint64_t old_size,
+                                     std::optional<std::uint64_t> size) {
   if (!core_) return closed();
   AddCheckpoint request;
   QUIETUS_TRY(with_log(*core_, [&](const LogView& log, ControlReader& reader) -> Result<void> {
-    QUIETUS_TRY_AS(const Checkpoint checkpoint, log.checkpoint({}));
+    QUIETUS_TRY_AS(const Checkpoint checkpoint, log.checkpoint(size));
     request.old_size = old_size;
     if (old_size != 0) {
       QUIETUS_TRY_AS(request.proof, consistency_proof(reader, old_size, checkpoint.head.size));

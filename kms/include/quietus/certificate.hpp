@@ -100,9 +100,13 @@ QUIETUS_EXPORT Result<VerifiedCertificate> verify_certificate(
     const CertificateExpectations& expectations = {});
 
 // Verifies against a trust file: the issuer's key is the one in it, the log's key one of those in
-// it, and the witnesses that cosigned the checkpoint in the certificate meet its quorum.
-// Thread-safe. Errors as above; kInvalidArgument when the trust file names no issuer or no log.
-QUIETUS_EXPORT Result<VerifiedCertificate> verify_certificate(ByteView file, const Trust& trust);
+// it, and the witnesses that cosigned the checkpoint in the certificate meet its quorum. Witnesses
+// usually see a log after the certificate was signed: then `later` is a later checkpoint that meets
+// the quorum, with the proof that the log goes on to it from the one in the certificate (C2SP
+// tlog-witness, body of add-checkpoint; Vault::log_proof() makes it). Thread-safe. Errors as above;
+// kInvalidArgument when the trust file names no issuer or no log.
+QUIETUS_EXPORT Result<VerifiedCertificate> verify_certificate(
+    ByteView file, const Trust& trust, std::optional<std::string_view> later = {});
 
 // The issuer's public key in the two forms that tools read: PEM (openssl) and JWK (JOSE libraries).
 // kInvalidArgument for anything but an Ed25519 public key.

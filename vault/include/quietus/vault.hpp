@@ -104,8 +104,9 @@ class QUIETUS_EXPORT Vault {
   // also makes sure that the log goes on from there: kRolledBack when it is shorter.
   Result<LogHead> verify_log(std::optional<std::string_view> older_checkpoint = {});
   // What a witness is asked with, who last cosigned this log at that size: the proof that it goes
-  // on from there and its checkpoint (C2SP tlog-witness, body of add-checkpoint). kInvalidArgument.
-  Result<std::string> log_proof(std::uint64_t old_size);
+  // on from there to what it is now, or was at that size, with that checkpoint (C2SP tlog-witness,
+  // body of add-checkpoint). kInvalidArgument.
+  Result<std::string> log_proof(std::uint64_t old_size, std::optional<std::uint64_t> size = {});
   // Keeps the cosignatures, by witnesses of the trust file, below a checkpoint of this log; whose
   // they are. Durable on return. kUnverified when there is none, when one is bad, and when the
   // checkpoint is not one of this log.
