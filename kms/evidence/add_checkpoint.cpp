@@ -19,8 +19,8 @@ std::string format_add_checkpoint(const AddCheckpoint& request) {
 Result<AddCheckpoint> parse_add_checkpoint(std::string_view text) {
   LineReader lines(text);
   const auto first = lines.next();
-  const auto size = first && first->starts_with(kOld) ? parse_decimal(first->substr(kOld.size()))
-                                                      : std::nullopt;
+  const auto size =
+      first && first->starts_with(kOld) ? parse_decimal(first->substr(kOld.size())) : std::nullopt;
   if (!size || *size > kMaxTreeSize)
     return Error(ErrorCode::kUnverified, "request to a witness does not begin with an old size");
   AddCheckpoint request;

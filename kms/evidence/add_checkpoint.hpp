@@ -1,9 +1,8 @@
 // What a witness is asked with: the body of C2SP tlog-witness v1.0.0, add-checkpoint.
 //
 //   old <decimal>             size of the last checkpoint of this log that the witness cosigned
-//   <base64 hash>…            consistency proof from there; none from size 0 and between equal sizes
-//   <empty line>
-//   <signed checkpoint>
+//   <base64 hash>…            consistency proof from there; none from size 0 and between equal
+//   sizes <empty line> <signed checkpoint>
 #pragma once
 
 #include <quietus/result.hpp>

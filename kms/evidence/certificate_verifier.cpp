@@ -185,8 +185,7 @@ Result<VerifiedCertificate> verify_certificate(ByteView file, const Trust& trust
   const TrustRules& rules = trust.rules();
   if (!rules.issuer)
     return Error(ErrorCode::kInvalidArgument, "trust file has no issuer line for certificates");
-  if (rules.logs.empty())
-    return Error(ErrorCode::kInvalidArgument, "trust file has no log line");
+  if (rules.logs.empty()) return Error(ErrorCode::kInvalidArgument, "trust file has no log line");
   return CertificateVerifier({rules.issuer->key, std::nullopt, &trust, later}).verify(file);
 }
 

@@ -1,5 +1,5 @@
-// C2SP tlog-cosignature v1.0.1: a witness's word that a checkpoint goes on from every earlier one it
-// saw of that log, as a signature line of the checkpoint's note. Ed25519, key type 04:
+// C2SP tlog-cosignature v1.0.1: a witness's word that a checkpoint goes on from every earlier one
+// it saw of that log, as a signature line of the checkpoint's note. Ed25519, key type 04:
 //
 //   signature  = time (8, seconds since 1970, big-endian) || Ed25519 signature (64) of
 //   message    = "cosignature/v1\n" "time <decimal>\n" || the note's text

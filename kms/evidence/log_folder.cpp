@@ -106,7 +106,8 @@ class FolderAudit {
     const std::string path = tile_path(tile).string();
     QUIETUS_TRY_AS(Bytes content, read_part(path, kMaxTile, "gap: no hashes"));
     if (content.size() != tile.width * sizeof(Hash))
-      return unverified("gap: " + path + " does not hold " + std::to_string(tile.width) + " hashes");
+      return unverified("gap: " + path + " does not hold " + std::to_string(tile.width) +
+                        " hashes");
     return content;
   }
 
@@ -176,15 +177,15 @@ Result<VerifiedLog> verify_log_folder(const std::filesystem::path& folder,
   Result<Bytes> note = read_file(posix_file_system(), folder / "checkpoint", kMaxNote);
   if (!note && note.error().code() == ErrorCode::kNotFound)
     return Error(ErrorCode::kNotFound,
-                 folder.string() + " holds no checkpoint: it is not an exported log, or the export "
-                                   "was not finished");
+                 folder.string() +
+                     " holds no checkpoint: it is not an exported log, or the export "
+                     "was not finished");
   QUIETUS_TRY(note);
   QUIETUS_TRY_AS(const OpenedNote newest, open_note_with(expectations.trust, as_text(*note), true));
   std::optional<OpenedNote> older;
   if (expectations.older_checkpoint) {
-    QUIETUS_TRY_AS(older,
-                   open_note_with(expectations.trust, *expectations.older_checkpoint, false)
-                       .within("older checkpoint"));
+    QUIETUS_TRY_AS(older, open_note_with(expectations.trust, *expectations.older_checkpoint, false)
+                              .within("older checkpoint"));
     QUIETUS_TRY(check_not_rolled_back(older->checkpoint, newest.checkpoint));
   }
   FolderAudit audit(folder, newest.checkpoint.head);

@@ -105,8 +105,7 @@ class LogAudit {
  private:
   // Both visitors go on to the next row unless they fail.
   Result<bool> check_entry(ByteView key, ByteView row) {
-    if (!std::ranges::equal(key, entry_key(tree_.size())))
-      return gap(tree_.size());
+    if (!std::ranges::equal(key, entry_key(tree_.size()))) return gap(tree_.size());
     Result<Bytes> entry = open_row(seal_.context, seal_.key, seal_.vault, key, row);
     if (!entry) return std::move(entry).error().within(entry_name(tree_.size()));
 
@@ -141,7 +140,8 @@ class LogAudit {
     if (head.size < tree_.size())
       return unverified(entry_name(head.size) + " lies beyond the head");
     if (head.root != tree_.root())
-      return unverified("rewritten: log root is not what entries up to " + std::to_string(tree_.size()) + " hash to");
+      return unverified("rewritten: log root is not what entries up to " +
+                        std::to_string(tree_.size()) + " hash to");
     return head;
   }
 

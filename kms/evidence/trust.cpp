@@ -38,12 +38,9 @@ Result<OpenedCheckpoint> open_with(const TrustRules& rules, std::string_view not
   QUIETUS_TRY_AS(const NoteKey log, signing_log(note, logs));
   QUIETUS_TRY_AS(auto cosignatures, verified_cosignatures(rules, parsed));
 
-  OpenedCheckpoint opened{{checkpoint.origin,
-                           checkpoint.head.size,
-                           to_hex(checkpoint.head.root),
-                           format_vkey(log),
-                           {}},
-                          std::move(cosignatures)};
+  OpenedCheckpoint opened{
+      {checkpoint.origin, checkpoint.head.size, to_hex(checkpoint.head.root), format_vkey(log), {}},
+      std::move(cosignatures)};
   opened.checkpoint.witnesses = statements_of(rules, opened.cosignatures);
   return opened;
 }

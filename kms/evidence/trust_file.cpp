@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view kNone = "none";
 constexpr std::string_view kBlank = " \t";
-constexpr std::size_t kMaxName = 255;  // bytes
+constexpr std::size_t kMaxName = 255;                     // bytes
 constexpr std::uint64_t kMaxShownSeconds = 253402300799;  // the end of the year 9999
 
 Error wrong(std::string what) {
@@ -124,8 +124,8 @@ class TrustFileParser {
     if (words.size() != 3 || words[1].size() > kMaxName)
       return wrong("is not `issuer <name> <base64>`");
     if (rules_.issuer) return wrong("is a second issuer line; make one trust file for each vault");
-    const std::string pem = "-----BEGIN PUBLIC KEY-----\n" + std::string(words[2]) +
-                            "\n-----END PUBLIC KEY-----\n";
+    const std::string pem =
+        "-----BEGIN PUBLIC KEY-----\n" + std::string(words[2]) + "\n-----END PUBLIC KEY-----\n";
     const Result<Ed25519PublicKey> key = ed25519_from_pem(pem);
     if (!key)
       return wrong("the issuer's key is not the base64 line of an Ed25519 public key in PEM");
@@ -216,8 +216,8 @@ std::vector<WitnessStatement> statements_of(const TrustRules& rules,
   std::vector<WitnessStatement> statements;
   for (const VerifiedCosignature& cosignature : cosignatures) {
     // 2^63 - 1 seconds are more than fit in milliseconds.
-    const auto seconds = static_cast<std::int64_t>(
-        std::min(cosignature.unix_seconds, kMaxShownSeconds));
+    const auto seconds =
+        static_cast<std::int64_t>(std::min(cosignature.unix_seconds, kMaxShownSeconds));
     statements.push_back({rules.voters[cosignature.voter].name, seconds * 1000});
   }
   return statements;
@@ -230,8 +230,8 @@ Result<void> check_quorum(const TrustRules& rules,
   if (yes[*rules.quorum]) return {};
   std::string missing;
   collect_missing(rules, yes, *rules.quorum, missing);
-  return Error(ErrorCode::kUnverified, "quorum " + rules.quorum_name +
-                                           " is not met: no cosignature by " + missing);
+  return Error(ErrorCode::kUnverified,
+               "quorum " + rules.quorum_name + " is not met: no cosignature by " + missing);
 }
 
 }  // namespace quietus

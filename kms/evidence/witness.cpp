@@ -52,8 +52,7 @@ Result<void> write_key(const WitnessPlace& place, const WitnessKey& witness) {
 // The name on the first line, or nothing. `head` is all of the file but the seed.
 std::optional<std::string_view> key_name(std::string_view head) {
   if (!head.starts_with(kKeyPrefix) || !head.ends_with('\n')) return std::nullopt;
-  const std::string_view name =
-      head.substr(kKeyPrefix.size(), head.size() - kKeyPrefix.size() - 1);
+  const std::string_view name = head.substr(kKeyPrefix.size(), head.size() - kKeyPrefix.size() - 1);
   if (!is_note_key_name(name)) return std::nullopt;
   return name;
 }
@@ -102,8 +101,8 @@ std::string size_text(std::uint64_t size) {
 }
 
 // Whether `next` goes on from `last`, the newest checkpoint that was cosigned of this log.
-Result<void> check_progress(const TreeHead& last, const TreeHead& next, const AddCheckpoint& request,
-                            bool has_proof) {
+Result<void> check_progress(const TreeHead& last, const TreeHead& next,
+                            const AddCheckpoint& request, bool has_proof) {
   if (next.size < last.size)
     return Error(ErrorCode::kRolledBack, "rolled back: this witness cosigned " +
                                              size_text(last.size) + " of the log, this is " +
@@ -121,10 +120,10 @@ Result<void> check_progress(const TreeHead& last, const TreeHead& next, const Ad
     return Error(ErrorCode::kUnverified, "request to a witness has a proof where none is possible");
   }
   if (!has_proof)
-    return Error(ErrorCode::kRefused,
-                 "no consistency proof: this witness cosigned " + size_text(last.size) +
-                     " before; get one with `quietus audit proof --from " +
-                     std::to_string(last.size) + "`");
+    return Error(ErrorCode::kRefused, "no consistency proof: this witness cosigned " +
+                                          size_text(last.size) +
+                                          " before; get one with `quietus audit proof --from " +
+                                          std::to_string(last.size) + "`");
   return verify_consistency(last, next, request.proof)
       .within("fork: the log does not go on from " + size_text(last.size) +
               ", which this witness cosigned");
@@ -182,16 +181,16 @@ Result<WitnessState> parse_witness_state(std::string_view text) {
 
 Result<std::string> create_witness(const WitnessPlace& place, std::string_view name) {
   if (!name.empty() && (!is_note_key_name(name) || name.size() > kMaxWitnessName))
-    return Error(ErrorCode::kInvalidArgument,
-                 "a witness's name has no spaces, plus signs or control characters, and at most 255 "
-                 "bytes");
+    return Error(
+        ErrorCode::kInvalidArgument,
+        "a witness's name has no spaces, plus signs or control characters, and at most 255 "
+        "bytes");
   const WitnessKey witness{name.empty() ? random_name() : std::string(name),
                            random_key<SigningRole>()};
   // A key without a state does not sign, so the state comes second.
   QUIETUS_TRY(write_key(place, witness));
   QUIETUS_TRY(write_file(place.files, state_path(place), as_bytes(format_witness_state({}))));
-  return format_vkey(
-      {witness.name, ed25519_public_key(witness.key), NoteKeyType::kCosignature});
+  return format_vkey({witness.name, ed25519_public_key(witness.key), NoteKeyType::kCosignature});
 }
 
 Result<std::string> cosign(const WitnessPlace& place, std::string_view request, const Trust& logs) {
@@ -210,8 +209,10 @@ Result<std::string> cosign(const WitnessPlace& place, std::string_view request, 
   if (text.size() > kMaxState)
     return Error(ErrorCode::kFull, "this witness has as many logs as it can have");
   QUIETUS_TRY(write_file(place.files, state_path(place), as_bytes(text)));
-  const auto seconds = static_cast<std::uint64_t>(std::max<UnixMillis>(place.clock.now(), 0) / 1000);
-  QUIETUS_TRY_AS(const std::string line, cosign_text(note.text, witness.name, witness.key, seconds));
+  const auto seconds =
+      static_cast<std::uint64_t>(std::max<UnixMillis>(place.clock.now(), 0) / 1000);
+  QUIETUS_TRY_AS(const std::string line,
+                 cosign_text(note.text, witness.name, witness.key, seconds));
   return asked.checkpoint + line;
 }
 

@@ -57,7 +57,8 @@ TEST_CASE("of several cosignatures the latest counts, of none nothing", "[cosign
 
 TEST_CASE("a cosignature is of one text, one time and one key", "[cosignature]") {
   const Cosigned sample;
-  const std::string other_text = must(cosign_text("other\n", sample.witness.name, sample.secret, 7));
+  const std::string other_text =
+      must(cosign_text("other\n", sample.witness.name, sample.secret, 7));
   CHECK_FAILS_WITH(sample.time_of(sample.note + other_text), ErrorCode::kUnverified);
   CHECK_FAILS_WITH(sample.time_of(sample.note + sample.line(7) + other_text),
                    ErrorCode::kUnverified);
@@ -101,8 +102,7 @@ TEST_CASE("what no cosignature can be is not made", "[cosignature]") {
 TEST_CASE("a time beyond what it may be does not verify", "[cosignature]") {
   const Cosigned sample;
   const std::uint64_t late = std::uint64_t{1} << 63;
-  const std::string message =
-      "cosignature/v1\ntime " + std::to_string(late) + "\n" + sample.text;
+  const std::string message = "cosignature/v1\ntime " + std::to_string(late) + "\n" + sample.text;
   const Ed25519Signature bytes = ed25519_sign(sample.secret, as_bytes(message));
   NoteSignature line{sample.witness.name, sample.witness.id(), {0x80, 0, 0, 0, 0, 0, 0, 0}};
   line.signature.insert(line.signature.end(), bytes.begin(), bytes.end());

@@ -27,8 +27,8 @@ std::string witness_line(const std::string& name) {
 
 std::string two_levels() {
   return "# who is believed\n\nlog " + log_vkey("log.example") + " https://log.example/\n" +
-         witness_line("x1") + witness_line("x2") + witness_line("x3") +
-         "group x 2 x1 x2 x3\n" + witness_line("y1") + witness_line("y2") +
+         witness_line("x1") + witness_line("x2") + witness_line("x3") + "group x 2 x1 x2 x3\n" +
+         witness_line("y1") + witness_line("y2") +
          "group\ty  any\ty1 y2 \n  group both all x y\nquorum both\n" + "issuer acme " +
          issuer_line() + "\n";
 }
@@ -94,8 +94,8 @@ TEST_CASE("the quorum needs enough of each group", "[trust]") {
 }
 
 TEST_CASE("each reason to refuse a checkpoint has its own words", "[trust]") {
-  const Trust trust = must(Trust::parse("log " + log_vkey("log.example") + "\n" +
-                                        witness_line("x1") + "quorum x1\n"));
+  const Trust trust = must(
+      Trust::parse("log " + log_vkey("log.example") + "\n" + witness_line("x1") + "quorum x1\n"));
   const std::string good = note_by({"x1"});
   must(trust.check_checkpoint(good));
 
@@ -121,17 +121,15 @@ TEST_CASE("each reason to refuse a checkpoint has its own words", "[trust]") {
 }
 
 TEST_CASE("with quorum none a log's signature is enough", "[trust]") {
-  const Trust trust =
-      must(Trust::parse("log " + log_vkey("log.example") + "\nquorum none\n"));
+  const Trust trust = must(Trust::parse("log " + log_vkey("log.example") + "\nquorum none\n"));
   CHECK(trust.quorum() == "none");
   CHECK(must(trust.check_checkpoint(note_by({"stranger"}))).witnesses.empty());
 }
 
 TEST_CASE("a log may have a second key under the same name", "[trust]") {
-  const std::string next =
-      format_vkey({"log.example", ed25519_public_key(signing_key("next"))});
-  const Trust trust = must(Trust::parse("log " + log_vkey("log.example") + "\nlog " + next +
-                                        "\nquorum none\n"));
+  const std::string next = format_vkey({"log.example", ed25519_public_key(signing_key("next"))});
+  const Trust trust =
+      must(Trust::parse("log " + log_vkey("log.example") + "\nlog " + next + "\nquorum none\n"));
   const Checkpoint checkpoint{"log.example", {0, empty_root()}};
   CHECK(must(trust.check_checkpoint(must(sign_checkpoint(checkpoint, signing_key("next")))))
             .log_vkey == next);
@@ -140,10 +138,9 @@ TEST_CASE("a log may have a second key under the same name", "[trust]") {
 
 TEST_CASE("the checkpoints of the vectors meet a quorum of their witness", "[trust]") {
   const auto vectors = own_vectors("merkle/signed_note.json");
-  const Trust trust = must(Trust::parse("log " + vectors["log_vkey"].get<std::string>() +
-                                        "\nwitness w " +
-                                        vectors["witness_vkey"].get<std::string>() +
-                                        "\nquorum w\n"));
+  const Trust trust =
+      must(Trust::parse("log " + vectors["log_vkey"].get<std::string>() + "\nwitness w " +
+                        vectors["witness_vkey"].get<std::string>() + "\nquorum w\n"));
   for (const auto& test : vectors["checkpoints"]) {
     const auto checked = must(trust.check_checkpoint(test["note"].get<std::string>()));
     CHECK(checked.size == test["size"]);
@@ -169,7 +166,8 @@ std::vector<BadFile> bad_files() {
       {"Log x\nquorum none\n", "line 1: begins with none of"},
       {"log\nquorum none\n", "line 1: is not `log"},
       {log + log + "quorum none\n", "line 2: names the key of a log a second time"},
-      {"log " + witness_vkey("w") + "\nquorum none\n", "line 1: key is not an Ed25519 key of a log"},
+      {"log " + witness_vkey("w") + "\nquorum none\n",
+       "line 1: key is not an Ed25519 key of a log"},
       {"log log.example+00000000+AAAA\nquorum none\n", "line 1: key is not"},
       {"log " + log_vkey("a") + " u v\nquorum none\n", "line 1: is not `log"},
       {"witness w\nquorum w\n", "line 1: is not `witness"},

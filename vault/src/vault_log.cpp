@@ -89,8 +89,9 @@ Result<void> export_tiles(VaultCore& core, const std::filesystem::path& folder,
   for (std::uint8_t level = 0; level < kTileLevels; ++level) {
     for (std::uint64_t i = 0; i < tile_count(size, level); ++i) {
       const Tile tile = tile_at(size, level, i);
-      QUIETUS_TRY(export_file(core, folder / tile_path(tile),
-                              [&](const LogView&, ControlReader& r) { return read_tile(r, tile); }));
+      QUIETUS_TRY(
+          export_file(core, folder / tile_path(tile),
+                      [&](const LogView&, ControlReader& r) { return read_tile(r, tile); }));
       if (level != 0) continue;
       QUIETUS_TRY(export_file(core, folder / bundle_path(tile),
                               [&](const LogView& log, ControlReader& reader) {
@@ -196,8 +197,7 @@ Result<LogHead> Vault::verify_log(std::optional<std::string_view> older_checkpoi
   return shown(verified);
 }
 
-Result<std::string> Vault::log_proof(std::uint64_t old_size,
-                                     std::optional<std::uint64_t> size) {
+Result<std::string> Vault::log_proof(std::uint64_t old_size, std::optional<std::uint64_t> size) {
   if (!core_) return closed();
   AddCheckpoint request;
   QUIETUS_TRY(with_log(*core_, [&](const LogView& log, ControlReader& reader) -> Result<void> {

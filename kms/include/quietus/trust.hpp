@@ -27,7 +27,7 @@ namespace quietus {
 struct TrustRules;
 
 struct WitnessStatement {
-  std::string witness;    // its name in the trust file
+  std::string witness;       // its name in the trust file
   std::int64_t unix_ms = 0;  // whole seconds, by the witness's clock
 };
 
