@@ -190,6 +190,7 @@ Result<ExitCode> run_add(const AddCommand& command, Invocation& invocation) {
     return ExitCode::kDone;
   }
   std::vector<std::vector<std::string>> rows;
+  rows.reserve(added.size());
   for (const WitnessStatement& statement : added)
     rows.push_back({"kept", statement.witness, timestamp(statement.unix_ms)});
   invocation.terminal.print(columns(rows));
