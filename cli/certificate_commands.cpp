@@ -5,6 +5,7 @@
 #include "output_file.hpp"
 #include "printable_text.hpp"
 #include "timestamp_commands.hpp"
+#include "trust_file.hpp"
 
 #include <quietus/certificate.hpp>
 
@@ -14,6 +15,7 @@ namespace quietus::cli {
 namespace {
 
 constexpr std::size_t kKeyLimit = std::size_t{64} * 1024;  // bytes
+constexpr std::size_t kProofLimit = std::size_t{1} << 20;
 
 struct ShowCommand {
   std::string id;
@@ -21,6 +23,8 @@ struct ShowCommand {
 struct VerifyCommand {
   std::string file;
   std::string key;
+  std::string trust;
+  std::string proof;
   TimestampOptions timestamp;
 };
 struct RenderCommand {
@@ -87,6 +91,7 @@ Json verdict_json(const VerifiedCertificate& certificate) {
           {"issuer_kid", certificate.issuer_kid()},
           {"log_verifier_key", certificate.log_vkey()},
           {"log_key_pinned", certificate.log_key_pinned()},
+          {"witnesses", to_json(certificate.witnesses())},
           {"timestamp", to_json(certificate.timestamp())},
           {"checked", report.checked},
           {"not_checked", report.not_checked},
@@ -122,15 +127,25 @@ std::string verdict_text(const VerifiedCertificate& certificate) {
          paragraph("not covered", report.not_claimed);
 }
 
-Result<ExitCode> run_verify(const VerifyCommand& command, Invocation& invocation) {
-  if (command.key.empty())
-    return Error(ErrorCode::kInvalidArgument,
-                 "give the issuer's public key with --key PEM; the vault's operator gets it with "
-                 "`quietus cert key` and has to hand it over by a way you trust");
-  QUIETUS_TRY_AS(const Bytes file, read_file(command.file, kCertificateLimit));
+Result<VerifiedCertificate> verify_with(const VerifyCommand& command, ByteView file) {
+  if (!command.trust.empty()) {
+    QUIETUS_TRY_AS(const Trust trust, read_trust(command.trust));
+    if (command.proof.empty()) return verify_certificate(file, trust).within(command.file);
+    QUIETUS_TRY_AS(const Bytes proof, read_file(command.proof, kProofLimit));
+    return verify_certificate(file, trust, as_text(proof)).within(command.file);
+  }
   QUIETUS_TRY_AS(const Bytes key, read_file(command.key, kKeyLimit));
-  QUIETUS_TRY_AS(VerifiedCertificate certificate,
-                 verify_certificate(file, as_text(key)).within(command.file));
+  return verify_certificate(file, as_text(key)).within(command.file);
+}
+
+Result<ExitCode> run_verify(const VerifyCommand& command, Invocation& invocation) {
+  if (command.key.empty() && command.trust.empty())
+    return Error(ErrorCode::kInvalidArgument,
+                 "give the issuer's public key with --key PEM, or a trust file with --trust FILE; "
+                 "the vault's operator gets the key with `quietus cert key` and has to hand it "
+                 "over by a way you trust");
+  QUIETUS_TRY_AS(const Bytes file, read_file(command.file, kCertificateLimit));
+  QUIETUS_TRY_AS(VerifiedCertificate certificate, verify_with(command, file));
   QUIETUS_TRY(add_timestamp(certificate, command.timestamp));
   if (invocation.terminal.json)
     invocation.terminal.document(verdict_json(certificate));
@@ -203,7 +218,15 @@ void attach_certificate_commands(CLI::App& app, Action& chosen) {
   auto verified = std::make_shared<VerifyCommand>();
   CLI::App& verify = *group.add_subcommand("verify", "Verify one; needs no vault and no network");
   verify.add_option("FILE", verified->file, "The certificate")->required();
-  verify.add_option("--key", verified->key, "The issuer's public key (PEM)");
+  auto* key = verify.add_option("--key", verified->key, "The issuer's public key (PEM)");
+  auto* trust = verify
+                    .add_option("--trust", verified->trust,
+                                "The issuer's and the log's key, and witnesses; docs/format.md")
+                    ->excludes(key);
+  verify
+      .add_option("--proof", verified->proof,
+                  "What `audit proof` printed: a later checkpoint that witnesses cosigned")
+      ->needs(trust);
   add_timestamp_options(verify, verified->timestamp);
   on_chosen(verify, chosen, std::move(verified), run_verify);
 
@@ -219,9 +242,9 @@ void attach_certificate_commands(CLI::App& app, Action& chosen) {
   attach_timestamp_commands(group, chosen);
 
   auto printed = std::make_shared<KeyCommand>();
-  CLI::App& key = *group.add_subcommand("key", "Print the issuing key's public half as PEM");
-  key.add_flag("--jwk", printed->jwk, "As a JSON Web Key instead");
-  on_chosen(key, chosen, std::move(printed), run_key);
+  CLI::App& print = *group.add_subcommand("key", "Print the issuing key's public half as PEM");
+  print.add_flag("--jwk", printed->jwk, "As a JSON Web Key instead");
+  on_chosen(print, chosen, std::move(printed), run_key);
 }
 
 }  // namespace quietus::cli

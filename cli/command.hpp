@@ -32,5 +32,6 @@ void attach_erase_commands(CLI::App& app, Action& chosen);        // erase vault
 void attach_certificate_commands(CLI::App& app, Action& chosen);  // cert
 void attach_timestamp_commands(CLI::App& group, Action& chosen);  // cert timestamp-…
 void attach_audit_commands(CLI::App& app, Action& chosen);        // audit
+void attach_witness_commands(CLI::App& group, Action& chosen);    // audit cosign witness-key
 
 }  // namespace quietus::cli

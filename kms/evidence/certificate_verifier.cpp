@@ -2,9 +2,11 @@
 
 #include "base/text_encoding.hpp"
 #include "crypto/hash.hpp"
+#include "evidence/add_checkpoint.hpp"
 #include "evidence/certificate.hpp"
 #include "evidence/jws.hpp"
 #include "evidence/log_evidence.hpp"
+#include "evidence/trust_file.hpp"
 
 namespace quietus {
 namespace {
@@ -38,16 +40,46 @@ std::vector<std::string> checked_lines(const ErasureClaims& claims, const Checkp
   };
 }
 
-std::vector<std::string> unchecked_lines(const Checkpoint& checkpoint, bool pinned) {
+std::string statements_text(const std::vector<WitnessStatement>& witnesses) {
+  std::string text;
+  for (const WitnessStatement& statement : witnesses)
+    text += (text.empty() ? "" : ", ") + statement.witness + " at " + format_utc(statement.unix_ms);
+  return text;
+}
+
+// What the trust file adds to the lines above.
+std::vector<std::string> trusted_lines(const Trust& trust, const Checkpoint& enclosed,
+                                       const CheckedCheckpoint& witnessed) {
+  std::vector<std::string> lines = {
+      "Issuer: its key is that of " + trust.rules().issuer->name + " in the trust file.",
+      "Log key: one of the trust file, " + witnessed.log_vkey + ".",
+  };
+  if (witnessed.size != enclosed.head.size)
+    lines.push_back("Later checkpoint: the log goes on from the one in the certificate to one of " +
+                    std::to_string(witnessed.size) + " entries.");
+  if (trust.rules().quorum)
+    lines.push_back("Witnesses: the checkpoint of " + std::to_string(witnessed.size) +
+                    " entries meets the quorum " + trust.quorum() + ": " +
+                    statements_text(witnessed.witnesses) + ".");
+  return lines;
+}
+
+std::vector<std::string> unchecked_lines(const Checkpoint& checkpoint, bool pinned,
+                                         const Trust* trust) {
   std::vector<std::string> lines;
   if (!pinned)
     lines.emplace_back(
         "Log key not pinned: the one in the certificate was used; compare it with one obtained "
-        "from "
-        "elsewhere.");
-  lines.emplace_back("Whether others are shown the same log: compare its root " +
-                     to_hex(checkpoint.head.root) +
-                     " with a checkpoint obtained from elsewhere. No witness was asked.");
+        "from elsewhere.");
+  if (trust != nullptr && trust->rules().quorum)
+    lines.emplace_back(
+        "Whether the witnesses are independent of the issuer and of each other: the trust file "
+        "says that they are to be believed.");
+  else
+    lines.push_back("Whether others are shown the same log: compare its root " +
+                    to_hex(checkpoint.head.root) +
+                    " with a checkpoint obtained from elsewhere. No witness was asked" +
+                    (trust == nullptr ? "." : ", the trust file needs none."));
   lines.emplace_back(kNoTimestampLine);
   return lines;
 }
@@ -56,24 +88,66 @@ std::vector<std::string> unchecked_lines(const Checkpoint& checkpoint, bool pinn
 
 class CertificateVerifier {
  public:
-  CertificateVerifier(const Ed25519PublicKey& issuer, const CertificateExpectations& expectations)
-      : issuer_(issuer), expectations_(expectations) {}
+  // What the reader believes. The issuer's key says which algorithm verifies, never the file.
+  struct Believed {
+    Ed25519PublicKey issuer;
+    std::optional<std::string> log_vkey;
+    const Trust* trust = nullptr;
+    std::optional<std::string_view> later;  // a checkpoint that the enclosed one leads to
+  };
+  explicit CertificateVerifier(Believed believed) : believed_(std::move(believed)) {}
 
   Result<VerifiedCertificate> verify(ByteView file) const {
-    QUIETUS_TRY_AS(const Bytes payload, verify_jws(file, kCertificateType, issuer_));
+    QUIETUS_TRY_AS(const Bytes payload, verify_jws(file, kCertificateType, believed_.issuer));
     QUIETUS_TRY_AS(const ErasureClaims claims, decode_claims(payload));
-    if (claims.issuer_kid != jwk_thumbprint(issuer_))
+    if (claims.issuer_kid != jwk_thumbprint(believed_.issuer))
       return Error(ErrorCode::kUnverified, "payload names another issuer than the signature");
-    if (expectations_.log_vkey && *expectations_.log_vkey != claims.log.vkey)
+    if (believed_.log_vkey && *believed_.log_vkey != claims.log.vkey)
       return Error(ErrorCode::kUnverified, "log key is not the expected one");
     QUIETUS_TRY(check_claims(claims));
-    QUIETUS_TRY_AS(const Checkpoint checkpoint, verify_log_evidence(claims));
-    VerifiedCertificate made = make(claims, checkpoint);
+    QUIETUS_TRY_AS(const ProvenCheckpoint proven, verify_log_evidence(claims));
+    VerifiedCertificate made = make(claims, proven.checkpoint);
     made.file_hash_ = sha256(file);
+    if (believed_.trust != nullptr) QUIETUS_TRY(check_trust(*believed_.trust, proven, made));
     return made;
   }
 
  private:
+  // A log that the trust file names signed the checkpoint, and its witnesses saw it or one that
+  // goes on from it.
+  Result<void> check_trust(const Trust& trust, const ProvenCheckpoint& proven,
+                           VerifiedCertificate& made) const {
+    QUIETUS_TRY_AS(const CheckedCheckpoint enclosed,
+                   trust.open_checkpoint(proven.note).within("log of the certificate"));
+    if (enclosed.log_vkey != made.log_vkey_)
+      return Error(ErrorCode::kUnverified, "log key is not the one of the trust file");
+    QUIETUS_TRY_AS(const CheckedCheckpoint witnessed, witnessed_checkpoint(trust, proven));
+    made.log_key_pinned_ = true;
+    made.witnesses_ = witnessed.witnesses;
+    for (std::string& line : trusted_lines(trust, proven.checkpoint, witnessed))
+      made.report_.checked.push_back(std::move(line));
+    made.report_.not_checked = unchecked_lines(proven.checkpoint, true, &trust);
+    return {};
+  }
+
+  Result<CheckedCheckpoint> witnessed_checkpoint(const Trust& trust,
+                                                 const ProvenCheckpoint& proven) const {
+    if (!believed_.later)
+      return trust.check_checkpoint(proven.note).within("log of the certificate");
+    QUIETUS_TRY_AS(const AddCheckpoint later,
+                   parse_add_checkpoint(*believed_.later).within("later checkpoint"));
+    QUIETUS_TRY_AS(CheckedCheckpoint witnessed,
+                   trust.check_checkpoint(later.checkpoint).within("later checkpoint"));
+    QUIETUS_TRY_AS(const SignedNote note, parse_note(later.checkpoint));
+    QUIETUS_TRY_AS(const Checkpoint checkpoint, parse_checkpoint(note.text));
+    if (checkpoint.origin != proven.checkpoint.origin)
+      return Error(ErrorCode::kUnverified, "later checkpoint is of another log");
+    QUIETUS_TRY(verify_consistency(proven.checkpoint.head, checkpoint.head, later.proof)
+                    .within("fork: the log does not go on from the certificate's checkpoint to "
+                            "the later one"));
+    return witnessed;
+  }
+
   VerifiedCertificate make(const ErasureClaims& claims, const Checkpoint& checkpoint) const {
     VerifiedCertificate made;
     made.certificate_id_ = to_hex(claims.certificate);
@@ -87,16 +161,15 @@ class CertificateVerifier {
                    claims.issued_at};
     made.issuer_kid_ = claims.issuer_kid;
     made.log_vkey_ = claims.log.vkey;
-    made.log_key_pinned_ = expectations_.log_vkey.has_value();
+    made.log_key_pinned_ = believed_.log_vkey.has_value();
     made.report_.checked = checked_lines(claims, checkpoint);
-    made.report_.not_checked = unchecked_lines(checkpoint, made.log_key_pinned_);
+    made.report_.not_checked = unchecked_lines(checkpoint, made.log_key_pinned_, nullptr);
     made.report_.claims = to_lines(certificate_claims());
     made.report_.not_claimed = to_lines(certificate_exclusions());
     return made;
   }
 
-  const Ed25519PublicKey& issuer_;
-  const CertificateExpectations& expectations_;
+  Believed believed_;
 };
 
 Result<VerifiedCertificate> verify_certificate(ByteView file, std::string_view issuer_key_pem,
@@ -106,7 +179,16 @@ Result<VerifiedCertificate> verify_certificate(ByteView file, std::string_view i
     const Result<NoteKey> log_key = parse_vkey(*expectations.log_vkey);
     if (!log_key) return Error(ErrorCode::kInvalidArgument, log_key.error().context());
   }
-  return CertificateVerifier(issuer, expectations).verify(file);
+  return CertificateVerifier({issuer, expectations.log_vkey, nullptr, {}}).verify(file);
+}
+
+Result<VerifiedCertificate> verify_certificate(ByteView file, const Trust& trust,
+                                               std::optional<std::string_view> later) {
+  const TrustRules& rules = trust.rules();
+  if (!rules.issuer)
+    return Error(ErrorCode::kInvalidArgument, "trust file has no issuer line for certificates");
+  if (rules.logs.empty()) return Error(ErrorCode::kInvalidArgument, "trust file has no log line");
+  return CertificateVerifier({rules.issuer->key, std::nullopt, &trust, later}).verify(file);
 }
 
 Result<std::string> issuer_key_jwk(std::string_view pem) {

@@ -28,7 +28,7 @@ class EvidenceCheck {
       for (const ClaimedKey& key : target.keys) keys_.emplace(key.id, Awaited{target.scope, &key});
   }
 
-  Result<Checkpoint> run() {
+  Result<ProvenCheckpoint> run() {
     QUIETUS_TRY(open_common_checkpoint());
     for (const ProvenEntry& proof : claims_.log.proofs) QUIETUS_TRY(check_proof(proof));
     if (!unreachable_at_) return unverified("no proof that the keys became unreachable");
@@ -36,7 +36,7 @@ class EvidenceCheck {
     if (created_ != keys_.size()) return unverified("no proof that every key was created");
     if (!(last_created_at_ < *unreachable_at_ && *unreachable_at_ < *destroyed_at_))
       return unverified("log entries are not in the order in which things happen");
-    return checkpoint_;
+    return ProvenCheckpoint{checkpoint_, note_};
   }
 
  private:
@@ -153,7 +153,7 @@ class EvidenceCheck {
 
 }  // namespace
 
-Result<Checkpoint> verify_log_evidence(const ErasureClaims& claims) {
+Result<ProvenCheckpoint> verify_log_evidence(const ErasureClaims& claims) {
   return EvidenceCheck(claims).run();
 }
 

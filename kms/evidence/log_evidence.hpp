@@ -3,6 +3,8 @@
 
 #include <quietus/result.hpp>
 
+#include <string>
+
 #include "evidence/certificate.hpp"
 #include "evidence/checkpoint.hpp"
 
@@ -12,6 +14,10 @@ namespace quietus {
 // and one slot-destroyed entry, of this erasure and as claimed, one key-created entry for each key
 // with its commitment, nothing else; and they stand in the log in the order in which such things
 // happen. Returns that checkpoint. kUnverified.
-Result<Checkpoint> verify_log_evidence(const ErasureClaims& claims);
+struct ProvenCheckpoint {
+  Checkpoint checkpoint;
+  std::string note;  // as it was signed, cosignatures included
+};
+Result<ProvenCheckpoint> verify_log_evidence(const ErasureClaims& claims);
 
 }  // namespace quietus

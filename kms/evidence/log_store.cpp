@@ -40,10 +40,8 @@ Error unverified(std::string what) {
   return {ErrorCode::kUnverified, std::move(what)};
 }
 
-Result<Hash> read_node(ControlReader& reader, const NodeId& node) {
-  QUIETUS_TRY_AS(const std::optional<ByteView> row, reader.get(node_key(node)));
-  if (!row || row->size() != sizeof(Hash)) return corrupt(node_name(node) + " is missing");
-  return ByteReader(*row).array<sizeof(Hash)>();
+Error gap(std::uint64_t index) {
+  return corrupt("gap: " + entry_name(index) + " is missing");
 }
 
 Result<void> write_node(ControlWriter& writer, const NodeId& node, const Hash& hash) {
@@ -53,7 +51,7 @@ Result<void> write_node(ControlWriter& writer, const NodeId& node, const Hash& h
 Result<Hash> range_hash(ControlReader& reader, const LeafRange& range) {
   std::vector<Hash> hashes;
   for (const NodeId& node : complete_nodes(range)) {
-    QUIETUS_TRY_AS(const Hash hash, read_node(reader, node));
+    QUIETUS_TRY_AS(const Hash hash, subtree_hash(reader, node));
     hashes.push_back(hash);
   }
   return fold(hashes);
@@ -82,7 +80,7 @@ Result<void> write_nodes(ControlWriter& writer, std::uint64_t index, const Hash&
   QUIETUS_TRY(write_node(writer, node, hash));
   // Invariant: node is complete and written, hash is its hash.
   while ((node.index & 1) != 0) {
-    QUIETUS_TRY_AS(const Hash left, read_node(writer, {node.level, node.index - 1}));
+    QUIETUS_TRY_AS(const Hash left, subtree_hash(writer, {node.level, node.index - 1}));
     hash = node_hash(left, hash);
     node = {static_cast<std::uint8_t>(node.level + 1), node.index >> 1};
     QUIETUS_TRY(write_node(writer, node, hash));
@@ -107,29 +105,21 @@ class LogAudit {
  private:
   // Both visitors go on to the next row unless they fail.
   Result<bool> check_entry(ByteView key, ByteView row) {
-    if (!std::ranges::equal(key, entry_key(size_)))
-      return corrupt(entry_name(size_) + " is missing");
+    if (!std::ranges::equal(key, entry_key(tree_.size()))) return gap(tree_.size());
     Result<Bytes> entry = open_row(seal_.context, seal_.key, seal_.vault, key, row);
-    if (!entry) return std::move(entry).error().within(entry_name(size_));
+    if (!entry) return std::move(entry).error().within(entry_name(tree_.size()));
 
-    NodeId node{0, size_};
-    Hash hash = leaf_hash(*entry);
-    QUIETUS_TRY(compare(node, hash));
-    while ((node.index & 1) != 0) {
-      hash = node_hash(pending_.back(), hash);
-      pending_.pop_back();
-      node = {static_cast<std::uint8_t>(node.level + 1), node.index >> 1};
-      QUIETUS_TRY(compare(node, hash));
-    }
-    pending_.push_back(hash);
-    ++size_;
+    QUIETUS_TRY(tree_.push(leaf_hash(*entry), [this](const NodeId& node, const Hash& hash) {
+      return compare(node, hash);
+    }));
     return true;
   }
 
   Result<void> compare(const NodeId& node, const Hash& hash) {
-    QUIETUS_TRY_AS(const Hash stored, read_node(reader_, node));
+    QUIETUS_TRY_AS(const Hash stored, subtree_hash(reader_, node));
     if (stored != hash)
-      return unverified(entry_name(size_) + ": " + node_name(node) + " is not what they hash to");
+      return unverified("rewritten: " + entry_name(tree_.size()) + ": " + node_name(node) +
+                        " is not what they hash to");
     return {};
   }
 
@@ -139,24 +129,25 @@ class LogAudit {
     row.u8();
     const unsigned level = row.u8();
     const std::uint64_t index = row.u64();
-    if (!row.done() || level > 62 || index >= size_ >> level)
-      return corrupt("log has a hash beyond entry " + std::to_string(size_));
+    if (!row.done() || level > 62 || index >= tree_.size() >> level)
+      return corrupt("log has a hash beyond entry " + std::to_string(tree_.size()));
     return true;
   }
 
   Result<TreeHead> check_head() {
     QUIETUS_TRY_AS(const TreeHead head, log_head(reader_));
-    if (head.size > size_) return corrupt(entry_name(size_) + " is missing");
-    if (head.size < size_) return unverified(entry_name(head.size) + " lies beyond the head");
-    if (head.root != fold(pending_))
-      return unverified("log root is not what entries up to " + std::to_string(size_) + " hash to");
+    if (head.size > tree_.size()) return gap(tree_.size());
+    if (head.size < tree_.size())
+      return unverified(entry_name(head.size) + " lies beyond the head");
+    if (head.root != tree_.root())
+      return unverified("rewritten: log root is not what entries up to " +
+                        std::to_string(tree_.size()) + " hash to");
     return head;
   }
 
   ControlReader& reader_;
   const LogSeal& seal_;
-  std::uint64_t size_ = 0;
-  std::vector<Hash> pending_;  // the complete subtrees of the tree so far, from left to right
+  GrowingTree tree_;  // of the entries seen so far
 };
 
 }  // namespace
@@ -176,6 +167,12 @@ Result<std::uint64_t> append_entry(ControlWriter& writer, const LogSeal& seal, B
   return index;
 }
 
+Result<Hash> subtree_hash(ControlReader& reader, const NodeId& node) {
+  QUIETUS_TRY_AS(const std::optional<ByteView> row, reader.get(node_key(node)));
+  if (!row || row->size() != sizeof(Hash)) return corrupt(node_name(node) + " is missing");
+  return ByteReader(*row).array<sizeof(Hash)>();
+}
+
 Result<TreeHead> log_head(ControlReader& reader) {
   QUIETUS_TRY_AS(const std::optional<ByteView> row, reader.get(head_key()));
   if (!row) return TreeHead{0, empty_root()};
@@ -193,7 +190,7 @@ Result<Bytes> read_entry(ControlReader& reader, const LogSeal& seal, std::uint64
     return Error(ErrorCode::kNotFound, entry_name(index) + " is beyond the log");
   const Bytes key = entry_key(index);
   QUIETUS_TRY_AS(const std::optional<ByteView> row, reader.get(key));
-  if (!row) return corrupt(entry_name(index) + " is missing");
+  if (!row) return gap(index);
   return open_row(seal.context, seal.key, seal.vault, key, *row).within(entry_name(index));
 }
 

@@ -45,6 +45,9 @@ Result<TreeHead> log_head(ControlReader& reader);
 // kNotFound beyond the head; kCorrupt.
 Result<Bytes> read_entry(ControlReader& reader, const LogSeal& seal, std::uint64_t index);
 
+// The stored hash of a complete subtree. kCorrupt when there is none.
+Result<Hash> subtree_hash(ControlReader& reader, const NodeId& node);
+
 // The root when the log had `size` entries. kInvalidArgument beyond the head.
 Result<Hash> root_at(ControlReader& reader, std::uint64_t size);
 

@@ -51,6 +51,36 @@ std::vector<NodeId> complete_nodes(const LeafRange& range);
 // root.
 Hash fold(std::span<const Hash> hashes);
 
+// A tree that grows leaf by leaf and keeps only what its root is made of.
+class GrowingTree {
+ public:
+  // `completed(node, hash)` is told of the leaf and of every subtree that it completes, upwards; it
+  // returns a Result<void>.
+  template <class F>
+  auto push(const Hash& leaf, F&& completed) -> decltype(completed(NodeId{}, leaf)) {
+    NodeId node{0, size_};
+    Hash hash = leaf;
+    if (auto told = completed(node, hash); !told) return told;
+    // Invariant: hash is that of node, which is complete.
+    while ((node.index & 1) != 0) {
+      hash = node_hash(pending_.back(), hash);
+      pending_.pop_back();
+      node = {static_cast<std::uint8_t>(node.level + 1), node.index >> 1};
+      if (auto told = completed(node, hash); !told) return told;
+    }
+    pending_.push_back(hash);
+    ++size_;
+    return {};
+  }
+
+  std::uint64_t size() const noexcept { return size_; }
+  Hash root() const { return fold(pending_); }
+
+ private:
+  std::uint64_t size_ = 0;
+  std::vector<Hash> pending_;  // the complete subtrees of the tree so far, from left to right
+};
+
 // The subtrees whose hashes prove that leaf `index` is in the tree of `size` leaves, from the
 // leaf's sibling upwards. Requires: index < size <= kMaxTreeSize.
 std::vector<LeafRange> inclusion_path(std::uint64_t index, std::uint64_t size);

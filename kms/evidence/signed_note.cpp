@@ -12,7 +12,6 @@
 namespace quietus {
 namespace {
 
-constexpr std::uint8_t kEd25519Type = 0x01;
 constexpr std::string_view kSignaturePrefix = "\xE2\x80\x94 ";  // U+2014 and a space
 
 // Every space of Unicode (property White_Space) beyond the control characters.
@@ -86,39 +85,48 @@ bool is_note_key_name(std::string_view name) noexcept {
          });
 }
 
-NoteKeyId note_key_id(std::string_view name, const Ed25519PublicKey& key) {
-  static constexpr std::array<std::uint8_t, 2> kSeparator = {'\n', kEd25519Type};
-  const Sha256 digest = sha256({as_bytes(name), ByteView(kSeparator), ByteView(key)});
+NoteKeyId note_key_id(std::string_view name, const Ed25519PublicKey& key, NoteKeyType type) {
+  const std::array<std::uint8_t, 2> separator = {'\n', static_cast<std::uint8_t>(type)};
+  const Sha256 digest = sha256({as_bytes(name), ByteView(separator), ByteView(key)});
   return ByteReader(digest).array<sizeof(NoteKeyId)>();
 }
 
 std::string format_vkey(const NoteKey& key) {
-  const Bytes typed = ByteWriter().u8(kEd25519Type).raw(key.key).take();
+  const Bytes typed = ByteWriter().u8(static_cast<std::uint8_t>(key.type)).raw(key.key).take();
   return key.name + "+" + to_hex(key.id()) + "+" + to_base64(typed);
 }
 
-Result<NoteKey> parse_vkey(std::string_view vkey) {
+Result<NoteKey> parse_vkey(std::string_view vkey, NoteKeyType type) {
   const auto invalid = [](const char* reason) {
     return Error(ErrorCode::kInvalidArgument, reason);
   };
   const std::size_t first = vkey.find('+');
   const std::size_t second = first == std::string_view::npos ? first : vkey.find('+', first + 1);
-  if (second == std::string_view::npos) return invalid("log key is not of the form name+id+key");
+  if (second == std::string_view::npos) return invalid("key is not of the form name+id+key");
 
   NoteKey key;
   key.name = vkey.substr(0, first);
   const std::optional<Bytes> typed = from_base64(vkey.substr(second + 1));
   if (!is_note_key_name(key.name) || !typed || typed->empty())
-    return invalid("log key is not of the form name+id+key");
-  if (typed->front() != kEd25519Type)
-    return Error(ErrorCode::kUnsupported, "log key is not an Ed25519 key");
+    return invalid("key is not of the form name+id+key");
+  if (typed->front() != static_cast<std::uint8_t>(type))
+    return Error(ErrorCode::kUnsupported, type == NoteKeyType::kEd25519
+                                              ? "key is not an Ed25519 key of a log (type 01)"
+                                              : "key is not an Ed25519 key of a witness (type 04)");
+  key.type = type;
   ByteReader reader(*typed);
   reader.u8();
   key.key = reader.array<sizeof(Ed25519PublicKey)>();
-  if (!reader.done()) return invalid("log key has the wrong length");
+  if (!reader.done()) return invalid("key has the wrong length");
   if (vkey.substr(first + 1, second - first - 1) != to_hex(key.id()))
-    return invalid("log key does not match its id");
+    return invalid("key does not match its id");
   return key;
+}
+
+std::string format_signature(const NoteSignature& signature) {
+  const Bytes bytes = ByteWriter().raw(signature.key_id).raw(signature.signature).take();
+  std::string line(kSignaturePrefix);
+  return line.append(signature.name).append(" ").append(to_base64(bytes)).append("\n");
 }
 
 Result<SignedNote> parse_note(std::string_view note) {
@@ -143,13 +151,10 @@ Result<SignedNote> parse_note(std::string_view note) {
 Result<std::string> sign_note(std::string_view text, std::string_view name, const SigningKey& key) {
   if (!is_note_text(text) || !is_note_key_name(name))
     return Error(ErrorCode::kInvalidArgument, "not a text or key name that a note can have");
-  const NoteKeyId id = note_key_id(name, ed25519_public_key(key));
-  const Ed25519Signature signature = ed25519_sign(key, as_bytes(text));
-  const Bytes line = ByteWriter().raw(id).raw(signature).take();
-
-  std::string note(text);
-  note.append("\n").append(kSignaturePrefix).append(name).append(" ");
-  return note.append(to_base64(line)).append("\n");
+  const Ed25519Signature bytes = ed25519_sign(key, as_bytes(text));
+  const NoteSignature signature{std::string(name), note_key_id(name, ed25519_public_key(key)),
+                                Bytes(bytes.begin(), bytes.end())};
+  return std::string(text) + "\n" + format_signature(signature);
 }
 
 Result<std::string> open_note(std::string_view note, std::span<const NoteKey> known) {

@@ -42,20 +42,27 @@ KEYS = {
     "cert show": ["protected", "payload", "signature"],
     "cert verify": ["valid", "certificate_id", "vault_id", "erasure_id", "status", "phase", "reason",
                     "scope_ids", "begun", "keys_unreachable", "slot_destroyed", "issued",
-                    "issuer_kid", "log_verifier_key", "log_key_pinned", "timestamp", "checked",
-                    "not_checked", "claims", "not_claimed"],
+                    "issuer_kid", "log_verifier_key", "log_key_pinned", "witnesses", "timestamp",
+                    "checked", "not_checked", "claims", "not_claimed"],
     "cert timestamp-request": ["certificate_file", "request_file"],
     "cert key": ["pem"],
     "audit log": [*HEAD, "from", "entries"],
-    "audit verify": [*HEAD, "verifier_key", "valid"],
+    "audit verify": [*HEAD, "verifier_key", "valid", "against", "witnesses", "checked", "not_checked"],
     "audit checkpoint": ["checkpoint", "verifier_key"],
+    "audit proof": ["from", "request"],
+    "audit export": [*HEAD, "folder"],
+    "audit witness-key": ["key_file", "verifier_key"],
+    "audit cosign": ["checkpoint"],
+    "audit add-cosignature": ["witnesses"],
 }
 
 COMMANDS = ["init", "status", "doctor", "check", "unlock", "unlock change", "tenant", "tenant create",
             "tenant list", "tenant show", "scope", "scope create", "scope list", "scope show", "put",
             "get", "ls", "rm", "import", "export", "erase", "vault", "vault destroy", "cert",
             "cert list", "cert show", "cert verify", "cert key", "cert timestamp-request",
-            "cert timestamp-import", "audit", "audit log", "audit verify", "audit checkpoint"]
+            "cert timestamp-import", "audit", "audit log", "audit verify", "audit checkpoint",
+            "audit proof", "audit export", "audit witness-key", "audit cosign",
+            "audit add-cosignature"]
 
 
 class Json(Scenario):
@@ -65,6 +72,7 @@ class Json(Scenario):
         self.write("in/file", b"x")
         pem = self.folder / "issuer.pem"
         certificate = self.folder / "certificate"
+        trust = self.write("trust", b"quorum none\n")
         script = [
             ("init", self.vault, *self.anywhere()), ("status",), ("doctor",), ("check",),
             ("tenant create", "acme"), ("tenant show", "acme"), ("tenant list",),
@@ -77,7 +85,13 @@ class Json(Scenario):
             ("erase --resume",), ("cert list",), ("cert show",), ("cert key",),
             ("cert verify", certificate, "--key", pem),
             ("cert timestamp-request", certificate, "-o", self.folder / "request.tsq"),
-            ("audit log",), ("audit verify",), ("audit checkpoint",),
+            ("audit log",), ("audit verify",),
+            ("audit checkpoint",), ("audit proof", "--from", 2),
+            ("audit export", "-o", self.folder / "log"),
+            ("audit witness-key", "-o", self.folder / "witness"),
+            ("audit cosign", self.folder / "log" / "checkpoint", "--key-file",
+             self.folder / "witness", "--trust", trust),
+            ("audit add-cosignature", self.folder / "cosigned", "--trust", trust),
             ("vault destroy", "--reason", "x", "--yes", "--certificate", self.folder / "last"),
         ]
         self.assertEqual(set(KEYS), {step[0] for step in script})
@@ -90,6 +104,11 @@ class Json(Scenario):
                 self.assertRegex(key, "^[a-z_]+$")
             if name == "cert key":
                 pem.write_text(document["pem"])
+            if name == "audit witness-key":
+                log = self.document("audit", "verify")["verifier_key"]
+                trust.write_text(f"log {log}\nwitness w {document['verifier_key']}\nquorum none\n")
+            if name == "audit cosign":
+                self.write("cosigned", document["checkpoint"].encode())
 
     def test_numbers_and_times(self):
         self.must("init", self.vault, *self.anywhere())

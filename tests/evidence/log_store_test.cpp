@@ -124,11 +124,11 @@ struct Damage {
 std::vector<Damage> damages() {
   return {
       {"an entry is missing", [](auto& rows) { rows.erase(entry_row(4)); }, ErrorCode::kCorrupt,
-       "entry 4"},
+       "gap: log entry 4"},
       {"the first entry is missing", [](auto& rows) { rows.erase(entry_row(0)); },
-       ErrorCode::kCorrupt, "entry 0"},
+       ErrorCode::kCorrupt, "gap: log entry 0"},
       {"the last entry is missing", [](auto& rows) { rows.erase(entry_row(10)); },
-       ErrorCode::kCorrupt, "entry 10"},
+       ErrorCode::kCorrupt, "gap: log entry 10"},
       {"one bit of an entry", [](auto& rows) { rows.at(entry_row(7)).back() ^= 1; },
        ErrorCode::kCorrupt, "entry 7"},
       {"an entry is cut short", [](auto& rows) { rows.at(entry_row(7)).resize(8); },
@@ -140,9 +140,9 @@ std::vector<Damage> damages() {
        [](auto& rows) { rows.emplace(row_key(ByteWriter().u8('E').u8(0)), Bytes(50)); },
        ErrorCode::kCorrupt, "entry 0"},
       {"one bit of a leaf hash", [](auto& rows) { rows.at(node_row(0, 6))[0] ^= 1; },
-       ErrorCode::kUnverified, "entry 6"},
+       ErrorCode::kUnverified, "rewritten: log entry 6"},
       {"one bit of an inner hash", [](auto& rows) { rows.at(node_row(2, 1))[31] ^= 1; },
-       ErrorCode::kUnverified, "entry 7"},
+       ErrorCode::kUnverified, "rewritten: log entry 7"},
       {"an inner hash is missing", [](auto& rows) { rows.erase(node_row(3, 0)); },
        ErrorCode::kCorrupt, "entries from 0 at level 3"},
       {"a hash has another size", [](auto& rows) { rows.at(node_row(1, 0)).push_back(0); },
@@ -156,7 +156,7 @@ std::vector<Damage> damages() {
        [](auto& rows) { rows.emplace(node_row(200, 0), Bytes(32)); }, ErrorCode::kCorrupt,
        "beyond entry 11"},
       {"one bit of the root", [](auto& rows) { rows.at(head_row()).back() ^= 1; },
-       ErrorCode::kUnverified, "root"},
+       ErrorCode::kUnverified, "rewritten: log root"},
       {"the head is missing", [](auto& rows) { rows.erase(head_row()); }, ErrorCode::kUnverified,
        "entry 0 lies beyond"},
       {"the head is cut short", [](auto& rows) { rows.at(head_row()).pop_back(); },
@@ -196,6 +196,24 @@ TEST_CASE("appending to a damaged log fails instead of papering over it", "[log]
   Log log(7);
   log.store.rows().erase(node_row(1, 2));
   CHECK_FAILS_WITH(append_entry(log.store, log.seal, as_bytes("next")), ErrorCode::kCorrupt);
+}
+
+TEST_CASE("proofs read and hold O(log n) hashes", "[log]") {
+  Log log;
+  const Bytes entry(20, 'x');
+  for (int i = 0; i < 10000; ++i) must(append_entry(log.store, log.seal, entry));
+  constexpr std::size_t kHeight = 14;  // 2^14 > 10,000
+  for (const std::uint64_t at : {1, 2, 4095, 4096, 4097, 9999}) {
+    INFO(at);
+    std::size_t before = log.store.reads();
+    const auto inclusion = must(inclusion_proof(log.store, at, 10000));
+    CHECK(inclusion.size() <= kHeight);
+    CHECK(log.store.reads() - before <= 2 * kHeight + 1);
+    before = log.store.reads();
+    const auto consistency = must(consistency_proof(log.store, at, 10000));
+    CHECK(consistency.size() <= kHeight + 1);
+    CHECK(log.store.reads() - before <= 2 * kHeight + 1);
+  }
 }
 
 TEST_CASE("ten thousand entries append in O(log n) and verify within a second", "[log]") {

@@ -74,6 +74,10 @@ class SampleVault {
   std::string checkpoint() {
     return must(sign_checkpoint({log_origin(vault_), must(log_head(store_))}, log_secret_));
   }
+  std::uint64_t log_size() { return must(log_head(store_)).size; }
+  std::vector<Hash> proof_from(std::uint64_t old_size) {
+    return must(consistency_proof(store_, old_size, log_size()));
+  }
   ProvenEntry prove(std::uint64_t index) { return prove(index, checkpoint()); }
   ProvenEntry prove(std::uint64_t index, const std::string& note) {
     const std::uint64_t size = must(log_head(store_)).size;

@@ -6,8 +6,6 @@
 #include "check.hpp"
 #include "evidence/certificate.hpp"
 #include "evidence/log_store.hpp"
-#include "evidence/signed_note.hpp"
-#include "keys/erasure_certificate.hpp"
 #include "names.hpp"
 #include "scope_impl.hpp"
 #include "scope_paths.hpp"
@@ -205,61 +203,6 @@ Result<std::string> Vault::issuing_key_pem() {
     return {};
   }));
   return pem;
-}
-
-Result<LogHead> Vault::log_head() {
-  if (!core_) return closed();
-  QUIETUS_TRY_AS(const TreeHead head, core_->keys->log_head());
-  return LogHead{log_origin(core_->header.vault), head.size, to_hex(head.root)};
-}
-
-Result<std::string> Vault::log_entry(std::uint64_t index) {
-  if (!core_) return closed();
-  std::string text;
-  QUIETUS_TRY(
-      core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
-        const RowSeal seal = scopes.seal();
-        QUIETUS_TRY_AS(const Bytes entry,
-                       read_entry(reader, {seal.key, seal.vault, seal.context}, index));
-        text = as_text(entry);
-        return {};
-      }));
-  return text;
-}
-
-Result<std::string> Vault::log_checkpoint() {
-  if (!core_) return closed();
-  std::string note;
-  QUIETUS_TRY(core_->read([&](ControlReader& reader, ScopeTable& scopes,
-                              const RootRow&) -> Result<void> {
-    QUIETUS_TRY_AS(note, signed_checkpoint(reader, scopes.seal(), log_origin(core_->header.vault)));
-    return {};
-  }));
-  return note;
-}
-
-Result<std::string> Vault::log_verifier_key() {
-  if (!core_) return closed();
-  std::string vkey;
-  QUIETUS_TRY(
-      core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
-        QUIETUS_TRY_AS(const SigningKey key, rows::signing_key(reader, scopes.seal(), "log-key"));
-        vkey = format_vkey(NoteKey{log_origin(core_->header.vault), ed25519_public_key(key)});
-        return {};
-      }));
-  return vkey;
-}
-
-Result<LogHead> Vault::verify_log() {
-  if (!core_) return closed();
-  TreeHead head;
-  QUIETUS_TRY(
-      core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
-        const RowSeal seal = scopes.seal();
-        QUIETUS_TRY_AS(head, quietus::verify_log(reader, {seal.key, seal.vault, seal.context}));
-        return {};
-      }));
-  return LogHead{log_origin(core_->header.vault), head.size, to_hex(head.root)};
 }
 
 }  // namespace quietus

@@ -11,6 +11,7 @@
 #include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 #include <quietus/timestamp.hpp>
+#include <quietus/trust.hpp>
 
 #include <array>
 #include <cstdint>
@@ -69,6 +70,8 @@ class QUIETUS_EXPORT VerifiedCertificate {
   const std::string& issuer_kid() const noexcept { return issuer_kid_; }
   const std::string& log_vkey() const noexcept { return log_vkey_; }
   bool log_key_pinned() const noexcept { return log_key_pinned_; }
+  // Witnesses of the trust file that cosigned the log's checkpoint in it.
+  const std::vector<WitnessStatement>& witnesses() const noexcept { return witnesses_; }
   const CertificateReport& report() const noexcept { return report_; }
 
   // Verifies a time stamp of the very file that this was made from, as verify_timestamp() does and
@@ -92,6 +95,7 @@ class QUIETUS_EXPORT VerifiedCertificate {
   std::string issuer_kid_;
   std::string log_vkey_;
   bool log_key_pinned_ = false;
+  std::vector<WitnessStatement> witnesses_;
   CertificateReport report_;
   std::array<std::uint8_t, 32> file_hash_{};  // SHA-256
   std::optional<VerifiedTimestamp> timestamp_;
@@ -116,6 +120,15 @@ struct UnverifiedCertificate {
 // Takes a file apart that has the outer form of a certificate; members of the payload that are not
 // known here are no fault. Thread-safe. kUnverified: it is no certificate; the text says why.
 QUIETUS_EXPORT Result<UnverifiedCertificate> read_unverified_certificate(ByteView file);
+
+// Verifies against a trust file: the issuer's key is the one in it, the log's key one of those in
+// it, and the witnesses that cosigned the checkpoint in the certificate meet its quorum. Witnesses
+// usually see a log after the certificate was signed: then `later` is a later checkpoint that meets
+// the quorum, with the proof that the log goes on to it from the one in the certificate (C2SP
+// tlog-witness, body of add-checkpoint; Vault::log_proof() makes it). Thread-safe. Errors as above;
+// kInvalidArgument when the trust file names no issuer or no log.
+QUIETUS_EXPORT Result<VerifiedCertificate> verify_certificate(
+    ByteView file, const Trust& trust, std::optional<std::string_view> later = {});
 
 // The issuer's public key in the two forms that tools read: PEM (openssl) and JWK (JOSE libraries).
 // kInvalidArgument for anything but an Ed25519 public key.

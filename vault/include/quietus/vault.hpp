@@ -6,8 +6,10 @@
 #include <quietus/options.hpp>
 #include <quietus/report.hpp>
 #include <quietus/scope.hpp>
+#include <quietus/trust.hpp>
 
 #include <functional>
+#include <optional>
 #include <span>
 
 namespace quietus {
@@ -95,9 +97,27 @@ class QUIETUS_EXPORT Vault {
   Result<std::string> issuing_key_pem();
   Result<LogHead> log_head();
   Result<std::string> log_entry(std::uint64_t index);  // one line of JSON; kNotFound
-  Result<std::string> log_checkpoint();                // C2SP checkpoint, signed
   Result<std::string> log_verifier_key();              // C2SP vkey
-  Result<LogHead> verify_log();  // recomputes everything; kUnverified, kCorrupt
+  // The checkpoint that the log has now, or had at that size, signed (C2SP), with the cosignatures
+  // that are kept for it below. kInvalidArgument for a size that it never had.
+  Result<std::string> log_checkpoint(std::optional<std::uint64_t> size = {});
+  // Recomputes everything; kUnverified, kCorrupt. With a checkpoint of this log from earlier it
+  // also makes sure that the log goes on from there: kRolledBack when it is shorter.
+  Result<LogHead> verify_log(std::optional<std::string_view> older_checkpoint = {});
+  // What a witness is asked with, who last cosigned this log at that size: the proof that it goes
+  // on from there to what it is now, or was at that size, with that checkpoint (C2SP tlog-witness,
+  // body of add-checkpoint). kInvalidArgument.
+  Result<std::string> log_proof(std::uint64_t old_size, std::optional<std::uint64_t> size = {});
+  // Keeps the cosignatures, by witnesses of the trust file, below a checkpoint of this log; whose
+  // they are. Durable on return. kUnverified when there is none, when one is bad, and when the
+  // checkpoint is not one of this log.
+  Result<std::vector<WitnessStatement>> add_cosignatures(std::string_view checkpoint,
+                                                         const Trust& witnesses);
+  // Writes the log, as it is now or was at that size, into a folder that is absent or empty: C2SP
+  // tlog-tiles, for verify_log_folder(). Its entries are not secret, but for auditors only. The
+  // checkpoint is written last: a folder without one was not finished. kAlreadyExists.
+  Result<LogHead> export_log(const std::filesystem::path& folder,
+                             std::optional<std::uint64_t> size = {});
 
   explicit Vault(std::shared_ptr<VaultCore> core);
 

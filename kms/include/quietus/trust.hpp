@@ -1,0 +1,73 @@
+// Whom a verifier trusts: the keys of logs, of witnesses and of the issuer of certificates, in one
+// text file, the trust file. It is a C2SP tlog-policy file with one more line, `issuer`:
+//
+//   # comment                            empty lines are allowed too
+//   log <vkey> [<url>]                   an evidence log; `audit verify` prints its key
+//   witness <name> <vkey> [<url>]        C2SP tlog-cosignature, Ed25519 (type 04)
+//   group <name> any|all|<k> <name>…     k of these witnesses and groups
+//   quorum <name>|none                   exactly one: who must have cosigned a checkpoint
+//   issuer <name> <base64>               at most one: SubjectPublicKeyInfo, the line inside a PEM
+//
+// Names are those of the file alone. A group or quorum uses names of lines above it, each name in
+// at most one group. One file is about one vault: with a second issuer in it, either could speak
+// for the other.
+#pragma once
+
+#include <quietus/export.h>
+#include <quietus/result.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace quietus {
+
+struct TrustRules;
+
+struct WitnessStatement {
+  std::string witness;       // its name in the trust file
+  std::int64_t unix_ms = 0;  // whole seconds, by the witness's clock
+};
+
+// A checkpoint (C2SP tlog-checkpoint) and what is known about it.
+struct CheckedCheckpoint {
+  std::string origin;
+  std::uint64_t size = 0;
+  std::string root_hash;  // 64 hex digits
+  std::string log_vkey;   // the key that signed it; empty when that was not checked
+  std::vector<WitnessStatement> witnesses;  // whose cosignature was verified
+};
+
+// A trust file that was read. Immutable, cheap to copy, thread-safe.
+class QUIETUS_EXPORT Trust {
+ public:
+  static constexpr std::size_t kMaxFile = std::size_t{64} * 1024;  // bytes
+  static constexpr std::size_t kMaxLogs = 64;
+  static constexpr std::size_t kMaxVoters = 256;  // witnesses and groups together
+
+  // kInvalidArgument with the number of the line and what is wrong with it.
+  static Result<Trust> parse(std::string_view text);
+
+  // The checkpoint in a note that a log of the file signed. Cosignatures by witnesses of the file
+  // are verified; nobody counts them. Other signatures are ignored. kUnverified: not a checkpoint;
+  // of a log that is not in the file; not signed by its key; a bad signature by a key of the file.
+  Result<CheckedCheckpoint> open_checkpoint(std::string_view note) const;
+
+  // The same, and the witnesses must meet the quorum. kUnverified also when they do not; the text
+  // names those that are missing.
+  Result<CheckedCheckpoint> check_checkpoint(std::string_view note) const;
+
+  // The name that the quorum line gives; "none" when no witness is needed.
+  const std::string& quorum() const noexcept;
+
+  const TrustRules& rules() const noexcept { return *rules_; }
+
+ private:
+  explicit Trust(std::shared_ptr<const TrustRules> rules) : rules_(std::move(rules)) {}
+
+  std::shared_ptr<const TrustRules> rules_;
+};
+
+}  // namespace quietus
