@@ -6,6 +6,7 @@
 #include "base/byte_writer.hpp"
 #include "crypto/key_wrap.hpp"
 #include "crypto/row_seal.hpp"
+#include "evidence/subject.hpp"
 #include "keys/row_codec.hpp"
 
 namespace quietus {
@@ -275,10 +276,13 @@ Result<std::vector<std::pair<CertificateId, CertificateRow>>> certificates(Contr
   }
   return all;
 }
+Result<std::optional<CertificateRow>> certificate_row(ControlReader& reader, const RowSeal& seal,
+                                                      const CertificateId& id) {
+  return get_row(reader, seal, row_key('X', id), codec::decode_certificate_row);
+}
 Result<std::optional<std::string>> certificate(ControlReader& reader, const RowSeal& seal,
                                                const CertificateId& id) {
-  QUIETUS_TRY_AS(const auto row,
-                 get_row(reader, seal, row_key('X', id), codec::decode_certificate_row));
+  QUIETUS_TRY_AS(const auto row, certificate_row(reader, seal, id));
   if (!row) return std::optional<std::string>();
   std::string document;
   for (std::uint16_t piece = 0; piece < row->pieces; ++piece) {
@@ -296,6 +300,42 @@ Result<void> put_certificate(ControlWriter& writer, const RowSeal& seal, const C
     QUIETUS_TRY(put_sealed(writer, seal, piece_key(id, piece), as_bytes(part)));
   }
   return put_sealed(writer, seal, row_key('X', id), codec::encode(row));
+}
+
+namespace {
+
+Bytes opening_key(const ErasureId& erasure, const OpeningRow& of) {
+  return ByteWriter().u8('W').raw(erasure).u64(of.scope).u64(of.tenant).take();
+}
+
+}  // namespace
+
+Result<void> put_opening(ControlWriter& writer, const RowSeal& tenant_seal,
+                         const ErasureId& erasure, const OpeningRow& of, ByteView salt,
+                         std::string_view path) {
+  const Bytes content = ByteWriter().raw(salt).raw(as_bytes(path)).take();
+  return put_sealed(writer, tenant_seal, opening_key(erasure, of), content);
+}
+
+Result<std::vector<OpeningRow>> openings(ControlReader& reader, const ErasureId& erasure) {
+  std::vector<OpeningRow> found;
+  const Bytes prefix = ByteWriter().u8('W').raw(erasure).take();
+  QUIETUS_TRY(reader.scan(prefix, {}, [&](ByteView key, ByteView) -> Result<bool> {
+    ByteReader in(key.subspan(prefix.size()));
+    const OpeningRow row{in.u64(), in.u64()};
+    if (!in.done()) return damaged('W');
+    found.push_back(row);
+    return true;
+  }));
+  return found;
+}
+
+Result<std::pair<Bytes, std::string>> opening(ControlReader& reader, const RowSeal& tenant_seal,
+                                              const ErasureId& erasure, const OpeningRow& of) {
+  QUIETUS_TRY_AS(const auto content, get_sealed(reader, tenant_seal, opening_key(erasure, of)));
+  if (!content || content->size() < kSubjectSaltSize) return damaged('W');
+  const auto end_of_salt = content->begin() + static_cast<std::ptrdiff_t>(kSubjectSaltSize);
+  return std::pair(Bytes(content->begin(), end_of_salt), std::string(end_of_salt, content->end()));
 }
 
 Result<void> put_export(ControlWriter& writer, const RowSeal& seal, std::uint64_t log_index,

@@ -20,6 +20,8 @@ Result<TargetKeys> collect_keys(const CertificateInputs& inputs) {
   for (const IntentTarget& target : inputs.outcome.intent.targets) {
     ClaimedTarget claimed;
     claimed.scope = target.scope;
+    claimed.level = target.level;
+    claimed.subject = target.subject;
     auto row = rows::key_row(inputs.writer, inputs.seal, target.scope);
     if (!row.ok() || !row.value())
       return Error(ErrorCode::kCorrupt, "certificate: the row of an erased scope is damaged");
@@ -45,13 +47,6 @@ ClaimedRoot claimed_root(const CertificateInputs& inputs) {
     root.slots.push_back({slot.slot.id, slot.slot.generation, slot.mirrors, slot.overwritten,
                           slot.read_back, slot.gone});
   return root;
-}
-
-bool is_complete(const CertificateInputs& inputs) {
-  const auto& destroyed = inputs.outcome.destroyed;
-  return inputs.parts.provider.assurance().known && !destroyed.empty() &&
-         std::all_of(destroyed.begin(), destroyed.end(),
-                     [](const SlotDestruction& slot) { return slot.complete(); });
 }
 
 Result<ClaimedLog> claimed_log(const CertificateInputs& inputs,
@@ -113,11 +108,13 @@ Result<WrittenCertificate> write_certificate(const CertificateInputs& inputs) {
   random_bytes(claims.certificate);
   claims.vault = inputs.seal.vault;
   claims.tool = inputs.parts.tool;
-  claims.status = is_complete(inputs) ? CertificateStatus::kComplete : CertificateStatus::kPartial;
   claims.erasure = intent.id;
   claims.reason = Code::parse(intent.reason).value_or(Code("other"));
   claims.targets = std::move(keys.targets);
+  claims.unreadable = intent.unreadable;
   claims.root = claimed_root(inputs);
+  claims.status =
+      slots_are_destroyed(claims.root) ? CertificateStatus::kComplete : CertificateStatus::kPartial;
   claims.holders_acknowledged = inputs.outcome.holders.acknowledged;
   claims.holders_ended = inputs.outcome.holders.ended;
   // A clock that went back meanwhile must not make the story run backwards.
@@ -131,10 +128,10 @@ Result<WrittenCertificate> write_certificate(const CertificateInputs& inputs) {
                  rows::signing_key(inputs.writer, inputs.seal, "issuing-key"));
   const CertificateId id = claims.certificate;
   const UnixMillis issued = claims.issued_at;
-  const bool complete = claims.status == CertificateStatus::kComplete;
+  const CertificateStatus status = claims.status;
   QUIETUS_TRY_AS(IssuedCertificate certificate, issue_certificate(std::move(claims), issuer));
-  QUIETUS_TRY(rows::put_certificate(inputs.writer, inputs.seal, id,
-                                    {intent.id, issued, complete, 0}, certificate.file));
+  QUIETUS_TRY(rows::put_certificate(inputs.writer, inputs.seal, id, {intent.id, issued, status, 0},
+                                    certificate.file));
   const std::string entry =
       entry_text(new_entry(issued), CertificateIssued{id, certificate.payload});
   const LogSeal seal{inputs.seal.key, inputs.seal.vault, inputs.seal.context};

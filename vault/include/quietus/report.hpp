@@ -1,6 +1,8 @@
 // What the vault says about itself: plain data, no handles.
 #pragma once
 
+#include <quietus/certificate.hpp>
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -27,6 +29,9 @@ struct ErasePlan {
   std::vector<ScopeInfo> also;  // the first 1,000
   std::uint64_t also_count = 0;
   std::uint64_t keys_destroyed = 0;
+  std::uint64_t keys_below = 0;       // of them, of scopes in `also`
+  std::uint64_t records = 0;          // that become unreadable
+  std::uint64_t bytes = 0;            // of ciphertext
   std::uint64_t root_generation = 0;  // before
 };
 
@@ -38,6 +43,9 @@ struct ErasureReport {
   std::uint64_t root_generation_after = 0;
   std::uint32_t holders_acknowledged = 0;  // processes that dropped the keys
   std::uint32_t holders_ended = 0;
+  // What opens the certificate's subject commitments. For a tenant this is the only copy: hand it
+  // over with the certificate. Empty when another process finished the erasure.
+  std::vector<SubjectOpening> subjects;
 };
 
 struct PendingErasure {
@@ -89,7 +97,7 @@ struct CertificateInfo {
   std::string id;
   std::string erasure_id;
   std::int64_t issued_unix_ms = 0;
-  std::string status;  // "complete", "partial"
+  std::string status;  // "complete", "partial", "pending-snapshots"
 };
 
 struct LogHead {
