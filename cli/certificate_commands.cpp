@@ -9,22 +9,27 @@
 
 #include <quietus/certificate.hpp>
 
+#include <charconv>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 namespace quietus::cli {
 namespace {
 
 constexpr std::size_t kKeyLimit = std::size_t{64} * 1024;  // bytes
 constexpr std::size_t kProofLimit = std::size_t{1} << 20;
+constexpr std::size_t kRevealLimit = std::size_t{4} << 20;
 
 struct ShowCommand {
   std::string id;
+  bool reveal = false;
 };
 struct VerifyCommand {
   std::string file;
   std::string key;
   std::string trust;
   std::string proof;
+  std::string reveal;
   TimestampOptions timestamp;
 };
 struct RenderCommand {
@@ -61,9 +66,21 @@ Result<ExitCode> run_list(const NoOptions&, Invocation& invocation) {
   return ExitCode::kDone;
 }
 
+// Whose scopes they were: always JSON, because it is what `cert verify --reveal` reads.
+Result<ExitCode> run_reveal(Vault& vault, const std::string& id, Terminal& terminal) {
+  QUIETUS_TRY_AS(const auto subjects, vault.reveal(id).within(id));
+  if (subjects.empty())
+    return Error(ErrorCode::kErased,
+                 "nothing is left that opens this certificate's subjects: their tenant was erased, "
+                 "and its opening went out with the certificate only");
+  terminal.document({{"certificate_id", id}, {"subjects", to_json(subjects)}});
+  return ExitCode::kDone;
+}
+
 // The signed document itself, which is JSON: the same with and without --json.
 Result<ExitCode> run_show(const ShowCommand& command, Invocation& invocation) {
   QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
+  if (command.reveal) return run_reveal(vault, command.id, invocation.terminal);
   QUIETUS_TRY_AS(std::string certificate, vault.certificate(command.id).within(command.id));
   invocation.terminal.verbatim(whole_line(std::move(certificate)));
   return ExitCode::kDone;
@@ -71,9 +88,60 @@ Result<ExitCode> run_show(const ShowCommand& command, Invocation& invocation) {
 
 // ---- verify -----------------------------------------------------------------------------------
 
-Json verdict_json(const VerifiedCertificate& certificate) {
+using Subjects = std::vector<SubjectOpening>;
+
+// 16 hex digits.
+std::optional<std::uint64_t> parse_hex16(std::string_view text) {
+  std::uint64_t id = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), id, 16);
+  if (text.size() != 16 || failed != std::errc() || end != text.data() + text.size())
+    return std::nullopt;
+  return id;
+}
+
+std::optional<SubjectOpening> parse_subject(const Json& item) {
+  const auto text = [&](const char* name) {
+    const auto found = item.find(name);
+    return found != item.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  if (!item.is_object()) return std::nullopt;
+  const auto id = parse_hex16(text("scope_id"));
+  if (!id || text("path").empty() || text("salt").empty()) return std::nullopt;
+  return SubjectOpening{*id, text("path"), text("salt")};
+}
+
+// What `cert show --reveal` prints; the --json of `erase` has the same.
+Result<Subjects> read_subjects(const std::string& path) {
+  QUIETUS_TRY_AS(const Bytes text, read_file(path, kRevealLimit));
+  const Json document = Json::parse(text.begin(), text.end(), nullptr, false);
+  const auto malformed = [&] {
+    return Error(ErrorCode::kInvalidArgument,
+                 path + ": is not what `quietus cert show ID --reveal` prints");
+  };
+  if (!document.is_object() || !document.contains("subjects")) return malformed();
+  Subjects subjects;
+  for (const Json& item : document["subjects"]) {
+    auto subject = parse_subject(item);
+    if (!subject) return malformed();
+    subjects.push_back(*std::move(subject));
+  }
+  if (subjects.empty()) return malformed();
+  return subjects;
+}
+
+// The subjects that were given, each found to be of this certificate.
+Result<Subjects> revealed(const VerifyCommand& command, const VerifiedCertificate& certificate) {
+  if (command.reveal.empty()) return Subjects();
+  QUIETUS_TRY_AS(Subjects subjects, read_subjects(command.reveal));
+  for (const SubjectOpening& subject : subjects)
+    QUIETUS_TRY(check_subject(certificate, subject).within(printable(subject.path)));
+  return subjects;
+}
+
+Json verdict_json(const VerifiedCertificate& certificate, const Subjects& subjects) {
   Json scopes = Json::array();
   for (const std::uint64_t id : certificate.scope_ids()) scopes.push_back(hex16(id));
+  const CertifiedAmount& amount = certificate.amount();
   const CertificateTimes& times = certificate.times();
   const CertificateReport& report = certificate.report();
   return {{"valid", true},
@@ -84,6 +152,11 @@ Json verdict_json(const VerifiedCertificate& certificate) {
           {"phase", name_of(certificate.phase())},
           {"reason", certificate.reason()},
           {"scope_ids", std::move(scopes)},
+          {"subjects", to_json(subjects)},
+          {"scopes_below", amount.scopes_below},
+          {"records", amount.records},
+          {"bytes", amount.bytes},
+          {"supersedes", certificate.supersedes()},
           {"begun", timestamp(times.begun_unix_ms)},
           {"keys_unreachable", timestamp(times.keys_unreachable_unix_ms)},
           {"slot_destroyed", timestamp(times.slot_destroyed_unix_ms)},
@@ -106,23 +179,32 @@ std::string paragraph(std::string_view heading, const std::vector<std::string>& 
   return text;
 }
 
-std::string verdict_text(const VerifiedCertificate& certificate) {
+std::string verdict_text(const VerifiedCertificate& certificate, const Subjects& subjects) {
   const CertificateTimes& times = certificate.times();
   const CertificateReport& report = certificate.report();
   std::string scopes;
   for (const std::uint64_t id : certificate.scope_ids())
     scopes += (scopes.empty() ? "" : " ") + hex16(id);
-  return columns({{"valid", std::string(name_of(certificate.status())) + ", " +
-                                std::string(name_of(certificate.phase()))},
-                  {"certificate", certificate.certificate_id()},
-                  {"vault", certificate.vault_id()},
-                  {"erasure", certificate.erasure_id()},
-                  {"scopes", scopes},
-                  {"reason", certificate.reason()},
-                  {"destroyed", timestamp(times.slot_destroyed_unix_ms)},
-                  {"issued", timestamp(times.issued_unix_ms)},
-                  {"issuer", certificate.issuer_kid()}}) +
-         paragraph("checked", report.checked) + paragraph("not checked", report.not_checked) +
+  std::vector<std::vector<std::string>> opened;
+  for (const SubjectOpening& subject : subjects)
+    opened.push_back(
+        {"subject", printable(subject.path) + "  is scope " + hex16(subject.scope_id)});
+  const CertifiedAmount& amount = certificate.amount();
+  return columns(
+             {{"valid", std::string(name_of(certificate.status())) + ", " +
+                            std::string(name_of(certificate.phase()))},
+              {"certificate", certificate.certificate_id()},
+              {"vault", certificate.vault_id()},
+              {"erasure", certificate.erasure_id()},
+              {"scopes", scopes},
+              {"unreadable", counted(amount.records, "record") + ", " + byte_size(amount.bytes) +
+                                 ", " + counted(amount.scopes_below, "scope") + " below"},
+              {"reason", certificate.reason()},
+              {"destroyed", timestamp(times.slot_destroyed_unix_ms)},
+              {"issued", timestamp(times.issued_unix_ms)},
+              {"issuer", certificate.issuer_kid()}}) +
+         columns(opened) + paragraph("checked", report.checked) +
+         paragraph("not checked", report.not_checked) +
          paragraph("the issuer states", report.claims) +
          paragraph("not covered", report.not_claimed);
 }
@@ -147,10 +229,11 @@ Result<ExitCode> run_verify(const VerifyCommand& command, Invocation& invocation
   QUIETUS_TRY_AS(const Bytes file, read_file(command.file, kCertificateLimit));
   QUIETUS_TRY_AS(VerifiedCertificate certificate, verify_with(command, file));
   QUIETUS_TRY(add_timestamp(certificate, command.timestamp));
+  QUIETUS_TRY_AS(const Subjects subjects, revealed(command, certificate));
   if (invocation.terminal.json)
-    invocation.terminal.document(verdict_json(certificate));
+    invocation.terminal.document(verdict_json(certificate, subjects));
   else
-    invocation.terminal.print(verdict_text(certificate));
+    invocation.terminal.print(verdict_text(certificate, subjects));
   return ExitCode::kDone;
 }
 
@@ -213,6 +296,7 @@ void attach_certificate_commands(CLI::App& app, Action& chosen) {
   auto shown = std::make_shared<ShowCommand>();
   CLI::App& show = *group.add_subcommand("show", "Print one, as it was signed");
   show.add_option("ID", shown->id, "")->required();
+  show.add_flag("--reveal", shown->reveal, "Print what opens its subjects instead, as JSON");
   on_chosen(show, chosen, std::move(shown), run_show);
 
   auto verified = std::make_shared<VerifyCommand>();
@@ -228,6 +312,7 @@ void attach_certificate_commands(CLI::App& app, Action& chosen) {
                   "What `audit proof` printed: a later checkpoint that witnesses cosigned")
       ->needs(trust);
   add_timestamp_options(verify, verified->timestamp);
+  verify.add_option("--reveal", verified->reveal, "Check whose scopes they were, by this file");
   on_chosen(verify, chosen, std::move(verified), run_verify);
 
   auto rendered = std::make_shared<RenderCommand>();

@@ -40,8 +40,10 @@ std::string plan_text(const ErasePlan& plan) {
   std::string text = "This destroys, for ever, the keys of\n" + plan_lines(plan.targets);
   if (!plan.also.empty())
     text += "and of what lies below or was derived from it\n" + plan_lines(plan.also);
-  text += counted(plan.keys_destroyed, "key") +
-          " in all. No backup, no older copy of the vault and no key file brings the data back.\n";
+  text += counted(plan.keys_destroyed, "key") + " in all; " + counted(plan.records, "record") +
+          ", " + byte_size(plan.bytes) +
+          " of ciphertext. No backup, no older copy of the vault and no key file brings the data "
+          "back.\n";
   return text.append(kNotCovered);
 }
 
@@ -75,7 +77,9 @@ Result<std::optional<OutputFile>> prepare_certificate(const std::string& path) {
 Json erased_json(const ErasePlan& plan, const ErasureReport& report, const EraseCommand& command) {
   Json document = {{"erased", to_json(plan.targets)},
                    {"also", to_json(plan.also)},
-                   {"keys_destroyed", plan.keys_destroyed}};
+                   {"keys_destroyed", plan.keys_destroyed},
+                   {"records", plan.records},
+                   {"bytes", plan.bytes}};
   document.update(to_json(report));
   document["certificate_file"] =
       command.certificate.empty() ? Json(nullptr) : Json(command.certificate);
@@ -85,15 +89,20 @@ Json erased_json(const ErasePlan& plan, const ErasureReport& report, const Erase
 void print_erased(Terminal& terminal, const ErasePlan& plan, const ErasureReport& report,
                   const EraseCommand& command) {
   if (terminal.json) return terminal.document(erased_json(plan, report, command));
+  std::vector<std::vector<std::string>> openings;
+  for (const SubjectOpening& subject : report.subjects)
+    openings.push_back({"opens", printable(subject.path) + "  salt " + subject.salt});
   terminal.print(
       columns({{"erased", counted(plan.targets.size() + plan.also.size(), "scope") + ", " +
                               counted(plan.keys_destroyed, "key")},
                {"erasure", report.erasure_id},
+               {"unreadable", counted(plan.records, "record") + ", " + byte_size(plan.bytes)},
                {"certificate",
                 report.certificate_id +
                     (command.certificate.empty() ? std::string() : "  " + command.certificate)},
                {"processes", counted(report.holders_acknowledged, "acknowledgement") + ", " +
-                                 grouped(report.holders_ended) + " ended"}}));
+                                 grouped(report.holders_ended) + " ended"}}) +
+      columns(openings));
 }
 
 Result<ExitCode> resume(Invocation& invocation) {

@@ -53,13 +53,22 @@ Json to_json(const RecordInfo& record) {
           {"version", hex(record.version)}};
 }
 
+Json to_json(const std::vector<SubjectOpening>& subjects) {
+  Json list = Json::array();
+  for (const SubjectOpening& subject : subjects)
+    list.push_back(
+        {{"scope_id", hex16(subject.scope_id)}, {"path", subject.path}, {"salt", subject.salt}});
+  return list;
+}
+
 Json to_json(const ErasureReport& report) {
   return {{"erasure_id", report.erasure_id},
           {"certificate_id", report.certificate_id},
           {"root_generation_before", report.root_generation_before},
           {"root_generation_after", report.root_generation_after},
           {"holders_acknowledged", report.holders_acknowledged},
-          {"holders_ended", report.holders_ended}};
+          {"holders_ended", report.holders_ended},
+          {"subjects", to_json(report.subjects)}};
 }
 
 Json to_json(const TransferReport& report) {

@@ -20,6 +20,7 @@ Json error_document(const Error& error);
 Json to_json(const ScopeInfo& scope);
 Json to_json(const std::vector<ScopeInfo>& scopes);
 Json to_json(const RecordInfo& record);
+Json to_json(const std::vector<SubjectOpening>& subjects);
 Json to_json(const ErasureReport& report);
 Json to_json(const TransferReport& report);
 

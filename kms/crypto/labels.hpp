@@ -92,6 +92,8 @@ inline constexpr std::string_view kNodeData = "quietus/v1/ad/node";
 inline constexpr std::string_view kWrapData = "quietus/v1/ad/wrap";
 inline constexpr std::string_view kRowData = "quietus/v1/ad/row";
 inline constexpr std::string_view kRecordData = "quietus/v1/ad/record";
+// First line of what a subject's commitment is over (evidence/subject.hpp).
+inline constexpr std::string_view kSubject = "quietus-subject-1";
 // Cobblestone context of a large object.
 inline constexpr std::string_view kObject = "quietus/v1/object";
 }  // namespace labels

@@ -12,14 +12,19 @@
 namespace quietus {
 namespace {
 
-constexpr std::array<std::string_view, 5> kClaims = {
+constexpr std::string_view kNoSnapshots =
+    "This vault made no key snapshot and no escrow copy of the listed keys.";
+constexpr std::string_view kSnapshots =
+    "The key snapshots that hold the listed keys are those listed; each becomes unreadable on its "
+    "clear date.";
+
+constexpr std::array<std::string_view, 4> kClaims = {
     "Every copy of the listed keys that this vault and the systems listed here made was destroyed "
     "by "
     "the method and at the times stated.",
     "All data under the listed keys was encrypted before it was stored; its ciphertext may remain "
     "and "
     "cannot be decrypted without these keys.",
-    "This vault made no key snapshot and no escrow copy of the listed keys.",
     "This is the issuer's signed statement; the log entries it rests on were fixed under the "
     "enclosed "
     "checkpoint no later than the time of issue.",
@@ -96,16 +101,48 @@ Result<void> check_root(const ClaimedRoot& root) {
 }
 
 Result<void> check_status(const ErasureClaims& claims) {
-  if (claims.phase != CertificatePhase::kFinal)
+  const bool live = claims.phase == CertificatePhase::kLive;
+  if (live && claims.snapshots.empty())
     return unverified("a certificate without key snapshots is final");
-  if (claims.status != CertificateStatus::kComplete) return {};
-  const std::vector<ClaimedSlot>& slots = claims.root.slots;
-  if (!std::all_of(slots.begin(), slots.end(), [](const ClaimedSlot& slot) {
-        return slot.overwritten && slot.read_back && slot.gone;
-      }))
-    return unverified("status is complete, but not every root slot was seen destroyed");
+  if (!live && !claims.snapshots.empty())
+    return unverified("a certificate with key snapshots that still age out is not final");
+  if (claims.status == CertificateStatus::kPartial) return {};
+  const bool pending = claims.status == CertificateStatus::kPendingSnapshots;
+  if (pending != live)
+    return unverified("status and phase do not agree on whether key snapshots are left");
   if (!claims.root.assurance_known)
-    return unverified("status is complete, but the assurance is unknown");
+    return unverified("status is not partial, but the assurance is unknown");
+  if (!claims.exports_known)
+    return unverified("status is not partial, but the exports are not all known");
+  if (!slots_are_destroyed(claims.root))
+    return unverified("status is not partial, but not every root slot was seen destroyed");
+  return {};
+}
+
+Result<void> check_snapshots(const ErasureClaims& claims) {
+  std::set<std::array<std::uint8_t, 16>> epochs;
+  for (const ClaimedSnapshot& snapshot : claims.snapshots) {
+    if (!epochs.insert(snapshot.epoch).second)
+      return unverified("certificate names a key snapshot's epoch twice");
+    if (snapshot.clear_date < claims.times.keys_unreachable)
+      return unverified("a key snapshot is clear before the erasure");
+  }
+  return {};
+}
+
+Result<void> check_unreadable(const ClaimedUnreadable& unreadable) {
+  const bool numbers = unreadable.scopes_below != 0 || unreadable.keys_below != 0 ||
+                       unreadable.records != 0 || unreadable.bytes != 0;
+  if (numbers && !unreadable.counted)
+    return unverified("certificate states numbers that were not counted");
+  return {};
+}
+
+Result<void> check_superseded(const ErasureClaims& claims) {
+  std::set<CertificateId> seen{claims.certificate};
+  for (const CertificateId& id : claims.supersedes)
+    if (!seen.insert(id).second)
+      return unverified("certificate supersedes itself, or another one twice");
   return {};
 }
 
@@ -119,8 +156,17 @@ Result<void> check_times(const ErasureClaims& claims) {
 
 }  // namespace
 
-std::span<const std::string_view> certificate_claims() noexcept {
-  return kClaims;
+bool slots_are_destroyed(const ClaimedRoot& root) noexcept {
+  return root.assurance_known && !root.slots.empty() &&
+         std::all_of(root.slots.begin(), root.slots.end(), [](const ClaimedSlot& slot) {
+           return slot.overwritten && slot.read_back && slot.gone;
+         });
+}
+
+std::vector<std::string_view> certificate_claims(bool snapshots) {
+  std::vector<std::string_view> sentences(kClaims.begin(), kClaims.end());
+  sentences.insert(sentences.begin() + 2, snapshots ? kSnapshots : kNoSnapshots);
+  return sentences;
 }
 std::span<const std::string_view> certificate_exclusions() noexcept {
   return kExclusions;
@@ -135,6 +181,9 @@ Result<void> check_claims(const ErasureClaims& claims) {
   QUIETUS_TRY(check_targets(claims.targets));
   QUIETUS_TRY(check_root(claims.root));
   QUIETUS_TRY(check_status(claims));
+  QUIETUS_TRY(check_snapshots(claims));
+  QUIETUS_TRY(check_superseded(claims));
+  QUIETUS_TRY(check_unreadable(claims.unreadable));
   return check_times(claims);
 }
 

@@ -3,20 +3,26 @@
 // 3339 in UTC. It holds ids, codes, numbers and sentences that are constants of the program; no
 // names and no text of a user's.
 //
-//   version 1, type, certificate_id, vault_id, issuer {kid, tool}, issued_at, status, phase,
-//   erasure_id, reason, targets [{scope_id, keys [{key_id, line, generation, algorithm,
-//   strength_bits, commitment}]}], method {…}, root {provider, assurance, assurance_known,
+//   version 1, type, certificate_id, supersedes [certificate ids], vault_id, issuer {kid, tool},
+//   issued_at, status, phase, erasure_id, reason, targets [{scope_id, level, subject, keys
+//   [{key_id, line, generation, algorithm, strength_bits, commitment}]}], unreadable {scopes_below,
+//   keys_below, records, bytes, counted}, method {…}, root {provider, assurance, assurance_known,
 //   generation_before, generation_after, slots_destroyed [{slot_id, generation, mirrors,
 //   overwritten, read_back, gone}]}, holders {acknowledged, ended}, times {begun, keys_unreachable,
 //   slot_destroyed}, log {origin, vkey, proofs [{kind, entry, proof}]}, exports [{scope_id, time,
-//   records, bytes}], claims [sentences], exclusions [sentences]
+//   records, bytes}], exports_known, key_snapshots [{epoch_id, clear_date, attested}], copies
+//   [{copy, state}], claims [sentences], exclusions [sentences]
+//
+// docs/certificate.schema.json is the same as a JSON Schema.
 #pragma once
 
 #include <quietus/bytes.hpp>
 #include <quietus/certificate.hpp>
 #include <quietus/result.hpp>
 
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -46,7 +52,25 @@ struct ClaimedKey {
 
 struct ClaimedTarget {
   ScopeId scope = 0;
+  std::uint64_t level = 0;        // 1 a tenant, 2 a data class, 3 and more a person; 0 the vault
+  std::optional<Sha256> subject;  // commitment to the path (subject.hpp); none: it was not readable
   std::vector<ClaimedKey> keys;
+};
+
+// What became unreadable besides the listed keys, as the stores counted it when the erasure began.
+struct ClaimedUnreadable {
+  std::uint64_t scopes_below = 0;  // below a target or derived from it
+  std::uint64_t keys_below = 0;
+  std::uint64_t records = 0;
+  std::uint64_t bytes = 0;  // of ciphertext
+  bool counted = false;  // false: damaged rows kept them from being counted, the numbers are zero
+};
+
+// A key snapshot that holds the keys until its epoch's key is destroyed.
+struct ClaimedSnapshot {
+  std::array<std::uint8_t, 16> epoch{};
+  UnixMillis clear_date = 0;
+  bool attested = false;  // by the site's own signed receipt or ring file
 };
 
 struct ClaimedSlot {
@@ -91,6 +115,7 @@ struct ClaimedLog {
 
 struct ErasureClaims {
   CertificateId certificate{};
+  std::vector<CertificateId> supersedes;  // of the same erasure
   VaultId vault{};
   std::string issuer_kid;  // set by issue_certificate()
   std::string tool;        // "quietus 0.1.0"
@@ -100,16 +125,24 @@ struct ErasureClaims {
   ErasureId erasure{};
   Code reason = "none";
   std::vector<ClaimedTarget> targets;
+  ClaimedUnreadable unreadable;
   ClaimedRoot root;
   std::uint64_t holders_acknowledged = 0;
   std::uint64_t holders_ended = 0;
   ClaimedTimes times;
   ClaimedLog log;
   std::vector<ClaimedExport> exports;
+  bool exports_known = true;  // false: damaged rows may have named more; never `complete`
+  std::vector<ClaimedSnapshot> snapshots;
 };
 
-// The sentences of every certificate of this version.
-std::span<const std::string_view> certificate_claims() noexcept;
+// Whether every root slot was seen overwritten, read back and gone, on a medium that is known to
+// overwrite.
+bool slots_are_destroyed(const ClaimedRoot& root) noexcept;
+
+// The sentences of every certificate of this version; what is said of snapshots depends on whether
+// there are any.
+std::vector<std::string_view> certificate_claims(bool snapshots);
 std::span<const std::string_view> certificate_exclusions() noexcept;
 
 // The origin and key name of the evidence log of a vault. A verifier accepts every origin that has

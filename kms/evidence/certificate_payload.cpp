@@ -36,7 +36,19 @@ Json encode_key(const ClaimedKey& key) {
 Json encode_target(const ClaimedTarget& target) {
   Json json;
   json["scope_id"] = hex_id(target.scope);
+  json["level"] = target.level;
+  json["subject"] = target.subject ? to_hex(*target.subject) : std::string();
   json["keys"] = list_of(target.keys, encode_key);
+  return json;
+}
+
+Json encode_unreadable(const ClaimedUnreadable& unreadable) {
+  Json json;
+  json["scopes_below"] = unreadable.scopes_below;
+  json["keys_below"] = unreadable.keys_below;
+  json["records"] = unreadable.records;
+  json["bytes"] = unreadable.bytes;
+  json["counted"] = unreadable.counted;
   return json;
 }
 
@@ -45,6 +57,8 @@ Json encode_method() {
   json["sanitization"] = "purge";
   json["technique"] = "cryptographic erase by key destruction";
   json["extent"] = "partial sanitization of the medium";
+  json["verification"] =
+      "each root slot read back through a new descriptor; the provider listed exactly those in use";
   json["reference"] = "NIST SP 800-88 Rev. 2, section 3.2";
   return json;
 }
@@ -102,6 +116,32 @@ Json encode_export(const ClaimedExport& made) {
   return json;
 }
 
+Json encode_snapshot(const ClaimedSnapshot& snapshot) {
+  Json json;
+  json["epoch_id"] = to_hex(snapshot.epoch);
+  json["clear_date"] = format_utc(snapshot.clear_date);
+  json["attested"] = snapshot.attested;
+  return json;
+}
+
+// Every place where a copy of the keys or of the data can be, with what is known of it.
+Json encode_copies(const ErasureClaims& claims) {
+  Json list = Json::array();
+  const auto add = [&](const char* copy, const char* state) {
+    Json json;
+    json["copy"] = copy;
+    json["state"] = state;
+    list.push_back(std::move(json));
+  };
+  add("root-slots", slots_are_destroyed(claims.root) ? "destroyed" : "unknown");
+  add("process-memory", "destroyed");
+  add("key-snapshots", claims.snapshots.empty() ? "never-existed" : "ages-out");
+  const char* const exports = claims.exports.empty() ? "never-existed" : "outside";
+  add("known-exports", claims.exports_known ? exports : "unknown");
+  add("copies-outside-the-vault", "outside");
+  return list;
+}
+
 Json encode_issuer(const ErasureClaims& claims) {
   Json json;
   json["kid"] = claims.issuer_kid;
@@ -126,6 +166,11 @@ Json encode_times(const ClaimedTimes& times) {
 
 Json encode_sentences(std::span<const std::string_view> sentences) {
   return list_of(sentences, [](std::string_view sentence) { return Json(sentence); });
+}
+
+std::optional<Sha256> decode_subject(JsonFields& json) {
+  if (json.text("subject").empty()) return std::nullopt;
+  return json.hex<sizeof(Sha256)>("subject");
 }
 
 // Decoding reads every member that carries a fact; the constants are compared as a whole
@@ -187,6 +232,49 @@ ClaimedLog decode_log(JsonFields json, std::string& fault) {
   return log;
 }
 
+ClaimedTarget decode_target(JsonFields json, std::string& fault) {
+  ClaimedTarget target;
+  target.scope = json.id("scope_id");
+  target.level = json.number("level");
+  target.subject = decode_subject(json);
+  for (const Json& key : json.list("keys")) target.keys.push_back(decode_key({key, fault}));
+  return target;
+}
+
+ClaimedUnreadable decode_unreadable(JsonFields json) {
+  ClaimedUnreadable unreadable;
+  unreadable.scopes_below = json.number("scopes_below");
+  unreadable.keys_below = json.number("keys_below");
+  unreadable.records = json.number("records");
+  unreadable.bytes = json.number("bytes");
+  unreadable.counted = json.boolean("counted");
+  return unreadable;
+}
+
+ClaimedSnapshot decode_snapshot(JsonFields json) {
+  ClaimedSnapshot snapshot;
+  snapshot.epoch = json.hex<16>("epoch_id");
+  snapshot.clear_date = json.time("clear_date");
+  snapshot.attested = json.boolean("attested");
+  return snapshot;
+}
+
+// A list of 32 hex digits each.
+std::vector<CertificateId> decode_superseded(JsonFields& json) {
+  std::vector<CertificateId> ids;
+  for (const Json& item : json.list("supersedes")) {
+    const auto bytes = item.is_string() ? from_hex(item.get<std::string>()) : std::nullopt;
+    if (!bytes || bytes->size() != std::tuple_size_v<CertificateId>) {
+      json.fail("supersedes");
+      return {};
+    }
+    CertificateId id{};
+    std::copy(bytes->begin(), bytes->end(), id.begin());
+    ids.push_back(id);
+  }
+  return ids;
+}
+
 ClaimedExport decode_export(JsonFields json) {
   ClaimedExport made;
   made.scope = json.id("scope_id");
@@ -204,8 +292,8 @@ ClaimedTimes decode_times(JsonFields json) {
   return times;
 }
 
-template <class Value>
-Value decode_choice(JsonFields json, const char* name, std::array<Value, 2> choices) {
+template <class Value, std::size_t N>
+Value decode_choice(JsonFields json, const char* name, std::array<Value, N> choices) {
   const std::string text = json.text(name);
   for (const Value choice : choices)
     if (text == name_of(choice)) return choice;
@@ -216,23 +304,23 @@ Value decode_choice(JsonFields json, const char* name, std::array<Value, 2> choi
 ErasureClaims decode_members(JsonFields json, std::string& fault) {
   ErasureClaims claims;
   claims.certificate = json.hex<sizeof(CertificateId)>("certificate_id");
+  claims.supersedes = decode_superseded(json);
   claims.vault = json.hex<sizeof(VaultId)>("vault_id");
   JsonFields issuer = json.object("issuer");
   claims.issuer_kid = issuer.text("kid");
   claims.tool = issuer.text("tool");
   claims.issued_at = json.time("issued_at");
-  claims.status = decode_choice(
-      json, "status", std::array{CertificateStatus::kPartial, CertificateStatus::kComplete});
+  claims.status =
+      decode_choice(json, "status",
+                    std::array{CertificateStatus::kPartial, CertificateStatus::kComplete,
+                               CertificateStatus::kPendingSnapshots});
   claims.phase =
       decode_choice(json, "phase", std::array{CertificatePhase::kLive, CertificatePhase::kFinal});
   claims.erasure = json.hex<sizeof(ErasureId)>("erasure_id");
   claims.reason = json.code("reason");
-  for (const Json& item : json.list("targets")) {
-    JsonFields fields(item, fault);
-    ClaimedTarget target{fields.id("scope_id"), {}};
-    for (const Json& key : fields.list("keys")) target.keys.push_back(decode_key({key, fault}));
-    claims.targets.push_back(std::move(target));
-  }
+  for (const Json& target : json.list("targets"))
+    claims.targets.push_back(decode_target({target, fault}, fault));
+  claims.unreadable = decode_unreadable(json.object("unreadable"));
   claims.root = decode_root(json.object("root"), fault);
   JsonFields holders = json.object("holders");
   claims.holders_acknowledged = holders.number("acknowledged");
@@ -241,13 +329,21 @@ ErasureClaims decode_members(JsonFields json, std::string& fault) {
   claims.log = decode_log(json.object("log"), fault);
   for (const Json& made : json.list("exports"))
     claims.exports.push_back(decode_export({made, fault}));
+  claims.exports_known = json.boolean("exports_known");
+  for (const Json& snapshot : json.list("key_snapshots"))
+    claims.snapshots.push_back(decode_snapshot({snapshot, fault}));
   return claims;
 }
 
 }  // namespace
 
 std::string_view name_of(CertificateStatus status) noexcept {
-  return status == CertificateStatus::kComplete ? "complete" : "partial";
+  switch (status) {
+    case CertificateStatus::kComplete: return "complete";
+    case CertificateStatus::kPendingSnapshots: return "pending-snapshots";
+    case CertificateStatus::kPartial: break;
+  }
+  return "partial";
 }
 
 std::string_view name_of(CertificatePhase phase) noexcept {
@@ -259,6 +355,8 @@ std::string encode_claims(const ErasureClaims& claims) {
   json["version"] = kVersion;
   json["type"] = kPayloadType;
   json["certificate_id"] = to_hex(claims.certificate);
+  json["supersedes"] =
+      list_of(claims.supersedes, [](const CertificateId& id) { return Json(to_hex(id)); });
   json["vault_id"] = to_hex(claims.vault);
   json["issuer"] = encode_issuer(claims);
   json["issued_at"] = format_utc(claims.issued_at);
@@ -267,13 +365,17 @@ std::string encode_claims(const ErasureClaims& claims) {
   json["erasure_id"] = to_hex(claims.erasure);
   json["reason"] = claims.reason.text();
   json["targets"] = list_of(claims.targets, encode_target);
+  json["unreadable"] = encode_unreadable(claims.unreadable);
   json["method"] = encode_method();
   json["root"] = encode_root(claims.root);
   json["holders"] = encode_holders(claims);
   json["times"] = encode_times(claims.times);
   json["log"] = encode_log(claims.log);
   json["exports"] = list_of(claims.exports, encode_export);
-  json["claims"] = encode_sentences(certificate_claims());
+  json["exports_known"] = claims.exports_known;
+  json["key_snapshots"] = list_of(claims.snapshots, encode_snapshot);
+  json["copies"] = encode_copies(claims);
+  json["claims"] = encode_sentences(certificate_claims(!claims.snapshots.empty()));
   json["exclusions"] = encode_sentences(certificate_exclusions());
   return canonical_text(json);
 }

@@ -6,6 +6,7 @@
 #include "evidence/certificate.hpp"
 #include "evidence/jws.hpp"
 #include "evidence/log_evidence.hpp"
+#include "evidence/subject.hpp"
 #include "evidence/trust_file.hpp"
 
 namespace quietus {
@@ -80,6 +81,11 @@ std::vector<std::string> unchecked_lines(const Checkpoint& checkpoint, bool pinn
                     to_hex(checkpoint.head.root) +
                     " with a checkpoint obtained from elsewhere. No witness was asked" +
                     (trust == nullptr ? "." : ", the trust file needs none."));
+  lines.emplace_back(
+      "How many scopes, records and bytes became unreadable: counted by the vault when the erasure "
+      "began.");
+  lines.emplace_back(
+      "Whose scopes they were: the certificate holds commitments, which their owner can open.");
   lines.emplace_back(kNoTimestampLine);
   return lines;
 }
@@ -156,7 +162,14 @@ class CertificateVerifier {
     made.reason_ = claims.reason.text();
     made.status_ = claims.status;
     made.phase_ = claims.phase;
-    for (const ClaimedTarget& target : claims.targets) made.scope_ids_.push_back(target.scope);
+    for (const ClaimedTarget& target : claims.targets) {
+      made.scope_ids_.push_back(target.scope);
+      made.scopes_.push_back(
+          {target.scope, target.level, target.subject ? to_hex(*target.subject) : std::string()});
+    }
+    made.amount_ = {claims.unreadable.scopes_below, claims.unreadable.keys_below,
+                    claims.unreadable.records, claims.unreadable.bytes, claims.unreadable.counted};
+    for (const CertificateId& id : claims.supersedes) made.supersedes_.push_back(to_hex(id));
     made.times_ = {claims.times.begun, claims.times.keys_unreachable, claims.times.slot_destroyed,
                    claims.issued_at};
     made.issuer_kid_ = claims.issuer_kid;
@@ -164,7 +177,7 @@ class CertificateVerifier {
     made.log_key_pinned_ = believed_.log_vkey.has_value();
     made.report_.checked = checked_lines(claims, checkpoint);
     made.report_.not_checked = unchecked_lines(checkpoint, made.log_key_pinned_, nullptr);
-    made.report_.claims = to_lines(certificate_claims());
+    made.report_.claims = to_lines(certificate_claims(!claims.snapshots.empty()));
     made.report_.not_claimed = to_lines(certificate_exclusions());
     return made;
   }
@@ -189,6 +202,20 @@ Result<VerifiedCertificate> verify_certificate(ByteView file, const Trust& trust
     return Error(ErrorCode::kInvalidArgument, "trust file has no issuer line for certificates");
   if (rules.logs.empty()) return Error(ErrorCode::kInvalidArgument, "trust file has no log line");
   return CertificateVerifier({rules.issuer->key, std::nullopt, &trust, later}).verify(file);
+}
+
+Result<void> check_subject(const VerifiedCertificate& certificate, const SubjectOpening& opening) {
+  const auto salt = from_hex(opening.salt);
+  const auto vault = from_hex(certificate.vault_id());
+  if (!salt || salt->size() != kSubjectSaltSize || !vault)
+    return Error(ErrorCode::kInvalidArgument, "the salt of a subject is 64 hex digits");
+  VaultId id{};
+  std::copy(vault->begin(), vault->end(), id.begin());
+  const std::string commitment =
+      to_hex(subject_commitment(*salt, id, opening.scope_id, opening.path));
+  for (const CertifiedScope& scope : certificate.scopes())
+    if (scope.scope_id == opening.scope_id && scope.subject_commitment == commitment) return {};
+  return Error(ErrorCode::kUnverified, "the certificate is of no scope of this path");
 }
 
 Result<std::string> issuer_key_jwk(std::string_view pem) {

@@ -6,6 +6,7 @@
 #include "base/byte_writer.hpp"
 #include "crypto/key_wrap.hpp"
 #include "crypto/row_seal.hpp"
+#include "evidence/subject.hpp"
 #include "keys/row_codec.hpp"
 
 namespace quietus {
@@ -275,10 +276,26 @@ Result<std::vector<std::pair<CertificateId, CertificateRow>>> certificates(Contr
   }
   return all;
 }
+Result<std::optional<CertificateRow>> certificate_row(ControlReader& reader, const RowSeal& seal,
+                                                      const CertificateId& id) {
+  return get_row(reader, seal, row_key('X', id), codec::decode_certificate_row);
+}
+Result<std::optional<CertificateId>> certificate_of(ControlReader& reader, const RowSeal& seal,
+                                                    const ErasureId& erasure) {
+  std::optional<CertificateId> found;
+  QUIETUS_TRY(reader.scan(Bytes{'X'}, {}, [&](ByteView key, ByteView value) -> Result<bool> {
+    const auto content = open_row(seal.context, seal.key, seal.vault, key, value);
+    const auto row = content ? codec::decode_certificate_row(*content) : std::nullopt;
+    if (!row || row->erasure != erasure || key.size() != 1 + std::tuple_size_v<CertificateId>)
+      return true;
+    std::copy(key.begin() + 1, key.end(), found.emplace().begin());
+    return false;
+  }));
+  return found;
+}
 Result<std::optional<std::string>> certificate(ControlReader& reader, const RowSeal& seal,
                                                const CertificateId& id) {
-  QUIETUS_TRY_AS(const auto row,
-                 get_row(reader, seal, row_key('X', id), codec::decode_certificate_row));
+  QUIETUS_TRY_AS(const auto row, certificate_row(reader, seal, id));
   if (!row) return std::optional<std::string>();
   std::string document;
   for (std::uint16_t piece = 0; piece < row->pieces; ++piece) {
@@ -298,19 +315,64 @@ Result<void> put_certificate(ControlWriter& writer, const RowSeal& seal, const C
   return put_sealed(writer, seal, row_key('X', id), codec::encode(row));
 }
 
+namespace {
+
+Bytes opening_key(const ErasureId& erasure, const OpeningRow& of) {
+  return ByteWriter().u8('O').raw(erasure).u64(of.scope).u64(of.tenant).take();
+}
+
+}  // namespace
+
+Result<void> put_opening(ControlWriter& writer, const RowSeal& tenant_seal,
+                         const ErasureId& erasure, const OpeningRow& of, ByteView salt,
+                         std::string_view path) {
+  const Bytes content = ByteWriter().raw(salt).raw(as_bytes(path)).take();
+  return put_sealed(writer, tenant_seal, opening_key(erasure, of), content);
+}
+
+Result<std::vector<OpeningRow>> openings(ControlReader& reader, const ErasureId& erasure) {
+  std::vector<OpeningRow> found;
+  const Bytes prefix = ByteWriter().u8('O').raw(erasure).take();
+  QUIETUS_TRY(reader.scan(prefix, {}, [&](ByteView key, ByteView) -> Result<bool> {
+    ByteReader in(key.subspan(prefix.size()));
+    const OpeningRow row{in.u64(), in.u64()};
+    if (!in.done()) return damaged('O');
+    found.push_back(row);
+    return true;
+  }));
+  return found;
+}
+
+Result<std::pair<Bytes, std::string>> opening(ControlReader& reader, const RowSeal& tenant_seal,
+                                              const ErasureId& erasure, const OpeningRow& of) {
+  QUIETUS_TRY_AS(const auto content, get_sealed(reader, tenant_seal, opening_key(erasure, of)));
+  if (!content || content->size() < kSubjectSaltSize) return damaged('O');
+  const auto end_of_salt = content->begin() + static_cast<std::ptrdiff_t>(kSubjectSaltSize);
+  return std::pair(Bytes(content->begin(), end_of_salt), std::string(end_of_salt, content->end()));
+}
+
 Result<void> put_export(ControlWriter& writer, const RowSeal& seal, std::uint64_t log_index,
                         const ExportRow& row) {
   const Bytes key = ByteWriter().u8('P').u64(row.scope).u64(log_index).take();
   return put_sealed(writer, seal, key, codec::encode(row));
 }
-Result<std::vector<ExportRow>> exports(ControlReader& reader, const RowSeal& seal) {
-  QUIETUS_TRY_AS(auto found, all_rows(reader, seal, Bytes{'P'}, codec::decode_export_row));
+Result<void> all_exports(ControlReader& reader, const RowSeal& seal,
+                         FunctionRef<void(const ExportRow&)> visit, FunctionRef<void()> damaged) {
+  // Rows are collected first: visiting one may read others in the same transaction.
   std::vector<ExportRow> all;
-  for (auto& [key, row] : found) {
-    row.scope = ByteReader(key).u64();
-    all.push_back(row);
-  }
-  return all;
+  QUIETUS_TRY(reader.scan(Bytes{'P'}, {}, [&](ByteView key, ByteView value) -> Result<bool> {
+    const auto content = open_row(seal.context, seal.key, seal.vault, key, value);
+    auto row = content ? codec::decode_export_row(*content) : std::nullopt;
+    if (row) {
+      row->scope = ByteReader(key.subspan(1)).u64();
+      all.push_back(*row);
+    } else {
+      damaged();
+    }
+    return true;
+  }));
+  for (const ExportRow& row : all) visit(row);
+  return {};
 }
 
 Result<SigningKey> signing_key(ControlReader& reader, const RowSeal& seal, std::string_view name) {

@@ -16,6 +16,9 @@
 //   "J" erasure id               Intent: a root change that was begun
 //   "X" certificate id           CertificateRow, and behind it
 //   "Y" certificate id || u16    the document in pieces of 32 KiB
+//   "O" erasure id || scope id || tenant's id
+//                                salt 32 || path: opens the subject commitment of a certificate;
+//                                sealed under the tenant's row key
 //   "P" scope id || log index    ExportRow: a copy that was made outside
 //   "V" name                     the vault's own secrets: "issuing-key", "log-key" (32-byte seeds)
 // clang-format on
@@ -31,6 +34,7 @@
 #include "base/ids.hpp"
 #include "crypto/aead.hpp"
 #include "crypto/derive.hpp"
+#include "evidence/certificate.hpp"
 #include "evidence/log_entry.hpp"
 #include "keys/root_provider.hpp"
 #include "storage/control_store.hpp"
@@ -100,6 +104,8 @@ enum class IntentState : std::uint8_t {
 struct IntentTarget {
   ScopeId scope = 0;
   std::vector<KeyId> keys;
+  std::uint8_t level = 0;         // 1 a tenant, and so on; 0 the vault
+  std::optional<Sha256> subject;  // commitment to its path
 };
 
 struct Intent {
@@ -110,7 +116,8 @@ struct Intent {
   UnixMillis committed = 0;
   std::string reason;  // a code
   std::vector<IntentTarget> targets;
-  SlotName slot;  // the new one
+  ClaimedUnreadable unreadable;  // as counted when it began
+  SlotName slot;                 // the new one
   std::uint64_t generation_before = 0;
   std::vector<SlotName> old_slots;
   std::uint64_t log_index = 0;             // of keys-unreachable, once committed
@@ -120,7 +127,7 @@ struct Intent {
 struct CertificateRow {
   ErasureId erasure{};
   UnixMillis issued = 0;
-  bool complete = false;
+  CertificateStatus status = CertificateStatus::kPartial;
   std::uint16_t pieces = 0;
 };
 
@@ -198,15 +205,35 @@ Result<void> remove_intent(ControlWriter& writer, const ErasureId& id);
 
 Result<std::vector<std::pair<CertificateId, CertificateRow>>> certificates(ControlReader& reader,
                                                                            const RowSeal& seal);
+Result<std::optional<CertificateRow>> certificate_row(ControlReader& reader, const RowSeal& seal,
+                                                      const CertificateId& id);
+// The certificate of an erasure, looked for past rows that are damaged; none when there is none.
+Result<std::optional<CertificateId>> certificate_of(ControlReader& reader, const RowSeal& seal,
+                                                    const ErasureId& erasure);
 // The document; no value when there is no such certificate.
 Result<std::optional<std::string>> certificate(ControlReader& reader, const RowSeal& seal,
                                                const CertificateId& id);
 Result<void> put_certificate(ControlWriter& writer, const RowSeal& seal, const CertificateId& id,
                              CertificateRow row, std::string_view document);
 
+// What opens a subject's commitment.
+struct OpeningRow {
+  ScopeId scope = 0;
+  ScopeId tenant = 0;  // whose row key it is sealed under
+};
+Result<void> put_opening(ControlWriter& writer, const RowSeal& tenant_seal,
+                         const ErasureId& erasure, const OpeningRow& of, ByteView salt,
+                         std::string_view path);
+Result<std::vector<OpeningRow>> openings(ControlReader& reader, const ErasureId& erasure);
+// Salt, then path. kCorrupt.
+Result<std::pair<Bytes, std::string>> opening(ControlReader& reader, const RowSeal& tenant_seal,
+                                              const ErasureId& erasure, const OpeningRow& of);
+
 Result<void> put_export(ControlWriter& writer, const RowSeal& seal, std::uint64_t log_index,
                         const ExportRow& row);
-Result<std::vector<ExportRow>> exports(ControlReader& reader, const RowSeal& seal);
+// Visits every one; `damaged` is told of each that cannot be read.
+Result<void> all_exports(ControlReader& reader, const RowSeal& seal,
+                         FunctionRef<void(const ExportRow&)> visit, FunctionRef<void()> damaged);
 
 // Opened straight into guarded memory. kCorrupt when absent.
 Result<SigningKey> signing_key(ControlReader& reader, const RowSeal& seal, std::string_view name);

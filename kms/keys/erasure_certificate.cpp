@@ -1,6 +1,7 @@
 #include "keys/erasure_certificate.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "crypto/random.hpp"
 #include "evidence/checkpoint.hpp"
@@ -20,6 +21,8 @@ Result<TargetKeys> collect_keys(const CertificateInputs& inputs) {
   for (const IntentTarget& target : inputs.outcome.intent.targets) {
     ClaimedTarget claimed;
     claimed.scope = target.scope;
+    claimed.level = target.level;
+    claimed.subject = target.subject;
     auto row = rows::key_row(inputs.writer, inputs.seal, target.scope);
     if (!row.ok() || !row.value())
       return Error(ErrorCode::kCorrupt, "certificate: the row of an erased scope is damaged");
@@ -47,13 +50,6 @@ ClaimedRoot claimed_root(const CertificateInputs& inputs) {
   return root;
 }
 
-bool is_complete(const CertificateInputs& inputs) {
-  const auto& destroyed = inputs.outcome.destroyed;
-  return inputs.parts.provider.assurance().known && !destroyed.empty() &&
-         std::all_of(destroyed.begin(), destroyed.end(),
-                     [](const SlotDestruction& slot) { return slot.complete(); });
-}
-
 Result<ClaimedLog> claimed_log(const CertificateInputs& inputs,
                                std::vector<std::uint64_t> key_indices) {
   ClaimedLog log;
@@ -75,26 +71,41 @@ Result<ClaimedLog> claimed_log(const CertificateInputs& inputs,
   return log;
 }
 
-// Whether the scope is one of the targets, lies below one, or was derived from one.
-bool dies_with_target(const CertificateInputs& inputs, ScopeId scope, std::size_t depth) {
-  for (const IntentTarget& target : inputs.outcome.intent.targets)
-    if (target.scope == scope) return true;
-  if (scope == kVaultScope || depth > kMaxScopeDepth) return false;
-  const auto row = rows::key_row(inputs.writer, inputs.seal, scope);
-  if (!row.ok() || !row.value()) return false;
-  std::vector<ScopeId> above = row.value()->sources;
-  above.push_back(row.value()->parent);
-  return std::any_of(above.begin(), above.end(),
-                     [&](ScopeId next) { return dies_with_target(inputs, next, depth + 1); });
-}
+// Which scopes die with the targets: the targets themselves, what lies below them, and what was
+// derived from any of it. Each scope is looked at once.
+class DyingScopes {
+ public:
+  explicit DyingScopes(const CertificateInputs& inputs) : inputs_(inputs) {
+    for (const IntentTarget& target : inputs.outcome.intent.targets) dies_[target.scope] = true;
+  }
 
-Result<std::vector<ClaimedExport>> claimed_exports(const CertificateInputs& inputs) {
-  QUIETUS_TRY_AS(const auto all, rows::exports(inputs.writer, inputs.seal));
-  std::vector<ClaimedExport> claimed;
-  for (const ExportRow& row : all)
-    if (dies_with_target(inputs, row.scope, 0))
-      claimed.push_back({row.scope, row.time, row.records, row.bytes});
-  return claimed;
+  bool contains(ScopeId scope, std::size_t depth = 0) {
+    const auto known = dies_.find(scope);
+    if (known != dies_.end()) return known->second;
+    if (scope == kVaultScope || depth > kMaxScopeDepth) return false;
+    const auto row = rows::key_row(inputs_.writer, inputs_.seal, scope);
+    bool dies = false;
+    if (row.ok() && row.value()) {
+      dies = contains(row.value()->parent, depth + 1);
+      for (const ScopeId source : row.value()->sources) dies = contains(source, depth + 1) || dies;
+    }
+    return dies_[scope] = dies;
+  }
+
+ private:
+  const CertificateInputs& inputs_;
+  std::map<ScopeId, bool> dies_;
+};
+
+Result<void> claim_exports(const CertificateInputs& inputs, ErasureClaims& claims) {
+  DyingScopes dying(inputs);
+  return rows::all_exports(
+      inputs.writer, inputs.seal,
+      [&](const ExportRow& row) {
+        if (dying.contains(row.scope))
+          claims.exports.push_back({row.scope, row.time, row.records, row.bytes});
+      },
+      [&] { claims.exports_known = false; });
 }
 
 }  // namespace
@@ -113,11 +124,15 @@ Result<WrittenCertificate> write_certificate(const CertificateInputs& inputs) {
   random_bytes(claims.certificate);
   claims.vault = inputs.seal.vault;
   claims.tool = inputs.parts.tool;
-  claims.status = is_complete(inputs) ? CertificateStatus::kComplete : CertificateStatus::kPartial;
   claims.erasure = intent.id;
   claims.reason = Code::parse(intent.reason).value_or(Code("other"));
   claims.targets = std::move(keys.targets);
+  claims.unreadable = intent.unreadable;
   claims.root = claimed_root(inputs);
+  QUIETUS_TRY(claim_exports(inputs, claims));
+  claims.status = slots_are_destroyed(claims.root) && claims.exports_known
+                      ? CertificateStatus::kComplete
+                      : CertificateStatus::kPartial;
   claims.holders_acknowledged = inputs.outcome.holders.acknowledged;
   claims.holders_ended = inputs.outcome.holders.ended;
   // A clock that went back meanwhile must not make the story run backwards.
@@ -125,16 +140,15 @@ Result<WrittenCertificate> write_certificate(const CertificateInputs& inputs) {
   claims.times.keys_unreachable = std::max(intent.committed, intent.begun);
   claims.times.slot_destroyed = std::max(inputs.destroyed_time, claims.times.keys_unreachable);
   claims.issued_at = std::max(inputs.parts.clock.now(), claims.times.slot_destroyed);
-  QUIETUS_TRY_AS(claims.exports, claimed_exports(inputs));
   QUIETUS_TRY_AS(claims.log, claimed_log(inputs, std::move(keys.log_indices)));
   QUIETUS_TRY_AS(const SigningKey issuer,
                  rows::signing_key(inputs.writer, inputs.seal, "issuing-key"));
   const CertificateId id = claims.certificate;
   const UnixMillis issued = claims.issued_at;
-  const bool complete = claims.status == CertificateStatus::kComplete;
+  const CertificateStatus status = claims.status;
   QUIETUS_TRY_AS(IssuedCertificate certificate, issue_certificate(std::move(claims), issuer));
-  QUIETUS_TRY(rows::put_certificate(inputs.writer, inputs.seal, id,
-                                    {intent.id, issued, complete, 0}, certificate.file));
+  QUIETUS_TRY(rows::put_certificate(inputs.writer, inputs.seal, id, {intent.id, issued, status, 0},
+                                    certificate.file));
   const std::string entry =
       entry_text(new_entry(issued), CertificateIssued{id, certificate.payload});
   const LogSeal seal{inputs.seal.key, inputs.seal.vault, inputs.seal.context};

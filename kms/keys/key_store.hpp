@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -30,13 +31,26 @@ struct RootChangeOutcome {
   std::string certificate_document;  // empty for a changed unlock secret
 };
 
+// What certificates say of whose scope it was, without saying it: see evidence/subject.hpp.
+struct SubjectClaim {
+  std::uint8_t level = 0;  // 1 a tenant, and so on
+  Sha256 commitment{};
+  // Salt and path are kept under the tenant's key, if the scope is not the tenant itself: then
+  // nothing that could be opened stays.
+  ScopeId tenant = 0;
+  Bytes salt;
+  std::string path;
+};
+
 // A root change to be made.
 struct RootChangeRequest {
   ChangeKind kind = ChangeKind::kErase;
   std::vector<ScopeId> scopes;  // to be erased; never the vault's own
-  std::string reason;           // a code
-  std::string reason_text;      // free text, sealed under each scope's parent
-  SlotUnlock new_unlock;        // kUnlock
+  std::map<ScopeId, SubjectClaim> subjects;
+  ClaimedUnreadable unreadable;
+  std::string reason;       // a code
+  std::string reason_text;  // free text, sealed under each scope's parent
+  SlotUnlock new_unlock;    // kUnlock
 };
 
 class KeyStore {

@@ -107,6 +107,7 @@ Result<Intent> RootChange::prepare(const RootChangeRequest& request) {
   intent.kind = request.kind;
   intent.begun = parts_.clock.now();
   intent.reason = request.reason;
+  intent.unreadable = request.unreadable;
   const std::set<ScopeId> once(request.scopes.begin(), request.scopes.end());
   QUIETUS_TRY_AS(const auto use, parts_.cache.begin());
   ScopeTable scopes(store_.vault_, *keys_, use);
@@ -115,6 +116,10 @@ Result<Intent> RootChange::prepare(const RootChangeRequest& request) {
       if (scope == kVaultScope && request.kind == ChangeKind::kErase)
         return Error(ErrorCode::kInvalidArgument, "the vault's own scope cannot be erased");
       QUIETUS_TRY_AS(IntentTarget target, target_of(reader, scopes, scope));
+      if (const auto subject = request.subjects.find(scope); subject != request.subjects.end()) {
+        target.level = subject->second.level;
+        target.subject = subject->second.commitment;
+      }
       intent.targets.push_back(std::move(target));
     }
     return {};
@@ -190,6 +195,7 @@ Result<void> RootChange::begin(const RootChangeRequest& request, Intent& intent)
         intent.state = IntentState::kBegun;
         QUIETUS_TRY(row.begin_attempt({intent.id, intent.slot}));
         QUIETUS_TRY(write_reasons(writer, scopes, request));
+        QUIETUS_TRY(write_openings(writer, scopes, request, intent));
         QUIETUS_TRY(rows::put_intent(writer, scopes.seal(), intent));
         QUIETUS_TRY(write_root_row(writer, row, keys_->root));
         row_ = row;
@@ -212,6 +218,18 @@ Result<void> RootChange::write_reasons(ControlWriter& writer, ScopeTable& scopes
     QUIETUS_TRY_AS(const auto parent, scopes.keys(writer, row.value()->parent));
     QUIETUS_TRY(
         rows::put_reason_text(writer, scopes.seal_under(*parent), scope, request.reason_text));
+  }
+  return {};
+}
+
+// Kept for as long as the tenant lives; a tenant's own goes out with the certificate alone.
+Result<void> RootChange::write_openings(ControlWriter& writer, ScopeTable& scopes,
+                                        const RootChangeRequest& request, const Intent& intent) {
+  for (const auto& [scope, subject] : request.subjects) {
+    if (scope == subject.tenant) continue;
+    QUIETUS_TRY_AS(const auto tenant, scopes.keys(writer, subject.tenant));
+    QUIETUS_TRY(rows::put_opening(writer, scopes.seal_under(*tenant), intent.id,
+                                  {scope, subject.tenant}, subject.salt, subject.path));
   }
   return {};
 }

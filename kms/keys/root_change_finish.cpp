@@ -117,13 +117,11 @@ Result<void> RootChange::finish_in(ControlWriter& writer, RootChangeOutcome& out
 }
 
 Result<void> RootChange::find_certificate(ControlReader& reader, RootChangeOutcome& outcome) {
-  QUIETUS_TRY_AS(const auto certificates, rows::certificates(reader, seal()));
-  for (const auto& [id, row] : certificates) {
-    if (row.erasure != outcome.intent.id) continue;
-    QUIETUS_TRY_AS(auto document, rows::certificate(reader, seal(), id));
-    outcome.certificate = id;
-    outcome.certificate_document = std::move(document).value_or("");
-  }
+  QUIETUS_TRY_AS(const auto id, rows::certificate_of(reader, seal(), outcome.intent.id));
+  if (!id) return {};
+  QUIETUS_TRY_AS(auto document, rows::certificate(reader, seal(), *id));
+  outcome.certificate = *id;
+  outcome.certificate_document = std::move(document).value_or("");
   return {};
 }
 

@@ -158,9 +158,12 @@ Bytes encode(const Intent& row) {
   out.u64(from_time(row.committed)).text(row.reason);
   out.u32(static_cast<std::uint32_t>(row.targets.size()));
   for (const IntentTarget& target : row.targets) {
-    out.u64(target.scope).u32(static_cast<std::uint32_t>(target.keys.size()));
+    out.u64(target.scope).u8(target.level).u8(target.subject ? 1 : 0);
+    out.raw(target.subject.value_or(Sha256{})).u32(static_cast<std::uint32_t>(target.keys.size()));
     for (const KeyId key : target.keys) out.u64(key);
   }
+  out.u64(row.unreadable.scopes_below).u64(row.unreadable.keys_below);
+  out.u64(row.unreadable.records).u64(row.unreadable.bytes).u8(row.unreadable.counted ? 1 : 0);
   put_slot(out, row.slot);
   out.u64(row.generation_before).u32(static_cast<std::uint32_t>(row.old_slots.size()));
   for (const SlotName& slot : row.old_slots) put_slot(out, slot);
@@ -184,9 +187,14 @@ std::optional<Intent> decode_intent(ByteView content) {
   row.targets = list_of(in, kMaxTargets, [&] {
     IntentTarget target;
     target.scope = in.u64();
+    target.level = in.u8();
+    const bool has_subject = flag_from(in);
+    const Sha256 subject = in.array<32>();
+    if (has_subject) target.subject = subject;
     target.keys = list_of(in, kMaxKeys, [&] { return in.u64(); });
     return target;
   });
+  row.unreadable = {in.u64(), in.u64(), in.u64(), in.u64(), flag_from(in)};
   row.slot = get_slot(in);
   row.generation_before = in.u64();
   row.old_slots = list_of(in, kMaxSlots, [&] { return get_slot(in); });
@@ -197,7 +205,8 @@ std::optional<Intent> decode_intent(ByteView content) {
 
 Bytes encode(const CertificateRow& row) {
   ByteWriter out;
-  out.u8(kVersion).raw(row.erasure).u64(from_time(row.issued)).u8(row.complete ? 1 : 0);
+  out.u8(kVersion).raw(row.erasure).u64(from_time(row.issued));
+  out.u8(static_cast<std::uint8_t>(row.status));
   return out.u16(row.pieces).take();
 }
 
@@ -207,7 +216,9 @@ std::optional<CertificateRow> decode_certificate_row(ByteView content) {
   CertificateRow row;
   row.erasure = in.array<16>();
   row.issued = time_of(in.u64());
-  row.complete = flag_from(in);
+  const std::uint8_t status = in.u8();
+  if (status > static_cast<std::uint8_t>(CertificateStatus::kPendingSnapshots)) in.fail();
+  row.status = static_cast<CertificateStatus>(status);
   row.pieces = in.u16();
   return in.done() ? std::optional(row) : std::nullopt;
 }

@@ -1,8 +1,13 @@
+#include <algorithm>
 #include <array>
 #include <limits>
+#include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "base/byte_reader.hpp"
+#include "base/byte_writer.hpp"
 #include "storage/commit_queue.hpp"
 #include "storage/lmdb_environment.hpp"
 #include "storage/lmdb_store.hpp"
@@ -11,8 +16,9 @@
 namespace quietus {
 namespace {
 
-// In the order of RecordTable.
-constexpr const char* kTables[] = {"records", "chunks", "garbage", "fence"};
+// In the order of RecordTable, then the engine's own: scope -> records u64 || bytes u64.
+constexpr const char* kTables[] = {"records", "chunks", "garbage", "fence", "usage"};
+constexpr std::size_t kUsageTable = 4;
 constexpr std::size_t kScopeSize = 8;
 constexpr std::size_t kMaxRowKey = 64;
 
@@ -55,6 +61,51 @@ MDB_dbi table_of(const LmdbEnvironment& environment, RecordTable table) noexcept
   return environment.table(static_cast<std::size_t>(table));
 }
 
+Result<ScopeUsage> read_usage(LmdbRows& rows, MDB_dbi table, ScopeId scope) {
+  QUIETUS_TRY_AS(const auto row, rows.get(table, prefix_of(scope)));
+  if (!row) return ScopeUsage{};
+  ByteReader reader(*row);
+  const ScopeUsage usage{reader.u64(), reader.u64()};
+  // A damaged number must not keep anybody from writing; `check` tells.
+  return reader.done() ? usage : ScopeUsage{};
+}
+
+// The changes of a transaction to what each scope holds.
+class UsageChanges {
+ public:
+  void note(const RecordKeyRef& row, std::optional<ByteView> before,
+            std::optional<ByteView> after) {
+    if (row.table != RecordTable::kRecords && row.table != RecordTable::kChunks) return;
+    Change& change = changes_[row.scope];
+    if (row.table == RecordTable::kRecords)
+      change.records += static_cast<std::int64_t>(after.has_value()) -
+                        static_cast<std::int64_t>(before.has_value());
+    change.bytes += static_cast<std::int64_t>(after ? after->size() : 0) -
+                    static_cast<std::int64_t>(before ? before->size() : 0);
+  }
+
+  Result<void> write(LmdbRows& rows, MDB_dbi table) const {
+    for (const auto& [scope, change] : changes_) {
+      QUIETUS_TRY_AS(const ScopeUsage before, read_usage(rows, table, scope));
+      const std::uint64_t records = moved(before.records, change.records);
+      const std::uint64_t bytes = moved(before.bytes, change.bytes);
+      QUIETUS_TRY(rows.put(table, prefix_of(scope), ByteWriter().u64(records).u64(bytes).view()));
+    }
+    return {};
+  }
+
+ private:
+  struct Change {
+    std::int64_t records = 0;
+    std::int64_t bytes = 0;
+  };
+  static std::uint64_t moved(std::uint64_t from, std::int64_t by) noexcept {
+    if (by >= 0) return from + static_cast<std::uint64_t>(by);
+    return from - std::min(from, static_cast<std::uint64_t>(-by));
+  }
+  std::map<ScopeId, Change> changes_;
+};
+
 // The rows of one transaction; reading ones are handed out as a RecordReader.
 class LmdbRecordRows final : public RecordWriter {
  public:
@@ -80,16 +131,28 @@ class LmdbRecordRows final : public RecordWriter {
   Result<void> put(const RecordKeyRef& row, ByteView value) override {
     const FullKey key(row);
     QUIETUS_TRY(key.fits());
+    QUIETUS_TRY(note(row, key.view(), value));
     return rows_.put(table_of(environment_, row.table), key.view(), value);
   }
 
   Result<void> remove(const RecordKeyRef& row) override {
     const FullKey key(row);
     QUIETUS_TRY(key.fits());
+    QUIETUS_TRY(note(row, key.view(), std::nullopt));
     return rows_.remove(table_of(environment_, row.table), key.view());
   }
 
+  // Once all is written.
+  Result<void> write_usage() { return usage_.write(rows_, environment_.table(kUsageTable)); }
+
  private:
+  Result<void> note(const RecordKeyRef& row, ByteView key, std::optional<ByteView> after) {
+    QUIETUS_TRY_AS(const auto before, rows_.get(table_of(environment_, row.table), key));
+    usage_.note(row, before, after);
+    return {};
+  }
+
+  UsageChanges usage_;
   const LmdbEnvironment& environment_;
   LmdbRows& rows_;
 };
@@ -113,6 +176,17 @@ class LmdbRecordStore final : public RecordStore {
     QUIETUS_TRY(guard.outermost());
     QUIETUS_TRY(environment_->usable());
     return queue_.submit(write, [this](Group group) { run_group(group); });
+  }
+
+  Result<ScopeUsage> usage(ScopeId scope) override {
+    const TransactionGuard guard(this);
+    QUIETUS_TRY(guard.outermost());
+    ScopeUsage usage;
+    QUIETUS_TRY(environment_->read([&](LmdbRows& rows) -> Result<void> {
+      QUIETUS_TRY_AS(usage, read_usage(rows, environment_->table(kUsageTable), scope));
+      return {};
+    }));
+    return usage;
   }
 
   Result<void> scopes(RecordTable table, FunctionRef<Result<bool>(ScopeId)> visit) override {
@@ -181,6 +255,7 @@ class LmdbRecordStore final : public RecordStore {
     LmdbRecordRows records(*environment_, rows);
     try {
       request.result = request.write(records);
+      if (request.result) request.result = records.write_usage();
     } catch (...) {
       request.thrown = std::current_exception();
     }

@@ -28,6 +28,13 @@ struct RecordKeyRef {
   ByteView key;
 };
 
+// What a scope holds, kept up by every write: rows of kRecords, and the bytes of their values and
+// of those of kChunks. Numbers of the engine's own, which nothing authenticates.
+struct ScopeUsage {
+  std::uint64_t records = 0;
+  std::uint64_t bytes = 0;
+};
+
 // A consistent view of one scope. Views handed out are valid until the function they were handed to
 // returns, or, in a writing transaction, until the next put or remove.
 class RecordReader {
@@ -63,6 +70,9 @@ class RecordStore {
   // ControlStore::update.
   using WriteFunction = FunctionRef<Result<void>(RecordWriter&)>;
   virtual Result<void> update(WriteFunction write) = 0;
+
+  // None when the scope never held anything.
+  virtual Result<ScopeUsage> usage(ScopeId scope) = 0;
 
   // Every scope that has rows in `table`, each once, in order, on one snapshot; `visit` returns
   // false to stop. For checking and cleaning up.

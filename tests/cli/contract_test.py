@@ -13,7 +13,7 @@ from scenario import (DONE, ERASED, FAILURE, INTEGRITY, LOCKED, NOT_FOUND, REFUS
 SCOPE = ["path", "name", "id", "class", "state", "created", "erased", "derived_from"]
 PLACE = ["vault", "vault_id", "format_version", "root_provider", "root_location", "assurance"]
 ERASURE = ["erasure_id", "certificate_id", "root_generation_before", "root_generation_after",
-           "holders_acknowledged", "holders_ended"]
+           "holders_acknowledged", "holders_ended", "subjects"]
 TRANSFER = ["scope", "path", "records", "bytes", "skipped", "failed", "stopped"]
 HEAD = ["origin", "size", "root_hash"]
 KEYS = {
@@ -34,14 +34,15 @@ KEYS = {
     "rm": ["scope", "name", "removed"],
     "import": TRANSFER,
     "export": TRANSFER + ["recorded"],
-    "erase": ["erased", "also", "keys_destroyed", *ERASURE, "certificate_file"],
+    "erase": ["erased", "also", "keys_destroyed", "records", "bytes", *ERASURE, "certificate_file"],
     "erase --resume": ["finished"],
     "unlock change": ["changed", "root_generation", "key_file_made"],
     "vault destroy": ["destroyed", "vault_id", *ERASURE, "certificate_file"],
     "cert list": ["certificates"],
     "cert show": ["protected", "payload", "signature"],
     "cert verify": ["valid", "certificate_id", "vault_id", "erasure_id", "status", "phase", "reason",
-                    "scope_ids", "begun", "keys_unreachable", "slot_destroyed", "issued",
+                    "scope_ids", "subjects", "scopes_below", "records", "bytes",
+                    "supersedes", "begun", "keys_unreachable", "slot_destroyed", "issued",
                     "issuer_kid", "log_verifier_key", "log_key_pinned", "witnesses", "timestamp",
                     "checked", "not_checked", "claims", "not_claimed"],
     "cert timestamp-request": ["certificate_file", "request_file"],

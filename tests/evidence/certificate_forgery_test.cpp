@@ -208,6 +208,51 @@ TEST_CASE("claims that contradict each other are refused", "[certificate][forger
       {"a scope twice", [](auto& c) { c.targets[1].scope = c.targets[0].scope; }, "scope twice"},
       {"a key twice", [](auto& c) { c.targets[1].keys = c.targets[0].keys; }, "key twice"},
       {"a phase that needs snapshots", [](auto& c) { c.phase = CertificatePhase::kLive; }, "final"},
+      {"final, but a snapshot is left",
+       [](auto& c) {
+         c.snapshots = {{{1}, c.issued_at, true}};
+       },
+       "not final"},
+      {"complete, but live",
+       [](auto& c) {
+         c.snapshots = {{{1}, c.issued_at, true}};
+         c.phase = CertificatePhase::kLive;
+       },
+       "do not agree"},
+      {"pending, but no snapshot", [](auto& c) { c.status = CertificateStatus::kPendingSnapshots; },
+       "do not agree"},
+      {"pending on an unknown medium",
+       [](auto& c) {
+         c.snapshots = {{{1}, c.issued_at, true}};
+         c.phase = CertificatePhase::kLive;
+         c.status = CertificateStatus::kPendingSnapshots;
+         c.root.assurance_known = false;
+       },
+       "assurance is unknown"},
+      {"a snapshot twice",
+       [](auto& c) {
+         c.snapshots = {{{1}, c.issued_at, true}, {{1}, c.issued_at, true}};
+         c.phase = CertificatePhase::kLive;
+         c.status = CertificateStatus::kPendingSnapshots;
+       },
+       "epoch twice"},
+      {"a snapshot that was clear before",
+       [](auto& c) {
+         c.snapshots = {{{1}, c.times.begun - 60000, true}};
+         c.phase = CertificatePhase::kLive;
+         c.status = CertificateStatus::kPendingSnapshots;
+       },
+       "clear before"},
+      {"complete, but the exports are not known", [](auto& c) { c.exports_known = false; },
+       "exports are not all known"},
+      {"numbers that nobody counted", [](auto& c) { c.unreadable.counted = false; }, "not counted"},
+      {"it supersedes itself", [](auto& c) { c.supersedes = {c.certificate}; },
+       "supersedes itself"},
+      {"it supersedes one twice",
+       [](auto& c) {
+         c.supersedes = {{1}, {1}};
+       },
+       "another one twice"},
       {"another tool", [](auto& c) { c.tool = "quietus 1.0 by Jane"; }, "tool"},
   });
 }

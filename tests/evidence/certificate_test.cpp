@@ -60,10 +60,13 @@ TEST_CASE("the payload is one line of ASCII with its members in order", "[certif
   std::vector<std::string> names;
   const Json json = must(parse_strict_json(payload));
   for (const auto& [name, value] : json.items()) names.push_back(name);
-  CHECK(names == std::vector<std::string>{"version", "type", "certificate_id", "vault_id", "issuer",
-                                          "issued_at", "status", "phase", "erasure_id", "reason",
-                                          "targets", "method", "root", "holders", "times", "log",
-                                          "exports", "claims", "exclusions"});
+  CHECK(names ==
+        std::vector<std::string>{"version",       "type",       "certificate_id", "supersedes",
+                                 "vault_id",      "issuer",     "issued_at",      "status",
+                                 "phase",         "erasure_id", "reason",         "targets",
+                                 "unreadable",    "method",     "root",           "holders",
+                                 "times",         "log",        "exports",        "exports_known",
+                                 "key_snapshots", "copies",     "claims",         "exclusions"});
   CHECK(encode_claims(must(decode_claims(as_bytes(payload)))) == payload);
   CHECK(must(issue_certificate(vault.claims(), vault.issuer())).payload ==
         sha256(as_bytes(payload)));
@@ -71,11 +74,11 @@ TEST_CASE("the payload is one line of ASCII with its members in order", "[certif
 
 TEST_CASE("the sentences claim destruction by this vault and prove nothing alone",
           "[certificate]") {
-  CHECK(certificate_claims()[0] ==
+  CHECK(certificate_claims(false)[0] ==
         "Every copy of the listed keys that this vault and the systems listed here made was "
         "destroyed by the method and at the times stated.");
   const nlohmann::json payload = nlohmann::json::parse(encode_claims(SampleVault().claims()));
-  CHECK(payload["claims"].size() == certificate_claims().size());
+  CHECK(payload["claims"].size() == certificate_claims(false).size());
   CHECK(payload["exclusions"].size() == certificate_exclusions().size());
   CHECK(payload["method"]["technique"] == "cryptographic erase by key destruction");
   CHECK(payload["method"]["extent"] == "partial sanitization of the medium");
@@ -100,6 +103,71 @@ TEST_CASE("a partial certificate is valid and says that it is partial", "[certif
   const VerifiedCertificate verified = must(vault.verify(file));
   CHECK(verified.status() == CertificateStatus::kPartial);
   CHECK(mentions(verified.report().checked, "Status partial"));
+}
+
+TEST_CASE("every place of a copy is named with what is known of it", "[certificate]") {
+  const SampleVault vault;
+  const auto states = [](const ErasureClaims& claims) {
+    std::string found;
+    const auto payload = nlohmann::json::parse(encode_claims(claims));
+    for (const auto& copy : payload["copies"])
+      found += copy["copy"].get<std::string>() + " " + copy["state"].get<std::string>() + "; ";
+    return found;
+  };
+  ErasureClaims claims = vault.claims();
+  CHECK(states(claims) ==
+        "root-slots destroyed; process-memory destroyed; key-snapshots never-existed; "
+        "known-exports outside; copies-outside-the-vault outside; ");
+  claims.exports.clear();
+  claims.root.slots[0].gone = false;
+  claims.snapshots = {{{1}, claims.issued_at, true}};
+  CHECK(states(claims) ==
+        "root-slots unknown; process-memory destroyed; key-snapshots ages-out; "
+        "known-exports never-existed; copies-outside-the-vault outside; ");
+}
+
+TEST_CASE("while key snapshots age out a certificate is live and pending, never complete",
+          "[certificate]") {
+  const SampleVault vault;
+  ErasureClaims claims = vault.claims();
+  claims.snapshots = {{{1}, claims.issued_at + 14 * 24 * 60 * kMinute, false}};
+  claims.phase = CertificatePhase::kLive;
+  claims.status = CertificateStatus::kPendingSnapshots;
+  const VerifiedCertificate live =
+      must(vault.verify(must(issue_certificate(claims, vault.issuer())).file));
+  CHECK(name_of(live.status()) == "pending-snapshots");
+  CHECK(live.phase() == CertificatePhase::kLive);
+  CHECK(mentions(live.report().claims, "becomes unreadable on its clear date"));
+  CHECK_FALSE(mentions(live.report().claims, "made no key snapshot"));
+  // The one that follows names it.
+  ErasureClaims later = vault.claims();
+  later.supersedes = {{5}};
+  const VerifiedCertificate final_one =
+      must(vault.verify(must(issue_certificate(later, vault.issuer())).file));
+  CHECK(final_one.supersedes() == std::vector<std::string>{"05000000000000000000000000000000"});
+}
+
+TEST_CASE("a subject's commitment is opened by its salt and path, and by nothing else",
+          "[certificate]") {
+  const SampleVault vault;
+  const VerifiedCertificate verified = must(vault.verify(vault.certificate()));
+  REQUIRE(verified.scopes().size() == 2);
+  CHECK(verified.scopes()[0].level == 3);
+  CHECK(verified.scopes()[1].subject_commitment.empty());
+  CHECK(verified.amount().records == 12);
+  const SubjectOpening right = vault.opening();
+  must(check_subject(verified, right));
+  SubjectOpening wrong = right;
+  wrong.path += "x";
+  CHECK_FAILS_WITH(check_subject(verified, wrong), ErrorCode::kUnverified);
+  wrong = right;
+  wrong.scope_id = 0x1002;
+  CHECK_FAILS_WITH(check_subject(verified, wrong), ErrorCode::kUnverified);
+  wrong = right;
+  wrong.salt[0] = wrong.salt[0] == '0' ? '1' : '0';
+  CHECK_FAILS_WITH(check_subject(verified, wrong), ErrorCode::kUnverified);
+  wrong.salt.pop_back();
+  CHECK_FAILS_WITH(check_subject(verified, wrong), ErrorCode::kInvalidArgument);
 }
 
 TEST_CASE("stock openssl verifies a certificate", "[certificate]") {

@@ -4,12 +4,14 @@
 #include <memory>
 #include <string>
 
+#include "base/text_encoding.hpp"
 #include "crypto/hash.hpp"
 #include "evidence/certificate.hpp"
 #include "evidence/checkpoint.hpp"
 #include "evidence/jws.hpp"
 #include "evidence/log_store.hpp"
 #include "evidence/memory_store.hpp"
+#include "evidence/subject.hpp"
 #include "evidence/test_keys.hpp"
 #include "support/result_matchers.hpp"
 
@@ -47,6 +49,10 @@ class SampleVault {
     claims_.exports = {{0x1001, kStart + kMinute, 12, 34567}};
     add_target(name, 0x1001, {{0x2001, KeyLine::kData}, {0x2002, KeyLine::kLasting}});
     add_target(name, 0x1002, {{0x2003, KeyLine::kData}});
+    claims_.targets[0].level = 3;
+    claims_.targets[0].subject =
+        subject_commitment(bytes_from<32>("salt"), vault_, 0x1001, opening().path);
+    claims_.unreadable = {4, 8, 12, 34567, true};
     set_root(name);
     fill_log();
     prove();
@@ -65,6 +71,11 @@ class SampleVault {
   }
   Result<VerifiedCertificate> verify(std::string_view file) const {
     return verify_certificate(as_bytes(file), issuer_pem(), {vkey()});
+  }
+
+  // Of the first scope.
+  SubjectOpening opening() const {
+    return {0x1001, "acme/customer-data/user-7", to_hex(bytes_from<32>("salt"))};
   }
 
   std::uint64_t log(std::string_view entry) {
@@ -99,7 +110,8 @@ class SampleVault {
   LogSeal seal() { return {rows_, vault_, *context_}; }
 
   void add_target(const std::string& name, ScopeId scope, const std::vector<KeyOfLine>& keys) {
-    ClaimedTarget target{scope, {}};
+    ClaimedTarget target;
+    target.scope = scope;
     for (const auto& [id, line] : keys)
       target.keys.push_back({id, line, 1, bytes_from<32>(name + std::to_string(id))});
     claims_.targets.push_back(std::move(target));

@@ -41,7 +41,7 @@ struct ErasableVault {
     const auto certificates = vault->certificates();
     CHECK(certificates.size() == (erased ? 1 : 0));
     for (const auto& [id, row] : certificates) {
-      CHECK(row.complete);
+      CHECK(row.status == CertificateStatus::kComplete);
       const auto verified = must(vault->verify(vault->document(id)));
       CHECK(verified.scope_ids() == std::vector<ScopeId>{scopes.user});
     }

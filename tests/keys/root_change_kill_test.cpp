@@ -113,7 +113,7 @@ TEST_CASE("two erasures that were begun are both certified as complete, killed o
     check_settled(*vault);
     const auto certificates = vault->certificates();
     CHECK(certificates.size() == 2);
-    for (const auto& [id, row] : certificates) CHECK(row.complete);
+    for (const auto& [id, row] : certificates) CHECK(row.status == CertificateStatus::kComplete);
   }
   CHECK(q > 4);
 }

@@ -254,3 +254,36 @@ TEST_CASE("a mirror that is missing makes the certificate partial, never complet
   const auto verified = must(vault->verify(outcome.certificate_document));
   CHECK(verified.status() == CertificateStatus::kPartial);
 }
+
+TEST_CASE("a damaged row of an export makes certificates partial, and keeps no erasure from ending",
+          "[erase]") {
+  ErasableVault vault;
+  const Bytes damaged = ByteWriter().u8('P').u64(vault.scopes.globex).u64(3).take();
+  must(vault->control().update(WriteClass::kOrdinary, [&](ControlWriter& writer) {
+    return writer.put(damaged, Bytes(60, 7));
+  }));
+  const auto outcome = must(vault->erase({vault.scopes.user}));
+  CHECK(must(vault->verify(outcome.certificate_document)).status() == CertificateStatus::kPartial);
+  must(vault.open());
+  check_settled(*vault);
+}
+
+TEST_CASE("scopes derived from each other many times over are looked at once", "[erase]") {
+  ErasableVault vault;
+  constexpr int kLayers = 16;  // 4^16 ways from top to bottom
+  std::vector<ScopeId> below;
+  for (int layer = 0; layer < kLayers; ++layer) {
+    std::vector<ScopeId> sources = below;
+    std::sort(sources.begin(), sources.end());
+    below.clear();
+    for (int i = 0; i < 4; ++i) {
+      const std::string name = "l" + std::to_string(layer) + "-" + std::to_string(i);
+      below.push_back(must(vault->add(vault.scopes.globex, name, sources)));
+    }
+  }
+  must(vault->keys().update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) {
+    return rows::put_export(writer, scopes.seal(), 1, {below.front(), 1, 2, 3});
+  }));
+  const auto outcome = must(vault->erase({vault.scopes.user}));
+  CHECK(outcome.certificate_document.size() > 0);
+}

@@ -40,7 +40,8 @@ Intent intent() {
   row.begun = 1;
   row.committed = 2;
   row.reason = "customer-request";
-  row.targets = {{1, {2, 3}}, {4, {}}};
+  row.targets = {{1, {2, 3}, 3, Sha256{7}}, {4, {}, 1, std::nullopt}};
+  row.unreadable = {10, 20, 30, 40, true};
   row.slot = slot_name(9, 9);
   row.generation_before = 8;
   row.old_slots = {slot_name(8, 8)};
@@ -75,7 +76,8 @@ std::vector<Sample> samples() {
       sample("info", InfoRow{"ada@example.org", "customer-data", 1}, codec::decode_info_row),
       sample("tombstone", Tombstone{{1, 2, 3}, 99, "customer-request"}, codec::decode_tombstone),
       sample("intent", intent(), codec::decode_intent),
-      sample("certificate", CertificateRow{{1}, 7, true, 3}, codec::decode_certificate_row),
+      sample("certificate", CertificateRow{{1}, 7, CertificateStatus::kComplete, 3},
+             codec::decode_certificate_row),
       sample("export", ExportRow{0, 1, 2, 3}, codec::decode_export_row)};
 }
 
@@ -98,6 +100,11 @@ TEST_CASE("rows are read as they were written", "[codec]") {
   const auto change = codec::decode_intent(codec::encode(intent()));
   REQUIRE(change);
   CHECK(change->targets[0].keys == std::vector<KeyId>{2, 3});
+  CHECK(change->targets[0].level == 3);
+  CHECK(change->targets[0].subject == Sha256{7});
+  CHECK_FALSE(change->targets[1].subject);
+  CHECK(change->unreadable.records == 30);
+  CHECK(change->unreadable.bytes == 40);
   CHECK(change->destroyed[0].mirrors == 2);
   CHECK_FALSE(change->destroyed[0].gone);
 }

@@ -256,3 +256,38 @@ TEST_CASE("transactions of the record store do not nest either") {
     return {};
   }));
 }
+
+TEST_CASE("what a scope holds is counted with every write, and not with one that failed") {
+  OpenRecords open;
+  const auto usage = [&](ScopeId scope) { return must(open.store->usage(scope)); };
+  CHECK(usage(1).records == 0);
+  must(put(*open.store, record_key(1, "a"), "12345"));
+  must(put(*open.store, record_key(1, "b"), "123"));
+  must(put(*open.store, record_key(2, "a"), "1"));
+  must(put(*open.store, record_key(1, "c", RecordTable::kChunks), "1234567"));
+  must(put(*open.store, record_key(1, "", RecordTable::kFence), "not counted"));
+  CHECK(usage(1).records == 2);
+  CHECK(usage(1).bytes == 15);
+  CHECK(usage(2).records == 1);
+  must(put(*open.store, record_key(1, "a"), "1"));
+  CHECK(usage(1).records == 2);
+  CHECK(usage(1).bytes == 11);
+  CHECK_FALSE(open.store
+                  ->update([](RecordWriter& rows) -> Result<void> {
+                    QUIETUS_TRY(rows.put(record_key(1, "z"), as_bytes("lost")));
+                    return Error(ErrorCode::kConflict, "planned");
+                  })
+                  .ok());
+  CHECK(usage(1).records == 2);
+  must(open.store->update([](RecordWriter& rows) -> Result<void> {
+    QUIETUS_TRY(rows.remove(record_key(1, "a")));
+    QUIETUS_TRY(rows.remove(record_key(1, "not there")));
+    QUIETUS_TRY(rows.remove(record_key(1, "c", RecordTable::kChunks)));
+    return rows.remove(record_key(1, "b"));
+  }));
+  CHECK(usage(1).records == 0);
+  CHECK(usage(1).bytes == 0);
+  open.store.reset();
+  open.store = must(open_lmdb_records(open.path, opening()));
+  CHECK(usage(2).records == 1);
+}

@@ -8,6 +8,8 @@
 
 #include "base/failpoint.hpp"
 #include "base/text_encoding.hpp"
+#include "crypto/random.hpp"
+#include "evidence/subject.hpp"
 #include "scope_paths.hpp"
 #include "vault_core.hpp"
 
@@ -54,12 +56,13 @@ class Closure {
  public:
   Closure(ControlReader& reader, ScopeTable& scopes) : reader_(reader), scopes_(scopes) {}
 
+  // What an earlier erasure took, with all below it, is gone already and not counted again.
   Result<void> add(ScopeId scope) {
     std::vector<ScopeId> open{scope};
     while (!open.empty()) {
       const ScopeId next = open.back();
       open.pop_back();
-      if (!seen_.insert(next).second) continue;
+      if (is_erased(next) || !seen_.insert(next).second) continue;
       QUIETUS_TRY_AS(const auto below, rows::children(reader_, scopes_.seal(), next));
       QUIETUS_TRY_AS(const auto derived, rows::derived(reader_, next));
       open.insert(open.end(), below.begin(), below.end());
@@ -70,6 +73,11 @@ class Closure {
   const std::set<ScopeId>& scopes() const noexcept { return seen_; }
 
  private:
+  bool is_erased(ScopeId scope) {
+    const auto row = rows::key_row(reader_, scopes_.seal(), scope);
+    return row.ok() && row.value() && row.value()->state == KeyState::kDestroyed;
+  }
+
   ControlReader& reader_;
   ScopeTable& scopes_;
   std::set<ScopeId> seen_;
@@ -86,10 +94,10 @@ ScopeInfo damaged_scope(ScopeId id) {
 void add_to_plan(ControlReader& reader, ScopeTable& scopes, ScopeId scope, bool is_target,
                  ErasePlan& plan) {
   const auto row = rows::key_row(reader, scopes.seal(), scope);
-  const bool readable = row.ok() && row.value().has_value();
-  if (readable && row.value()->state == KeyState::kDestroyed) return;
-  if (readable) plan.keys_destroyed += row.value()->keys.size();
+  const std::uint64_t keys = row.ok() && row.value() ? row.value()->keys.size() : 0;
+  plan.keys_destroyed += keys;
   if (is_target) return;
+  plan.keys_below += keys;
   ++plan.also_count;
   if (plan.also.size() >= kShownInPlan) return;
   auto info = describe_scope(reader, scopes, scope);
@@ -97,7 +105,16 @@ void add_to_plan(ControlReader& reader, ScopeTable& scopes, ScopeId scope, bool 
   if (info->state == ScopeState::kActive) plan.also.push_back(std::move(info).value());
 }
 
-Result<ErasePlan> plan_in(ControlReader& reader, ScopeTable& scopes,
+Result<void> count_records(RecordStore& store, const std::set<ScopeId>& scopes, ErasePlan& plan) {
+  for (const ScopeId scope : scopes) {
+    QUIETUS_TRY_AS(const ScopeUsage usage, store.usage(scope));
+    plan.records += usage.records;
+    plan.bytes += usage.bytes;
+  }
+  return {};
+}
+
+Result<ErasePlan> plan_in(ControlReader& reader, ScopeTable& scopes, RecordStore& store,
                           const std::vector<ScopeId>& targets) {
   ErasePlan plan;
   Closure closure(reader, scopes);
@@ -111,6 +128,7 @@ Result<ErasePlan> plan_in(ControlReader& reader, ScopeTable& scopes,
     const bool is_target = std::find(targets.begin(), targets.end(), scope) != targets.end();
     add_to_plan(reader, scopes, scope, is_target, plan);
   }
+  QUIETUS_TRY(count_records(store, closure.scopes(), plan));
   return plan;
 }
 
@@ -125,6 +143,23 @@ Result<std::vector<ScopeId>> resolve_all(ControlReader& reader, ScopeTable& scop
     if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
   }
   return ids;
+}
+
+// A fresh commitment to the path of a scope.
+Result<SubjectClaim> subject_of(ControlReader& reader, ScopeTable& scopes, const VaultId& vault,
+                                ScopeId scope) {
+  SubjectClaim subject;
+  for (ScopeId at = scope; at != kVaultScope; ++subject.level) {
+    QUIETUS_TRY_AS(const auto row, rows::key_row(reader, scopes.seal(), at));
+    if (!row || subject.level == kMaxScopeDepth) return Error(ErrorCode::kCorrupt, "scope");
+    subject.tenant = at;
+    at = row->parent;
+  }
+  QUIETUS_TRY_AS(subject.path, path_of(reader, scopes, scope));
+  subject.salt.resize(kSubjectSaltSize);
+  random_bytes(subject.salt);
+  subject.commitment = subject_commitment(subject.salt, vault, scope, subject.path);
+  return subject;
 }
 
 ErasureReport report_of(const RootChangeOutcome& outcome) {
@@ -143,17 +178,15 @@ ErasureReport report_of(const RootChangeOutcome& outcome) {
 Result<ErasureReport> with_certificate(VaultCore& core, const RootChangeOutcome& outcome) {
   ErasureReport report = report_of(outcome);
   if (!report.certificate.empty()) return report;
-  QUIETUS_TRY(
-      core.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
-        QUIETUS_TRY_AS(const auto all, rows::certificates(reader, scopes.seal()));
-        for (const auto& [id, row] : all) {
-          if (row.erasure != outcome.intent.id) continue;
-          QUIETUS_TRY_AS(auto document, rows::certificate(reader, scopes.seal(), id));
-          report.certificate_id = to_hex(id);
-          report.certificate = document.value_or("");
-        }
-        return {};
-      }));
+  QUIETUS_TRY(core.read([&](ControlReader& reader, ScopeTable& scopes,
+                            const RootRow&) -> Result<void> {
+    QUIETUS_TRY_AS(const auto id, rows::certificate_of(reader, scopes.seal(), outcome.intent.id));
+    if (!id) return {};
+    QUIETUS_TRY_AS(auto document, rows::certificate(reader, scopes.seal(), *id));
+    report.certificate_id = to_hex(*id);
+    report.certificate = std::move(document).value_or("");
+    return {};
+  }));
   if (report.certificate.empty())
     return Error(ErrorCode::kErasureIncomplete, "the erasure was finished by another process");
   return report;
@@ -179,7 +212,7 @@ Result<ErasePlan> Vault::plan_erase(std::span<const std::string> paths) {
   QUIETUS_TRY(core_->read(
       [&](ControlReader& reader, ScopeTable& scopes, const RootRow& root) -> Result<void> {
         QUIETUS_TRY_AS(const auto targets, resolve_all(reader, scopes, paths));
-        QUIETUS_TRY_AS(plan, plan_in(reader, scopes, targets));
+        QUIETUS_TRY_AS(plan, plan_in(reader, scopes, *core_->record_store, targets));
         plan.root_generation = root.generation;
         return {};
       }));
@@ -192,13 +225,26 @@ Result<ErasureReport> Vault::erase(std::span<const std::string> paths, std::stri
   RootChangeRequest request;
   request.reason = why.code;
   request.reason_text = why.text;
-  QUIETUS_TRY(
-      core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
-        QUIETUS_TRY_AS(request.scopes, resolve_all(reader, scopes, paths));
-        return {};
-      }));
+  QUIETUS_TRY(core_->read([&](ControlReader& reader, ScopeTable& scopes,
+                              const RootRow&) -> Result<void> {
+    QUIETUS_TRY_AS(request.scopes, resolve_all(reader, scopes, paths));
+    // Damaged rows, of whatever, keep numbers from the certificate, not data from being erased.
+    request.unreadable = {};
+    if (const auto plan = plan_in(reader, scopes, *core_->record_store, request.scopes))
+      request.unreadable = {plan->also_count, plan->keys_below, plan->records, plan->bytes, true};
+    request.subjects.clear();
+    for (const ScopeId scope : request.scopes) {
+      // Nothing can be said of whose scope it was when its rows are damaged.
+      auto subject = subject_of(reader, scopes, core_->header.vault, scope);
+      if (subject) request.subjects.emplace(scope, std::move(subject).value());
+    }
+    return {};
+  }));
   QUIETUS_TRY_AS(const RootChangeOutcome outcome, core_->keys->change_root(request));
-  return with_certificate(*core_, outcome);
+  QUIETUS_TRY_AS(ErasureReport report, with_certificate(*core_, outcome));
+  for (const auto& [scope, subject] : request.subjects)
+    report.subjects.push_back({scope, subject.path, to_hex(subject.salt)});
+  return report;
 }
 
 Result<std::vector<ErasureReport>> Vault::resume() {

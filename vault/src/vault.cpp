@@ -18,6 +18,15 @@ std::string hex_of(const std::array<std::uint8_t, 16>& id) {
   return to_hex(id);
 }
 
+Result<CertificateId> parse_certificate_id(std::string_view text) {
+  const auto bytes = from_hex(text);
+  if (!bytes || bytes->size() != std::tuple_size_v<CertificateId>)
+    return Error(ErrorCode::kInvalidArgument, "a certificate id is 32 hex digits");
+  CertificateId id{};
+  std::copy(bytes->begin(), bytes->end(), id.begin());
+  return id;
+}
+
 Error closed() {
   return {ErrorCode::kUnavailable, "the vault is closed"};
 }
@@ -167,7 +176,7 @@ Result<std::vector<CertificateInfo>> Vault::certificates() {
         QUIETUS_TRY_AS(const auto all, rows::certificates(reader, scopes.seal()));
         for (const auto& [id, row] : all)
           found.push_back(
-              {hex_of(id), hex_of(row.erasure), row.issued, row.complete ? "complete" : "partial"});
+              {hex_of(id), hex_of(row.erasure), row.issued, std::string(name_of(row.status))});
         return {};
       }));
   std::sort(found.begin(), found.end(), [](const CertificateInfo& a, const CertificateInfo& b) {
@@ -178,11 +187,7 @@ Result<std::vector<CertificateInfo>> Vault::certificates() {
 
 Result<std::string> Vault::certificate(std::string_view id) {
   if (!core_) return closed();
-  const auto bytes = from_hex(id);
-  if (!bytes || bytes->size() != std::tuple_size_v<CertificateId>)
-    return Error(ErrorCode::kInvalidArgument, "a certificate id is 32 hex digits");
-  CertificateId key{};
-  std::copy(bytes->begin(), bytes->end(), key.begin());
+  QUIETUS_TRY_AS(const CertificateId key, parse_certificate_id(id));
   std::optional<std::string> document;
   QUIETUS_TRY(
       core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
@@ -191,6 +196,29 @@ Result<std::string> Vault::certificate(std::string_view id) {
       }));
   if (!document) return Error(ErrorCode::kNotFound, "no such certificate");
   return std::move(*document);
+}
+
+Result<std::vector<SubjectOpening>> Vault::reveal(std::string_view certificate_id) {
+  if (!core_) return closed();
+  QUIETUS_TRY_AS(const CertificateId key, parse_certificate_id(certificate_id));
+  std::vector<SubjectOpening> found;
+  QUIETUS_TRY(
+      core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        found.clear();
+        QUIETUS_TRY_AS(const auto row, rows::certificate_row(reader, scopes.seal(), key));
+        if (!row) return Error(ErrorCode::kNotFound, "no such certificate");
+        QUIETUS_TRY_AS(const auto openings, rows::openings(reader, row->erasure));
+        for (const rows::OpeningRow& of : openings) {
+          const auto tenant = scopes.keys(reader, of.tenant);
+          if (!tenant && tenant.error().code() == ErrorCode::kErased) continue;
+          QUIETUS_TRY(tenant);
+          QUIETUS_TRY_AS(auto opening,
+                         rows::opening(reader, scopes.seal_under(**tenant), row->erasure, of));
+          found.push_back({of.scope, std::move(opening.second), to_hex(opening.first)});
+        }
+        return {};
+      }));
+  return found;
 }
 
 Result<std::string> Vault::issuing_key_pem() {

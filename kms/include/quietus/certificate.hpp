@@ -23,14 +23,15 @@
 namespace quietus {
 
 // kPartial: keys are unreachable, but not every root slot is known to be gone, or nobody can say
-// what the medium kept. It is never to be read as complete.
-enum class CertificateStatus { kComplete, kPartial };
+// what the medium kept. kPendingSnapshots: all is done here, but key snapshots elsewhere still age
+// out. Neither is ever to be read as complete. Numbers reach the disk.
+enum class CertificateStatus { kPartial = 0, kComplete = 1, kPendingSnapshots = 2 };
 
 // kLive: key snapshots still age out. kFinal: none holds the keys.
 enum class CertificatePhase { kLive, kFinal };
 
 QUIETUS_EXPORT std::string_view name_of(
-    CertificateStatus status) noexcept;                                    // "complete", "partial"
+    CertificateStatus status) noexcept;  // "complete", "partial", "pending-snapshots"
 QUIETUS_EXPORT std::string_view name_of(CertificatePhase phase) noexcept;  // "live", "final"
 
 // What the reader knows from elsewhere.
@@ -46,6 +47,29 @@ struct CertificateTimes {
   std::int64_t keys_unreachable_unix_ms = 0;
   std::int64_t slot_destroyed_unix_ms = 0;
   std::int64_t issued_unix_ms = 0;
+};
+
+// What was erased. The scope is named by its random id and by a commitment to its path.
+struct CertifiedScope {
+  std::uint64_t scope_id = 0;
+  std::uint64_t level = 0;         // 1 a tenant, 2 a data class, 3 and more a person; 0 the vault
+  std::string subject_commitment;  // 64 hex digits; empty when the path was not readable
+};
+
+// What became unreadable, besides the keys listed, as the vault counted it when the erasure began.
+struct CertifiedAmount {
+  std::uint64_t scopes_below = 0;
+  std::uint64_t keys_below = 0;
+  std::uint64_t records = 0;
+  std::uint64_t bytes = 0;  // of ciphertext
+  bool counted = false;     // false: it could not be counted, the numbers are zero
+};
+
+// Opens a subject commitment. Whoever has it can show whose scope it was; nobody else can.
+struct SubjectOpening {
+  std::uint64_t scope_id = 0;
+  std::string path;  // "acme/customer-data/user-7"
+  std::string salt;  // 64 hex digits
 };
 
 // One line of plain English each.
@@ -65,6 +89,9 @@ class QUIETUS_EXPORT VerifiedCertificate {
   CertificateStatus status() const noexcept { return status_; }
   CertificatePhase phase() const noexcept { return phase_; }
   const std::vector<std::uint64_t>& scope_ids() const noexcept { return scope_ids_; }
+  const std::vector<CertifiedScope>& scopes() const noexcept { return scopes_; }
+  const CertifiedAmount& amount() const noexcept { return amount_; }
+  const std::vector<std::string>& supersedes() const noexcept { return supersedes_; }  // ids
   const CertificateTimes& times() const noexcept { return times_; }
   // RFC 7638 thumbprint of the key that signed it: the one that was passed in.
   const std::string& issuer_kid() const noexcept { return issuer_kid_; }
@@ -91,6 +118,9 @@ class QUIETUS_EXPORT VerifiedCertificate {
   CertificateStatus status_ = CertificateStatus::kPartial;
   CertificatePhase phase_ = CertificatePhase::kLive;
   std::vector<std::uint64_t> scope_ids_;
+  std::vector<CertifiedScope> scopes_;
+  CertifiedAmount amount_;
+  std::vector<std::string> supersedes_;
   CertificateTimes times_;
   std::string issuer_kid_;
   std::string log_vkey_;
@@ -129,6 +159,12 @@ QUIETUS_EXPORT Result<UnverifiedCertificate> read_unverified_certificate(ByteVie
 // kInvalidArgument when the trust file names no issuer or no log.
 QUIETUS_EXPORT Result<VerifiedCertificate> verify_certificate(
     ByteView file, const Trust& trust, std::optional<std::string_view> later = {});
+
+// Whether the opening is that of a scope of this certificate: HMAC-SHA256 with the salt as key over
+// "quietus-subject-1", the vault id, the scope id and the path, a line each. kInvalidArgument for a
+// malformed salt; kUnverified when it opens nothing here. Thread-safe.
+QUIETUS_EXPORT Result<void> check_subject(const VerifiedCertificate& certificate,
+                                          const SubjectOpening& opening);
 
 // The issuer's public key in the two forms that tools read: PEM (openssl) and JWK (JOSE libraries).
 // kInvalidArgument for anything but an Ed25519 public key.

@@ -1,6 +1,8 @@
 // What the vault says about itself: plain data, no handles.
 #pragma once
 
+#include <quietus/certificate.hpp>
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -27,6 +29,9 @@ struct ErasePlan {
   std::vector<ScopeInfo> also;  // the first 1,000
   std::uint64_t also_count = 0;
   std::uint64_t keys_destroyed = 0;
+  std::uint64_t keys_below = 0;       // of them, of scopes in `also`
+  std::uint64_t records = 0;          // that become unreadable
+  std::uint64_t bytes = 0;            // of ciphertext
   std::uint64_t root_generation = 0;  // before
 };
 
@@ -41,6 +46,9 @@ struct ErasureReport {
   // Of destroy() only: why the certificate's file could not be written; `certificate` is then the
   // only copy. Empty when all is well.
   std::string certificate_problem;
+  // What opens the certificate's subject commitments. For a tenant this is the only copy: hand it
+  // over with the certificate. Empty when another process finished the erasure.
+  std::vector<SubjectOpening> subjects;
 };
 
 struct PendingErasure {
@@ -92,7 +100,7 @@ struct CertificateInfo {
   std::string id;
   std::string erasure_id;
   std::int64_t issued_unix_ms = 0;
-  std::string status;  // "complete", "partial"
+  std::string status;  // "complete", "partial", "pending-snapshots"
 };
 
 struct LogHead {

@@ -1,0 +1,25 @@
+#include "evidence/subject.hpp"
+
+#include <string>
+
+#include "base/byte_writer.hpp"
+#include "base/text_encoding.hpp"
+#include "crypto/derive.hpp"
+#include "crypto/labels.hpp"
+
+namespace quietus {
+
+Sha256 subject_commitment(ByteView salt, const VaultId& vault, ScopeId scope,
+                          std::string_view path) {
+  std::string text(labels::kSubject);
+  text += '\n';
+  text += to_hex(vault);
+  text += '\n';
+  text += to_hex(ByteWriter().u64(scope).view());
+  text += '\n';
+  text += path;
+  text += '\n';
+  return hmac_sha256(salt, as_bytes(text));
+}
+
+}  // namespace quietus
