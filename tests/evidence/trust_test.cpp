@@ -233,7 +233,7 @@ TEST_CASE("a chain of groups as long as can be is counted", "[trust]") {
   std::string last = "w";
   for (std::size_t i = 1; i < Trust::kMaxVoters; ++i) {
     const std::string name = "g" + std::to_string(i);
-    text += "group " + name + " any " + last + "\n";
+    text.append("group ").append(name).append(" any ").append(last).append("\n");
     last = name;
   }
   const TrustRules rules = must(parse_trust_file(text + "quorum " + last + "\n"));
