@@ -28,12 +28,16 @@ const TOLD = [
   'approvals',
   'supersedes',
   'targets',
+  'unreadable',
   'method',
   'root',
   'holders',
   'times',
   'log',
   'exports',
+  'exports_known',
+  'key_snapshots',
+  'copies',
   'claims',
   'exclusions',
 ];
@@ -107,7 +111,7 @@ function clearDates(payload) {
     for (const [name, part] of Object.entries(value)) {
       if (CLEAR_DATE.test(name) && TIME.test(part))
         found.push({ time: part, what: shown(worded(String(value.kind ?? value.name ?? what))) });
-      else if (name !== 'log') walk(part, Array.isArray(value) ? what : name);
+      else if (name !== 'log') walk(part, Array.isArray(value) ? what : name.replace(/s$/, ''));
     }
   };
   walk(payload, 'copy');
@@ -116,7 +120,7 @@ function clearDates(payload) {
 
 function headline({ status, phase, exports: taken }, later) {
   const last = later.at(-1);
-  if (status !== 'complete')
+  if (status === 'partial')
     return {
       title: 'Partly destroyed',
       tone: 'partial',
@@ -144,7 +148,17 @@ function headline({ status, phase, exports: taken }, later) {
   };
 }
 
-function whatWasErased(targets) {
+// What became unreadable, as the vault counted it.
+function amount(unreadable) {
+  if (!unreadable?.counted) return '';
+  const { scopes_below: below, records, bytes } = unreadable;
+  return (
+    `${counted(records, 'record')} (${counted(bytes, 'byte')} encrypted) became unreadable` +
+    (below > 0 ? `, with ${counted(below, 'scope')} that lay below. ` : '. ')
+  );
+}
+
+function whatWasErased(targets, unreadable) {
   const ids = targets.map((target) => shown(target.scope_id));
   const more = ids.length - NAMED_AT_MOST;
   const keys = targets.reduce((sum, target) => sum + target.keys.length, 0);
@@ -153,9 +167,10 @@ function whatWasErased(targets) {
     text: `${counted(ids.length, 'scope')} with ${counted(keys, 'key')}, and all that lay below`,
     codes: ids.slice(0, NAMED_AT_MOST),
     note:
+      amount(unreadable) +
       (more > 0 ? `and ${counted(more, 'more scope')}, listed in the details. ` : '') +
       'A scope is a customer, a kind of data or one person’s data. The certificate names nobody; ' +
-      'ask the issuer which scope was whose.',
+      'who was given its salt can show which scope was whose.',
   };
 }
 
@@ -163,7 +178,7 @@ function facts(payload) {
   const { times, reason, approvals, method, root, supersedes } = payload;
   const approved = isEmpty(approvals ?? null) ? 'Not recorded' : [approvals].flat().map(summary);
   return [
-    whatWasErased(payload.targets),
+    whatWasErased(payload.targets, payload.unreadable),
     { term: 'When', text: momentText(times.slot_destroyed), note: 'by the issuer’s clock' },
     { term: 'Why', text: Object.hasOwn(REASONS, reason) ? REASONS[reason] : shown(reason) },
     { term: 'Approved by', text: approved },
@@ -179,7 +194,7 @@ function facts(payload) {
       codes: [shown(payload.certificate_id)],
       note: `issued ${momentText(payload.issued_at)} with ${shown(payload.issuer.tool)}`,
     },
-    ...(supersedes ? [{ term: 'Replaces', text: summary(supersedes) }] : []),
+    ...(!isEmpty(supersedes ?? null) ? [{ term: 'Replaces', text: summary(supersedes) }] : []),
   ];
 }
 
@@ -197,9 +212,9 @@ function steps({ times, issued_at: issued }, later) {
   ];
 }
 
-function remains({ status, phase, exports: taken }, later) {
+function remains({ status, phase, exports: taken, exports_known: known }, later) {
   const lines = later.map(({ time, what }) => `Until ${momentText(time)}: ${what}.`);
-  if (status !== 'complete')
+  if (status === 'partial')
     lines.push(
       'Of the keys: perhaps a part of the old root slot; what was seen of it is in the details.',
     );
@@ -211,7 +226,8 @@ function remains({ status, phase, exports: taken }, later) {
       `Outside the vault, not erased: ${counted(copy.records, 'record')}, ` +
         `${counted(copy.bytes, 'byte')}, exported on ${momentText(copy.time)}.`,
     );
-  if ((taken ?? []).length === 0) lines.push('No exports are recorded.');
+  if (known === false) lines.push('Exports may have been made that are not known any more.');
+  else if ((taken ?? []).length === 0) lines.push('No exports are recorded.');
   return lines;
 }
 

@@ -202,17 +202,23 @@ function checkTimes({ times, issued_at: issued }) {
   );
 }
 
-function checkStatus({ status, phase, root }) {
+function checkStatus({ status, phase, root, exports_known: known, key_snapshots: snapshots }) {
   hold(
-    ['complete', 'partial'].includes(status) && ['final', 'live'].includes(phase),
+    ['complete', 'partial', 'pending-snapshots'].includes(status) &&
+      ['final', 'live'].includes(phase),
     'Its status is not one that exists.',
   );
-  if (status !== 'complete') return;
+  hold(
+    (phase === 'live') === snapshots.length > 0 &&
+      (status === 'partial' || (status === 'pending-snapshots') === (phase === 'live')),
+    'Its status does not agree with the key snapshots that it lists.',
+  );
+  if (status === 'partial') return;
   const seen = root.slots_destroyed.every(
     (slot) => slot.overwritten && slot.read_back && slot.gone,
   );
   hold(
-    seen && root.assurance_known,
+    seen && root.assurance_known && known,
     'It says “complete”, but its own details say that not everything was seen destroyed.',
   );
 }

@@ -38,6 +38,8 @@
 namespace quietus {
 
 inline constexpr std::string_view kCertificateType = "quietus-erasure-cert+jws";
+inline constexpr std::string_view kPayloadType = "quietus-erasure-certificate";
+inline constexpr std::uint64_t kCertificateVersion = 1;
 
 // Stands among what was not checked until a time stamp is added.
 inline constexpr std::string_view kNoTimestampLine =
@@ -148,6 +150,9 @@ std::span<const std::string_view> certificate_exclusions() noexcept;
 // The origin and key name of the evidence log of a vault. A verifier accepts every origin that has
 // the vault's id in it.
 std::string log_origin(const VaultId& vault);
+
+// The kind that the proof of an entry is labelled with; "unknown" when the entry does not say.
+std::string proof_kind(ByteView entry);
 
 std::string encode_claims(const ErasureClaims& claims);
 // The claims that encode_claims() makes exactly this payload of: one that has other members,

@@ -8,8 +8,6 @@
 namespace quietus {
 namespace {
 
-constexpr std::string_view kPayloadType = "quietus-erasure-certificate";
-
 Error no_certificate(const std::string& reason) {
   return {ErrorCode::kUnverified, "not an erasure certificate: " + reason};
 }

@@ -159,7 +159,8 @@ Bytes encode(const Intent& row) {
   out.u32(static_cast<std::uint32_t>(row.targets.size()));
   for (const IntentTarget& target : row.targets) {
     out.u64(target.scope).u8(target.level).u8(target.subject ? 1 : 0);
-    out.raw(target.subject.value_or(Sha256{})).u32(static_cast<std::uint32_t>(target.keys.size()));
+    if (target.subject) out.raw(*target.subject);
+    out.u32(static_cast<std::uint32_t>(target.keys.size()));
     for (const KeyId key : target.keys) out.u64(key);
   }
   out.u64(row.unreadable.scopes_below).u64(row.unreadable.keys_below);
@@ -188,9 +189,7 @@ std::optional<Intent> decode_intent(ByteView content) {
     IntentTarget target;
     target.scope = in.u64();
     target.level = in.u8();
-    const bool has_subject = flag_from(in);
-    const Sha256 subject = in.array<32>();
-    if (has_subject) target.subject = subject;
+    if (flag_from(in)) target.subject = in.array<32>();
     target.keys = list_of(in, kMaxKeys, [&] { return in.u64(); });
     return target;
   });

@@ -143,10 +143,15 @@ class LmdbRecordRows final : public RecordWriter {
   }
 
   // Once all is written.
-  Result<void> write_usage() { return usage_.write(rows_, environment_.table(kUsageTable)); }
+  Result<void> write_usage() {
+    QUIETUS_TRY(rows_.failure());  // which the writer may have overlooked
+    return usage_.write(rows_, environment_.table(kUsageTable));
+  }
 
  private:
   Result<void> note(const RecordKeyRef& row, ByteView key, std::optional<ByteView> after) {
+    // After a change that failed nothing can be read, and that failure is what there is to say.
+    QUIETUS_TRY(rows_.failure());
     QUIETUS_TRY_AS(const auto before, rows_.get(table_of(environment_, row.table), key));
     usage_.note(row, before, after);
     return {};

@@ -20,7 +20,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 DOCUMENT = HERE.parent.parent / "docs" / "certificate.md"
 SNIPPET = re.compile(r"^```(?:sh|js|python)\n((?:#|//) docs:([a-z0-9-]+)\n.*?)^```$", re.S | re.M)
 WANTED = {"verify-quietus", "verify-openssl", "kid-openssl", "verify-jose", "verify-pyjwt"}
-OTHERS = "timestamp-"  # those that timestamp_test.py runs
+OTHERS = ("timestamp-", "reveal-")  # those that timestamp_test.py and reveal_test.py run
 LONG = 120  # seconds
 
 

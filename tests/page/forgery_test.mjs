@@ -230,6 +230,20 @@ const LIES = {
     },
     /not everything was seen destroyed/,
   ],
+  'live, without a key snapshot': [
+    (it) => {
+      it.phase = 'live';
+    },
+    /does not agree with the key snapshots/,
+  ],
+  'complete, with exports that are not known': [
+    (it) => {
+      it.status = 'complete';
+      it.root.assurance_known = true;
+      it.exports_known = false;
+    },
+    /not everything was seen destroyed/,
+  ],
   'a status of its own': [
     (it) => {
       it.status = 'splendid';

@@ -121,13 +121,14 @@ describe('the words', () => {
   test('tell approvals, later dates and members that are not known', async () => {
     const grown = {
       ...structuredClone(payload),
+      status: 'pending-snapshots',
       phase: 'live',
-      supersedes: 'ab'.repeat(16),
+      supersedes: ['ab'.repeat(16)],
       approvals: [{ operator: 'alice', fingerprint: 'SHA256:abc' }, { operator: 'bob' }],
-      copies: [
-        { kind: 'key_snapshot', clear_date: '2027-01-15T00:00:00Z' },
-        { kind: 'escrow', clear_date: '2027-03-01' },
+      key_snapshots: [
+        { epoch_id: 'cd'.repeat(16), clear_date: '2027-01-15T00:00:00Z', attested: true },
       ],
+      kept_elsewhere: [{ kind: 'escrow', until: '2027-03-01' }],
       counts: { records: 12 },
     };
     const page = await bench.judged(bench.signed(grown));
@@ -251,11 +252,19 @@ describe('the page is for everybody', () => {
       assert.equal(size, A4);
       assert.ok(pages >= 1 && pages <= 2, `${pages} pages`);
     }
-    const copies = Array.from({ length: 14 }, (_, i) => ({
-      kind: 'key_snapshot',
+    const snapshots = Array.from({ length: 14 }, (_, i) => ({
+      epoch_id: String(i).padStart(32, '0'),
       clear_date: `2027-01-${10 + i}T00:00:00Z`,
+      attested: true,
     }));
-    const live = await bench.judged(bench.signed({ ...payload, phase: 'live', copies }));
+    const live = await bench.judged(
+      bench.signed({
+        ...payload,
+        status: 'pending-snapshots',
+        phase: 'live',
+        key_snapshots: snapshots,
+      }),
+    );
     assert.equal((await bench.printed(live)).pages, 2);
     assert.equal(await live.locator('circle.due').count(), 2, 'the first and the last');
     const page = await bench.open(large);

@@ -49,6 +49,7 @@ class FaultRecordStore final : public RecordStore {
     return updated;
   }
 
+  Result<ScopeUsage> usage(ScopeId scope) override { return real_.usage(scope); }
   Result<void> scopes(RecordTable table, FunctionRef<Result<bool>(ScopeId)> visit) override {
     return real_.scopes(table, visit);
   }
