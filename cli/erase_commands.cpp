@@ -89,20 +89,19 @@ Json erased_json(const ErasePlan& plan, const ErasureReport& report, const Erase
 void print_erased(Terminal& terminal, const ErasePlan& plan, const ErasureReport& report,
                   const EraseCommand& command) {
   if (terminal.json) return terminal.document(erased_json(plan, report, command));
-  std::vector<std::vector<std::string>> openings;
+  std::vector<std::vector<std::string>> rows = {
+      {"erased", counted(plan.targets.size() + plan.also.size(), "scope") + ", " +
+                     counted(plan.keys_destroyed, "key")},
+      {"erasure", report.erasure_id},
+      {"unreadable", counted(plan.records, "record") + ", " + byte_size(plan.bytes)},
+      {"certificate",
+       report.certificate_id +
+           (command.certificate.empty() ? std::string() : "  " + command.certificate)},
+      {"processes", counted(report.holders_acknowledged, "acknowledgement") + ", " +
+                        grouped(report.holders_ended) + " ended"}};
   for (const SubjectOpening& subject : report.subjects)
-    openings.push_back({"opens", printable(subject.path) + "  salt " + subject.salt});
-  terminal.print(
-      columns({{"erased", counted(plan.targets.size() + plan.also.size(), "scope") + ", " +
-                              counted(plan.keys_destroyed, "key")},
-               {"erasure", report.erasure_id},
-               {"unreadable", counted(plan.records, "record") + ", " + byte_size(plan.bytes)},
-               {"certificate",
-                report.certificate_id +
-                    (command.certificate.empty() ? std::string() : "  " + command.certificate)},
-               {"processes", counted(report.holders_acknowledged, "acknowledgement") + ", " +
-                                 grouped(report.holders_ended) + " ended"}}) +
-      columns(openings));
+    rows.push_back({"opens", printable(subject.path) + "  salt " + subject.salt});
+  terminal.print(columns(rows));
 }
 
 Result<ExitCode> resume(Invocation& invocation) {

@@ -96,6 +96,24 @@ TEST_CASE("I-13: files that are missing") {
   CHECK(reading_only(history) == "unavailable");
 }
 
+TEST_CASE("Without a readable record store scopes are erased all the same") {
+  const History history;
+  const bool missing = GENERATE(false, true);
+  history.put_back("new");
+  if (missing)
+    fs::remove(history.records());
+  else
+    truncate(history.records(), 5000);
+  Vault vault(must(history.open()));
+  CHECK(reading(vault, "acme", "small") == (missing ? "not found" : "corrupt"));
+  CHECK_FALSE(put_known(vault, "acme", "small").ok());
+  const std::string paths[] = {"acme"};
+  const auto report = must(vault.erase(paths, "test"));
+  CHECK(report.certificate.size() > 1000);
+  CHECK(reading(vault, "acme", "small") == "erased");
+  CHECK_FALSE(fs::exists(history.records()) == missing);
+}
+
 TEST_CASE("I-13: files that were cut short") {
   const History history;
   struct Cut {

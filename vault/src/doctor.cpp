@@ -98,6 +98,12 @@ void look_at_space(const std::filesystem::path& path, Findings& out) {
                        "; writes will be refused soon, erasing goes on to work"});
 }
 
+void look_at_records(VaultCore& core, Findings& out) {
+  if (const auto usage = core.record_store->usage(kVaultScope); !usage)
+    out.push_back({Level::kProblem, "record store",
+                   usage.error().context() + "; scopes can be erased all the same"});
+}
+
 void look_at_clock(VaultCore& core, Findings& out) {
   if (core.environment.clock.now() < kEarliestSaneTime)
     out.push_back({Level::kProblem, "clock", "the system's clock is wrong; set it"});
@@ -129,6 +135,7 @@ std::vector<Finding> Vault::doctor() {
   look_at_memory(out);
   look_at_space(core_->files.folder, out);
   look_at_space(core_->header.root_folder, out);
+  look_at_records(*core_, out);
   look_at_clock(*core_, out);
   look_at_holders(*core_, out);
   return out;

@@ -8,6 +8,7 @@
 #include "base/text_encoding.hpp"
 #include "crypto/random.hpp"
 #include "evidence/certificate.hpp"
+#include "unreadable_record_store.hpp"
 
 namespace quietus {
 namespace {
@@ -131,6 +132,18 @@ VaultCore::~VaultCore() {
   }
 }
 
+// Erasing needs no records: that they are missing or damaged must not keep keys alive.
+Result<void> VaultCore::open_records(const LmdbOptions& how) {
+  auto opened = open_lmdb_records(files.records(), how);
+  const ErrorCode code = opened ? ErrorCode::kInternal : opened.error().code();
+  if (!how.create && (code == ErrorCode::kCorrupt || code == ErrorCode::kNotFound)) {
+    record_store = std::make_unique<UnreadableRecordStore>(std::move(opened).error());
+    return {};
+  }
+  QUIETUS_TRY_AS(record_store, std::move(opened));
+  return {};
+}
+
 // Opens the stores and joins the holders; reads no key yet.
 Result<void> VaultCore::connect(std::shared_ptr<const UnlockSecret> secret, bool create) {
   LmdbOptions store_options;
@@ -138,7 +151,7 @@ Result<void> VaultCore::connect(std::shared_ptr<const UnlockSecret> secret, bool
   store_options.create = create;
   store_options.read_only = options.read_only;
   QUIETUS_TRY_AS(control, open_lmdb_control(files.control(), store_options));
-  QUIETUS_TRY_AS(record_store, open_lmdb_records(files.records(), store_options));
+  QUIETUS_TRY(open_records(store_options));
   const bool inside = lies_inside(header.root_folder, files.folder);
   if (!provider)
     provider = std::make_unique<FileRoot>(environment.files,

@@ -72,6 +72,7 @@ struct VaultCore {
  private:
   void collect_garbage();
   Result<void> forget_unfinished();
+  Result<void> open_records(const LmdbOptions& how);
   Result<void> connect(std::shared_ptr<const UnlockSecret> secret, bool create);
 };
 
