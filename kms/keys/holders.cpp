@@ -41,6 +41,18 @@ Error io_error(const std::filesystem::path& path) {
   return Error(ErrorCode::kIo, path.string() + ": " + std::generic_category().message(errno));
 }
 
+Result<void> wait_for_layout(LockFile& layout, const std::filesystem::path& table) {
+  const auto deadline = std::chrono::steady_clock::now() + kLayoutPatience;
+  while (true) {
+    QUIETUS_TRY_AS(const bool locked,
+                   layout.try_lock(lock_bytes::kTableLayout, LockFile::Mode::kExclusive));
+    if (locked) return {};
+    if (std::chrono::steady_clock::now() >= deadline)
+      return Error(ErrorCode::kBusy, table.string() + ": another process is making it");
+    std::this_thread::sleep_for(kPoll);
+  }
+}
+
 }  // namespace
 
 struct Holders::Row {
@@ -116,15 +128,7 @@ Result<void> Holders::map_table(const Options& options) {
 // still use one that was deleted are not in the new one: they count as missing.
 Result<void> Holders::lay_out(int descriptor, const Options& options) {
   QUIETUS_TRY_AS(LockFile layout, LockFile::open(options.control_store, false));
-  const auto deadline = std::chrono::steady_clock::now() + kLayoutPatience;
-  while (true) {
-    QUIETUS_TRY_AS(const bool locked,
-                   layout.try_lock(lock_bytes::kTableLayout, LockFile::Mode::kExclusive));
-    if (locked) break;
-    if (std::chrono::steady_clock::now() >= deadline)
-      return Error(ErrorCode::kBusy, table_path_.string() + ": another process is making it");
-    std::this_thread::sleep_for(kPoll);
-  }
+  QUIETUS_TRY(wait_for_layout(layout, table_path_));
   QUIETUS_TRY_AS(const auto alive,
                  eyes_->first_locked(lock_bytes::kFirstHolder, lock_bytes::kMaxHolders));
   struct stat status {};
@@ -239,13 +243,16 @@ bool Holders::table_is_current() const noexcept {
          status.st_dev == table_device_ && status.st_ino == table_inode_;
 }
 
+Result<bool> Holders::copy_is_open() const {
+  if (!presence_) return false;
+  return presence_->copy_is_open();
+}
+
 Result<HolderCount> Holders::look(std::uint64_t epoch) const {
   HolderCount seen;
   const bool same_table = table_is_current();
-  if (presence_) {
-    QUIETUS_TRY_AS(const bool copy, presence_->copy_is_open());
-    if (copy) ++seen.missing;
-  }
+  QUIETUS_TRY_AS(const bool copy, copy_is_open());
+  if (copy) ++seen.missing;
   std::uint64_t next = lock_bytes::kFirstHolder;
   const std::uint64_t end = lock_bytes::kReadOnlyHolders + 1;
   while (next < end) {

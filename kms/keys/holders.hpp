@@ -83,6 +83,7 @@ class Holders {
   Result<void> take_row(bool without_cache);
   Result<HolderCount> look(std::uint64_t epoch) const;
   bool table_is_current() const noexcept;
+  Result<bool> copy_is_open() const;
 
   std::unique_ptr<LockFile> life_;  // holds this process's byte
   std::unique_ptr<VaultPresence> presence_;
