@@ -130,7 +130,7 @@ TEST_CASE("while key snapshots age out a certificate is live and pending, never 
           "[certificate]") {
   const SampleVault vault;
   ErasureClaims claims = vault.claims();
-  claims.snapshots = {{{1}, claims.issued_at + 14 * 24 * 60 * kMinute, false}};
+  claims.snapshots = {{{1}, claims.issued_at + 20160 * kMinute, false}};
   claims.phase = CertificatePhase::kLive;
   claims.status = CertificateStatus::kPendingSnapshots;
   const VerifiedCertificate live =
