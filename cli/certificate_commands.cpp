@@ -66,13 +66,15 @@ Result<ExitCode> run_list(const NoOptions&, Invocation& invocation) {
   return ExitCode::kDone;
 }
 
-// Whose scopes they were: always JSON, because it is what `cert verify --reveal` reads.
+// What shows whose scopes they were to who knows their paths: always JSON, because it is what `cert
+// verify --reveal` reads.
 Result<ExitCode> run_reveal(Vault& vault, const std::string& id, Terminal& terminal) {
   QUIETUS_TRY_AS(const auto subjects, vault.reveal(id).within(id));
   if (subjects.empty())
     return Error(ErrorCode::kErased,
                  "nothing is left that opens this certificate's subjects: their tenant was erased, "
-                 "and its opening went out with the certificate only");
+                 "and its salt went out with the certificate only");
+  Terminal::hint("put in the path that each scope had: it died with the scope");
   terminal.document({{"certificate_id", id}, {"subjects", to_json(subjects)}});
   return ExitCode::kDone;
 }
@@ -115,8 +117,9 @@ Result<Subjects> read_subjects(const std::string& path) {
   QUIETUS_TRY_AS(const Bytes text, read_file(path, kRevealLimit));
   const Json document = Json::parse(text.begin(), text.end(), nullptr, false);
   const auto malformed = [&] {
-    return Error(ErrorCode::kInvalidArgument,
-                 path + ": is not what `quietus cert show ID --reveal` prints");
+    return Error(
+        ErrorCode::kInvalidArgument,
+        path + ": is not what `quietus cert show ID --reveal` prints, with each path put in");
   };
   if (!document.is_object() || !document.contains("subjects")) return malformed();
   Subjects subjects;
@@ -296,7 +299,7 @@ void attach_certificate_commands(CLI::App& app, Action& chosen) {
   auto shown = std::make_shared<ShowCommand>();
   CLI::App& show = *group.add_subcommand("show", "Print one, as it was signed");
   show.add_option("ID", shown->id, "")->required();
-  show.add_flag("--reveal", shown->reveal, "Print what opens its subjects instead, as JSON");
+  show.add_flag("--reveal", shown->reveal, "Print the salts of its subjects instead, as JSON");
   on_chosen(show, chosen, std::move(shown), run_show);
 
   auto verified = std::make_shared<VerifyCommand>();

@@ -323,11 +323,9 @@ Bytes opening_key(const ErasureId& erasure, const OpeningRow& of) {
 
 }  // namespace
 
-Result<void> put_opening(ControlWriter& writer, const RowSeal& tenant_seal,
-                         const ErasureId& erasure, const OpeningRow& of, ByteView salt,
-                         std::string_view path) {
-  const Bytes content = ByteWriter().raw(salt).raw(as_bytes(path)).take();
-  return put_sealed(writer, tenant_seal, opening_key(erasure, of), content);
+Result<void> put_salt(ControlWriter& writer, const RowSeal& tenant_seal, const ErasureId& erasure,
+                      const OpeningRow& of, ByteView salt) {
+  return put_sealed(writer, tenant_seal, opening_key(erasure, of), salt);
 }
 
 Result<std::vector<OpeningRow>> openings(ControlReader& reader, const ErasureId& erasure) {
@@ -343,12 +341,11 @@ Result<std::vector<OpeningRow>> openings(ControlReader& reader, const ErasureId&
   return found;
 }
 
-Result<std::pair<Bytes, std::string>> opening(ControlReader& reader, const RowSeal& tenant_seal,
-                                              const ErasureId& erasure, const OpeningRow& of) {
-  QUIETUS_TRY_AS(const auto content, get_sealed(reader, tenant_seal, opening_key(erasure, of)));
-  if (!content || content->size() < kSubjectSaltSize) return damaged('O');
-  const auto end_of_salt = content->begin() + static_cast<std::ptrdiff_t>(kSubjectSaltSize);
-  return std::pair(Bytes(content->begin(), end_of_salt), std::string(end_of_salt, content->end()));
+Result<Bytes> salt(ControlReader& reader, const RowSeal& tenant_seal, const ErasureId& erasure,
+                   const OpeningRow& of) {
+  QUIETUS_TRY_AS(auto content, get_sealed(reader, tenant_seal, opening_key(erasure, of)));
+  if (!content || content->size() != kSubjectSaltSize) return damaged('O');
+  return std::move(*content);
 }
 
 Result<void> put_export(ControlWriter& writer, const RowSeal& seal, std::uint64_t log_index,

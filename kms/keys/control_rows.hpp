@@ -17,8 +17,8 @@
 //   "X" certificate id           CertificateRow, and behind it
 //   "Y" certificate id || u16    the document in pieces of 32 KiB
 //   "O" erasure id || scope id || tenant's id
-//                                salt 32 || path: opens the subject commitment of a certificate;
-//                                sealed under the tenant's row key
+//                                salt 32 of a certificate's subject commitment, sealed under the
+//                                tenant's row key; never with the path: that dies with the scope
 //   "P" scope id || log index    ExportRow: a copy that was made outside
 //   "V" name                     the vault's own secrets: "issuing-key", "log-key" (32-byte seeds)
 // clang-format on
@@ -216,18 +216,16 @@ Result<std::optional<std::string>> certificate(ControlReader& reader, const RowS
 Result<void> put_certificate(ControlWriter& writer, const RowSeal& seal, const CertificateId& id,
                              CertificateRow row, std::string_view document);
 
-// What opens a subject's commitment.
+// The salt of a subject's commitment.
 struct OpeningRow {
   ScopeId scope = 0;
   ScopeId tenant = 0;  // whose row key it is sealed under
 };
-Result<void> put_opening(ControlWriter& writer, const RowSeal& tenant_seal,
-                         const ErasureId& erasure, const OpeningRow& of, ByteView salt,
-                         std::string_view path);
+Result<void> put_salt(ControlWriter& writer, const RowSeal& tenant_seal, const ErasureId& erasure,
+                      const OpeningRow& of, ByteView salt);
 Result<std::vector<OpeningRow>> openings(ControlReader& reader, const ErasureId& erasure);
-// Salt, then path. kCorrupt.
-Result<std::pair<Bytes, std::string>> opening(ControlReader& reader, const RowSeal& tenant_seal,
-                                              const ErasureId& erasure, const OpeningRow& of);
+Result<Bytes> salt(ControlReader& reader, const RowSeal& tenant_seal, const ErasureId& erasure,
+                   const OpeningRow& of);  // kCorrupt
 
 Result<void> put_export(ControlWriter& writer, const RowSeal& seal, std::uint64_t log_index,
                         const ExportRow& row);

@@ -35,11 +35,10 @@ struct RootChangeOutcome {
 struct SubjectClaim {
   std::uint8_t level = 0;  // 1 a tenant, and so on
   Sha256 commitment{};
-  // Salt and path are kept under the tenant's key, if the scope is not the tenant itself: then
-  // nothing that could be opened stays.
+  // The salt is kept under the tenant's key, if the scope is not the tenant itself. The path is
+  // not: it is a name, and dies with the scope.
   ScopeId tenant = 0;
   Bytes salt;
-  std::string path;
 };
 
 // A root change to be made.

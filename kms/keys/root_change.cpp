@@ -195,7 +195,7 @@ Result<void> RootChange::begin(const RootChangeRequest& request, Intent& intent)
         intent.state = IntentState::kBegun;
         QUIETUS_TRY(row.begin_attempt({intent.id, intent.slot}));
         QUIETUS_TRY(write_reasons(writer, scopes, request));
-        QUIETUS_TRY(write_openings(writer, scopes, request, intent));
+        QUIETUS_TRY(write_salts(writer, scopes, request, intent));
         QUIETUS_TRY(rows::put_intent(writer, scopes.seal(), intent));
         QUIETUS_TRY(write_root_row(writer, row, keys_->root));
         row_ = row;
@@ -223,13 +223,13 @@ Result<void> RootChange::write_reasons(ControlWriter& writer, ScopeTable& scopes
 }
 
 // Kept for as long as the tenant lives; a tenant's own goes out with the certificate alone.
-Result<void> RootChange::write_openings(ControlWriter& writer, ScopeTable& scopes,
-                                        const RootChangeRequest& request, const Intent& intent) {
+Result<void> RootChange::write_salts(ControlWriter& writer, ScopeTable& scopes,
+                                     const RootChangeRequest& request, const Intent& intent) {
   for (const auto& [scope, subject] : request.subjects) {
     if (scope == subject.tenant) continue;
     QUIETUS_TRY_AS(const auto tenant, scopes.keys(writer, subject.tenant));
-    QUIETUS_TRY(rows::put_opening(writer, scopes.seal_under(*tenant), intent.id,
-                                  {scope, subject.tenant}, subject.salt, subject.path));
+    QUIETUS_TRY(rows::put_salt(writer, scopes.seal_under(*tenant), intent.id,
+                               {scope, subject.tenant}, subject.salt));
   }
   return {};
 }

@@ -44,8 +44,8 @@ class RootChange {
   Result<void> begin(const RootChangeRequest& request, Intent& intent);
   Result<void> write_reasons(ControlWriter& writer, ScopeTable& scopes,
                              const RootChangeRequest& request);
-  Result<void> write_openings(ControlWriter& writer, ScopeTable& scopes,
-                              const RootChangeRequest& request, const Intent& intent);
+  Result<void> write_salts(ControlWriter& writer, ScopeTable& scopes,
+                           const RootChangeRequest& request, const Intent& intent);
   Result<void> decide(Intent& intent, const std::shared_ptr<const RootKey>& new_root);
   Result<void> decide_in(ControlWriter& writer, Intent& intent, const RootKey& new_root);
   Result<void> check_fence(ControlWriter& writer, const Intent& intent, const RootRow& row,

@@ -145,9 +145,14 @@ Result<std::vector<ScopeId>> resolve_all(ControlReader& reader, ScopeTable& scop
   return ids;
 }
 
-// A fresh commitment to the path of a scope.
-Result<SubjectClaim> subject_of(ControlReader& reader, ScopeTable& scopes, const VaultId& vault,
-                                ScopeId scope) {
+// A fresh commitment to the path of a scope, and what opens it.
+struct Subject {
+  SubjectClaim claim;
+  SubjectOpening opening;
+};
+
+Result<Subject> subject_of(ControlReader& reader, ScopeTable& scopes, const VaultId& vault,
+                           ScopeId scope) {
   SubjectClaim subject;
   for (ScopeId at = scope; at != kVaultScope; ++subject.level) {
     QUIETUS_TRY_AS(const auto row, rows::key_row(reader, scopes.seal(), at));
@@ -155,11 +160,12 @@ Result<SubjectClaim> subject_of(ControlReader& reader, ScopeTable& scopes, const
     subject.tenant = at;
     at = row->parent;
   }
-  QUIETUS_TRY_AS(subject.path, path_of(reader, scopes, scope));
+  QUIETUS_TRY_AS(std::string path, path_of(reader, scopes, scope));
   subject.salt.resize(kSubjectSaltSize);
   random_bytes(subject.salt);
-  subject.commitment = subject_commitment(subject.salt, vault, scope, subject.path);
-  return subject;
+  subject.commitment = subject_commitment(subject.salt, vault, scope, path);
+  SubjectOpening opening{scope, std::move(path), to_hex(subject.salt)};
+  return Subject{std::move(subject), std::move(opening)};
 }
 
 ErasureReport report_of(const RootChangeOutcome& outcome) {
@@ -223,6 +229,7 @@ Result<ErasureReport> Vault::erase(std::span<const std::string> paths, std::stri
   if (!core_) return closed();
   QUIETUS_TRY_AS(const Reason why, parse_reason(reason));
   RootChangeRequest request;
+  std::vector<SubjectOpening> openings;
   request.reason = why.code;
   request.reason_text = why.text;
   QUIETUS_TRY(core_->read([&](ControlReader& reader, ScopeTable& scopes,
@@ -233,17 +240,19 @@ Result<ErasureReport> Vault::erase(std::span<const std::string> paths, std::stri
     if (const auto plan = plan_in(reader, scopes, *core_->record_store, request.scopes))
       request.unreadable = {plan->also_count, plan->keys_below, plan->records, plan->bytes, true};
     request.subjects.clear();
+    openings.clear();
     for (const ScopeId scope : request.scopes) {
       // Nothing can be said of whose scope it was when its rows are damaged.
       auto subject = subject_of(reader, scopes, core_->header.vault, scope);
-      if (subject) request.subjects.emplace(scope, std::move(subject).value());
+      if (!subject) continue;
+      request.subjects.emplace(scope, std::move(subject->claim));
+      openings.push_back(std::move(subject->opening));
     }
     return {};
   }));
   QUIETUS_TRY_AS(const RootChangeOutcome outcome, core_->keys->change_root(request));
   QUIETUS_TRY_AS(ErasureReport report, with_certificate(*core_, outcome));
-  for (const auto& [scope, subject] : request.subjects)
-    report.subjects.push_back({scope, subject.path, to_hex(subject.salt)});
+  report.subjects = std::move(openings);
   return report;
 }
 

@@ -212,9 +212,9 @@ Result<std::vector<SubjectOpening>> Vault::reveal(std::string_view certificate_i
           const auto tenant = scopes.keys(reader, of.tenant);
           if (!tenant && tenant.error().code() == ErrorCode::kErased) continue;
           QUIETUS_TRY(tenant);
-          QUIETUS_TRY_AS(auto opening,
-                         rows::opening(reader, scopes.seal_under(**tenant), row->erasure, of));
-          found.push_back({of.scope, std::move(opening.second), to_hex(opening.first)});
+          QUIETUS_TRY_AS(const Bytes salt,
+                         rows::salt(reader, scopes.seal_under(**tenant), row->erasure, of));
+          found.push_back({of.scope, {}, to_hex(salt)});
         }
         return {};
       }));

@@ -46,8 +46,8 @@ struct ErasureReport {
   // Of destroy() only: why the certificate's file could not be written; `certificate` is then the
   // only copy. Empty when all is well.
   std::string certificate_problem;
-  // What opens the certificate's subject commitments. For a tenant this is the only copy: hand it
-  // over with the certificate. Empty when another process finished the erasure.
+  // What opens the certificate's subject commitments; of erase() only. The paths, and a tenant's
+  // salt, are kept nowhere else: hand this over with the certificate.
   std::vector<SubjectOpening> subjects;
 };
 

@@ -94,8 +94,9 @@ class QUIETUS_EXPORT Vault {
 
   Result<std::vector<CertificateInfo>> certificates();
   Result<std::string> certificate(std::string_view id);  // kNotFound
-  // What opens the certificate's commitments to whose scopes were erased, as far as their tenant
-  // still lives. kNotFound.
+  // The salts of the certificate's commitments to whose scopes were erased, as far as their tenant
+  // still lives. The paths are empty: they died with the scopes; who knows one puts it in.
+  // kNotFound.
   Result<std::vector<SubjectOpening>> reveal(std::string_view certificate_id);
   Result<std::string> issuing_key_pem();
   Result<LogHead> log_head();
