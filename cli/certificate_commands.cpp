@@ -141,6 +141,17 @@ Result<Subjects> revealed(const VerifyCommand& command, const VerifiedCertificat
   return subjects;
 }
 
+// null stands for what could not be counted.
+Json number_or_null(const CertifiedAmount& amount, std::uint64_t number) {
+  return amount.counted ? Json(number) : Json(nullptr);
+}
+
+std::string amount_text(const CertifiedAmount& amount) {
+  if (!amount.counted) return "not counted";
+  return counted(amount.records, "record") + ", " + byte_size(amount.bytes) + ", " +
+         counted(amount.scopes_below, "scope") + " below";
+}
+
 Json verdict_json(const VerifiedCertificate& certificate, const Subjects& subjects) {
   Json scopes = Json::array();
   for (const std::uint64_t id : certificate.scope_ids()) scopes.push_back(hex16(id));
@@ -156,9 +167,9 @@ Json verdict_json(const VerifiedCertificate& certificate, const Subjects& subjec
           {"reason", certificate.reason()},
           {"scope_ids", std::move(scopes)},
           {"subjects", to_json(subjects)},
-          {"scopes_below", amount.scopes_below},
-          {"records", amount.records},
-          {"bytes", amount.bytes},
+          {"scopes_below", number_or_null(amount, amount.scopes_below)},
+          {"records", number_or_null(amount, amount.records)},
+          {"bytes", number_or_null(amount, amount.bytes)},
           {"supersedes", certificate.supersedes()},
           {"begun", timestamp(times.begun_unix_ms)},
           {"keys_unreachable", timestamp(times.keys_unreachable_unix_ms)},
@@ -192,20 +203,17 @@ std::string verdict_text(const VerifiedCertificate& certificate, const Subjects&
   for (const SubjectOpening& subject : subjects)
     opened.push_back(
         {"subject", printable(subject.path) + "  is scope " + hex16(subject.scope_id)});
-  const CertifiedAmount& amount = certificate.amount();
-  return columns(
-             {{"valid", std::string(name_of(certificate.status())) + ", " +
-                            std::string(name_of(certificate.phase()))},
-              {"certificate", certificate.certificate_id()},
-              {"vault", certificate.vault_id()},
-              {"erasure", certificate.erasure_id()},
-              {"scopes", scopes},
-              {"unreadable", counted(amount.records, "record") + ", " + byte_size(amount.bytes) +
-                                 ", " + counted(amount.scopes_below, "scope") + " below"},
-              {"reason", certificate.reason()},
-              {"destroyed", timestamp(times.slot_destroyed_unix_ms)},
-              {"issued", timestamp(times.issued_unix_ms)},
-              {"issuer", certificate.issuer_kid()}}) +
+  return columns({{"valid", std::string(name_of(certificate.status())) + ", " +
+                                std::string(name_of(certificate.phase()))},
+                  {"certificate", certificate.certificate_id()},
+                  {"vault", certificate.vault_id()},
+                  {"erasure", certificate.erasure_id()},
+                  {"scopes", scopes},
+                  {"unreadable", amount_text(certificate.amount())},
+                  {"reason", certificate.reason()},
+                  {"destroyed", timestamp(times.slot_destroyed_unix_ms)},
+                  {"issued", timestamp(times.issued_unix_ms)},
+                  {"issuer", certificate.issuer_kid()}}) +
          columns(opened) + paragraph("checked", report.checked) +
          paragraph("not checked", report.not_checked) +
          paragraph("the issuer states", report.claims) +

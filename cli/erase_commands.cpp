@@ -36,12 +36,16 @@ std::string plan_lines(const std::vector<ScopeInfo>& scopes) {
   return text;
 }
 
+std::string amount_text(const ErasePlan& plan) {
+  if (!plan.counted) return "an amount that cannot be counted";
+  return counted(plan.records, "record") + ", " + byte_size(plan.bytes);
+}
+
 std::string plan_text(const ErasePlan& plan) {
   std::string text = "This destroys, for ever, the keys of\n" + plan_lines(plan.targets);
   if (!plan.also.empty())
     text += "and of what lies below or was derived from it\n" + plan_lines(plan.also);
-  text += counted(plan.keys_destroyed, "key") + " in all; " + counted(plan.records, "record") +
-          ", " + byte_size(plan.bytes) +
+  text += counted(plan.keys_destroyed, "key") + " in all; " + amount_text(plan) +
           " of ciphertext. No backup, no older copy of the vault and no key file brings the data "
           "back.\n";
   return text.append(kNotCovered);
@@ -78,8 +82,8 @@ Json erased_json(const ErasePlan& plan, const ErasureReport& report, const Erase
   Json document = {{"erased", to_json(plan.targets)},
                    {"also", to_json(plan.also)},
                    {"keys_destroyed", plan.keys_destroyed},
-                   {"records", plan.records},
-                   {"bytes", plan.bytes}};
+                   {"records", plan.counted ? Json(plan.records) : Json(nullptr)},
+                   {"bytes", plan.counted ? Json(plan.bytes) : Json(nullptr)}};
   document.update(to_json(report));
   document["certificate_file"] =
       command.certificate.empty() ? Json(nullptr) : Json(command.certificate);
@@ -93,7 +97,7 @@ void print_erased(Terminal& terminal, const ErasePlan& plan, const ErasureReport
       {"erased", counted(plan.targets.size() + plan.also.size(), "scope") + ", " +
                      counted(plan.keys_destroyed, "key")},
       {"erasure", report.erasure_id},
-      {"unreadable", counted(plan.records, "record") + ", " + byte_size(plan.bytes)},
+      {"unreadable", amount_text(plan)},
       {"certificate",
        report.certificate_id +
            (command.certificate.empty() ? std::string() : "  " + command.certificate)},

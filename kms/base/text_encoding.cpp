@@ -2,6 +2,9 @@
 
 #include <sodium.h>
 
+#include "base/byte_reader.hpp"
+#include "base/byte_writer.hpp"
+
 namespace quietus {
 namespace {
 
@@ -66,6 +69,15 @@ std::optional<Bytes> from_hex(std::string_view text) {
       size != bytes.size() || to_hex(bytes) != text)
     return std::nullopt;
   return bytes;
+}
+
+std::string hex_id(std::uint64_t id) {
+  return to_hex(ByteWriter().u64(id).view());
+}
+std::optional<std::uint64_t> parse_hex_id(std::string_view text) {
+  const std::optional<Bytes> bytes = from_hex(text);
+  if (!bytes || bytes->size() != sizeof(std::uint64_t)) return std::nullopt;
+  return ByteReader(*bytes).u64();
 }
 
 std::string to_base64(ByteView bytes) {

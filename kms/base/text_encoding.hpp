@@ -12,6 +12,9 @@ namespace quietus {
 std::string to_hex(ByteView bytes);                    // lower case
 std::optional<Bytes> from_hex(std::string_view text);  // lower case only, even length
 
+std::string hex_id(std::uint64_t id);  // 16 digits
+std::optional<std::uint64_t> parse_hex_id(std::string_view text);
+
 // RFC 4648 section 4, with padding.
 std::string to_base64(ByteView bytes);
 std::optional<Bytes> from_base64(std::string_view text);

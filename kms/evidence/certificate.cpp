@@ -73,6 +73,8 @@ Result<void> check_targets(const std::vector<ClaimedTarget>& targets) {
   std::set<KeyId> keys;
   for (const ClaimedTarget& target : targets) {
     if (!scopes.insert(target.scope).second) return unverified("certificate names a scope twice");
+    if (target.subject && target.level == 0)
+      return unverified("certificate names a subject that lies nowhere");
     if (target.keys.empty()) return unverified("certificate names a scope without keys");
     for (const ClaimedKey& key : target.keys)
       if (!keys.insert(key.id).second) return unverified("certificate names a key twice");

@@ -54,7 +54,8 @@ struct ClaimedKey {
 
 struct ClaimedTarget {
   ScopeId scope = 0;
-  std::uint64_t level = 0;        // 1 a tenant, 2 a data class, 3 and more a person; 0 the vault
+  std::uint64_t level =
+      0;  // 1 a tenant, 2 a data class, 3 and more a person; 0 the vault, or not known
   std::optional<Sha256> subject;  // commitment to the path (subject.hpp); none: it was not readable
   std::vector<ClaimedKey> keys;
 };

@@ -153,13 +153,6 @@ std::string entry_text(const EntryHead& head, const ExportMade& entry) {
       .text();
 }
 
-std::string entry_text(const EntryHead& head, const VaultDestroyed& entry) {
-  return EntryBuilder(head, entry_kinds::kVaultDestroyed)
-      .bytes("vault", entry.vault)
-      .bytes("erasure", entry.erasure)
-      .text();
-}
-
 Result<LogEntry> LogEntry::parse(ByteView text) {
   QUIETUS_TRY_AS(const Json json, parse_strict_json(as_text(text)));
   if (!begins_as_entry(json)) return malformed("log entry does not begin with id, kind and time");

@@ -84,10 +84,6 @@ struct ExportMade {
   std::uint64_t records = 0;
   std::uint64_t bytes = 0;
 };
-struct VaultDestroyed {
-  VaultId vault{};
-  ErasureId erasure{};
-};
 
 // The kinds as they are written.
 namespace entry_kinds {
@@ -100,7 +96,6 @@ inline constexpr std::string_view kUnlockChanged = "unlock-changed";
 inline constexpr std::string_view kCertificateIssued = "certificate-issued";
 inline constexpr std::string_view kAnchorRewritten = "anchor-rewritten";
 inline constexpr std::string_view kExportMade = "export-made";
-inline constexpr std::string_view kVaultDestroyed = "vault-destroyed";
 }  // namespace entry_kinds
 
 // The text of an entry; one content has one text.
@@ -113,7 +108,6 @@ std::string entry_text(const EntryHead& head, const UnlockChanged& entry);
 std::string entry_text(const EntryHead& head, const CertificateIssued& entry);
 std::string entry_text(const EntryHead& head, const AnchorRewritten& entry);
 std::string entry_text(const EntryHead& head, const ExportMade& entry);
-std::string entry_text(const EntryHead& head, const VaultDestroyed& entry);
 
 // An entry read back.
 class LogEntry {

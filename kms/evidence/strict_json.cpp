@@ -4,8 +4,6 @@
 #include <set>
 #include <vector>
 
-#include "base/byte_reader.hpp"
-#include "base/byte_writer.hpp"
 #include "evidence/utc_time.hpp"
 
 namespace quietus {
@@ -76,16 +74,6 @@ Result<Json> parse_strict_json(std::string_view text) {
 
 std::string canonical_text(const Json& json) {
   return json.dump(-1, ' ', true);
-}
-
-std::string hex_id(std::uint64_t id) {
-  return to_hex(ByteWriter().u64(id).view());
-}
-
-std::optional<std::uint64_t> parse_hex_id(std::string_view text) {
-  const std::optional<Bytes> bytes = from_hex(text);
-  if (!bytes || bytes->size() != sizeof(std::uint64_t)) return std::nullopt;
-  return ByteReader(*bytes).u64();
 }
 
 const Json& JsonFields::member(const char* name) {

@@ -27,9 +27,6 @@ Result<Json> parse_strict_json(std::string_view text);
 // The one text of a value: no white space, members in their order, ASCII.
 std::string canonical_text(const Json& json);
 
-std::string hex_id(std::uint64_t id);  // 16 digits
-std::optional<std::uint64_t> parse_hex_id(std::string_view text);
-
 // Takes an object apart. As with ByteReader, a reader that has once failed keeps failing: a parser
 // reads all members first and asks once. What a failed read returns is empty.
 class JsonFields {

@@ -2,7 +2,6 @@
 
 #include <string>
 
-#include "base/byte_writer.hpp"
 #include "base/text_encoding.hpp"
 #include "crypto/derive.hpp"
 #include "crypto/labels.hpp"
@@ -15,7 +14,7 @@ Sha256 subject_commitment(ByteView salt, const VaultId& vault, ScopeId scope,
   text += '\n';
   text += to_hex(vault);
   text += '\n';
-  text += to_hex(ByteWriter().u64(scope).view());
+  text += hex_id(scope);
   text += '\n';
   text += path;
   text += '\n';

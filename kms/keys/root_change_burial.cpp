@@ -2,17 +2,12 @@
 #include <algorithm>
 
 #include "base/byte_reader.hpp"
-#include "base/byte_writer.hpp"
 #include "base/text_encoding.hpp"
 #include "evidence/log_store.hpp"
 #include "keys/root_change.hpp"
 
 namespace quietus {
 namespace {
-
-std::string hex_of(std::uint64_t id) {
-  return to_hex(ByteWriter().u64(id).view());
-}
 
 // What a key-created entry says of a key of that scope; nothing for other entries.
 std::optional<KeyRecord> key_record_of(const LogEntry& entry, ScopeId scope, std::uint64_t index) {
@@ -22,7 +17,7 @@ std::optional<KeyRecord> key_record_of(const LogEntry& entry, ScopeId scope, std
   const std::uint64_t* generation = entry.number("generation");
   const std::string* commitment = entry.text("commitment");
   if (entry.kind() != entry_kinds::kKeyCreated || !owner || !key || !line || !generation ||
-      !commitment || *owner != hex_of(scope))
+      !commitment || *owner != hex_id(scope))
     return std::nullopt;
   const auto id = from_hex(*key);
   const auto committed = from_hex(*commitment);
@@ -43,7 +38,7 @@ void forget_unreachable(const LogEntry& entry, std::vector<KeyRecord>& keys) {
   const std::vector<std::string>* gone = entry.list("keys");
   if (gone == nullptr) return;
   std::erase_if(keys, [&](const KeyRecord& key) {
-    return std::find(gone->begin(), gone->end(), hex_of(key.id)) != gone->end();
+    return std::find(gone->begin(), gone->end(), hex_id(key.id)) != gone->end();
   });
 }
 

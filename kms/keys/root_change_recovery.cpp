@@ -109,8 +109,12 @@ Result<void> RootChange::resume_begun(const std::vector<Intent>& begun,
 // A begun erasure is made again with a new slot and generation; a begun change of the unlock secret
 // is given up, because the new secret is not known here.
 Result<void> RootChange::resume(Intent intent, std::vector<RootChangeOutcome>& outcomes) {
-  QUIETUS_TRY_AS(const bool settled, was_settled(intent));
-  if (settled) intent.targets.clear();
+  const auto settled = was_settled(intent);
+  if (!settled) {
+    gave_up_ = true;
+    return incomplete(settled.error());
+  }
+  if (*settled) intent.targets.clear();
   if (intent.kind == ChangeKind::kErase) QUIETUS_TRY(drop_destroyed(intent));
   resuming_ = !intent.targets.empty() && intent.kind == ChangeKind::kErase;
   if (!resuming_) {

@@ -47,6 +47,8 @@ KEYS = {
                     "checked", "not_checked", "claims", "not_claimed"],
     "cert timestamp-request": ["certificate_file", "request_file"],
     "cert key": ["pem"],
+    "cert render": ["certificate_id", "issuer_kid", "verified", "file"],
+    "audit report": ["file", "erasures", "complete", "partial", "not_valid", "pending", "exports"],
     "audit log": [*HEAD, "from", "entries"],
     "audit verify": [*HEAD, "verifier_key", "valid", "against", "witnesses", "checked", "not_checked"],
     "audit checkpoint": ["checkpoint", "verifier_key"],
@@ -61,8 +63,8 @@ COMMANDS = ["init", "status", "doctor", "check", "unlock", "unlock change", "ten
             "tenant list", "tenant show", "scope", "scope create", "scope list", "scope show", "put",
             "get", "ls", "rm", "import", "export", "erase", "vault", "vault destroy", "cert",
             "cert list", "cert show", "cert verify", "cert key", "cert timestamp-request",
-            "cert timestamp-import", "audit", "audit log", "audit verify", "audit checkpoint",
-            "audit proof", "audit export", "audit witness-key", "audit cosign",
+            "cert timestamp-import", "cert render", "audit", "audit report", "audit log",
+            "audit verify", "audit checkpoint", "audit proof", "audit export", "audit witness-key", "audit cosign",
             "audit add-cosignature"]
 
 
@@ -86,6 +88,8 @@ class Json(Scenario):
             ("erase --resume",), ("cert list",), ("cert show",), ("cert key",),
             ("cert verify", certificate, "--key", pem),
             ("cert timestamp-request", certificate, "-o", self.folder / "request.tsq"),
+            ("cert render", certificate, "-o", self.folder / "page.html"),
+            ("audit report", "-o", self.folder / "report.html"),
             ("audit log",), ("audit verify",),
             ("audit checkpoint",), ("audit proof", "--from", 2),
             ("audit export", "-o", self.folder / "log"),
@@ -190,7 +194,9 @@ class CommandLine(Scenario):
             text = self.must(*name.split(), "--help").decode()
             for option in re.findall(r"--[a-z][a-z-]*", text):
                 if re.search("pass|secret|pin|key", option) and not option.endswith("-file"):
-                    self.assertEqual(("cert verify", "--key"), (name, option))
+                    # The issuer's public key.
+                    self.assertEqual("--key", option)
+                    self.assertIn(name, ("cert verify", "cert render"))
         for attempt in ("--passphrase", "--password", "--secret", "--pin"):
             self.exits(USAGE, "status", attempt, "x")
 

@@ -114,6 +114,21 @@ class Reveal(Certified):
         return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
 
 
+class WithoutRecords(Certified):
+    def test_a_tenant_is_erased_all_the_same(self):
+        records = self.vault / "records.mdb"
+        records.write_bytes(records.read_bytes()[:5000])
+        erased = self.erase("acme", "acme.json")
+        self.assertIsNone(erased["records"])
+        verdict = self.payload("acme.json")
+        self.assertEqual([None] * 3, [verdict[name] for name in ("scopes_below", "records", "bytes")])
+        shown = self.must("cert", "verify", self.folder / "acme.json", "--key", self.key_pem)
+        self.assertIn(b"not counted", shown)
+        findings = self.document("doctor", code=INTEGRITY)["findings"]
+        self.assertIn("record store", [finding["subject"] for finding in findings])
+        self.exits(ERASED, "get", "acme/data", "large")
+
+
 class Others(Certified):
     def test_a_second_verifier_and_the_schema_judge_alike(self):
         node = shutil.which("node")

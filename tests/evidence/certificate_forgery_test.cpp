@@ -246,6 +246,7 @@ TEST_CASE("claims that contradict each other are refused", "[certificate][forger
       {"complete, but the exports are not known", [](auto& c) { c.exports_known = false; },
        "exports are not all known"},
       {"numbers that nobody counted", [](auto& c) { c.unreadable.counted = false; }, "not counted"},
+      {"a subject without a level", [](auto& c) { c.targets[0].level = 0; }, "lies nowhere"},
       {"it supersedes itself", [](auto& c) { c.supersedes = {c.certificate}; },
        "supersedes itself"},
       {"it supersedes one twice",

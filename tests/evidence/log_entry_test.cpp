@@ -55,8 +55,6 @@ TEST_CASE("each kind of entry has one text", "[log-entry]") {
         start("anchor-rewritten") + R"(,"generation":9})");
   CHECK(entry_text(head(), ExportMade{16, 100, 4096}) ==
         start("export-made") + R"(,"scope":"0000000000000010","records":100,"bytes":4096})");
-  CHECK(entry_text(head(), VaultDestroyed{a, a}) ==
-        start("vault-destroyed") + R"(,"vault":")" + id16 + R"(","erasure":")" + id16 + "\"}");
 }
 
 TEST_CASE("an entry reads back", "[log-entry]") {

@@ -108,6 +108,7 @@ TEST_CASE("Without a readable record store scopes are erased all the same") {
   CHECK(reading(vault, "acme", "small") == (missing ? "not found" : "corrupt"));
   CHECK_FALSE(put_known(vault, "acme", "small").ok());
   const std::string paths[] = {"acme"};
+  CHECK_FALSE(must(vault.plan_erase(paths)).counted);
   const auto report = must(vault.erase(paths, "test"));
   CHECK(report.certificate.size() > 1000);
   CHECK(reading(vault, "acme", "small") == "erased");

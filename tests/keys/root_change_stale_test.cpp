@@ -139,6 +139,30 @@ TEST_CASE("an erasure that fills the disk again when it is resumed does not keep
   CHECK(vault.check_all_or_nothing());
 }
 
+TEST_CASE("a damaged entry of the log holds up a begun erasure, and does not keep the vault shut",
+          "[erase]") {
+  ErasableVault vault;
+  vault->control().fail_at(2, UpdateFault::kUnknownLost);
+  CHECK_FAILS_WITH(vault->erase({vault.scopes.user}), ErrorCode::kErasureIncomplete);
+  vault.vault.reset();
+  vault.vault = std::make_unique<TestVault>(vault.place);
+  must(vault->connect(TestVault::How::kOpen));
+  const Bytes entry = ByteWriter().u8('E').u64(2).take();
+  Bytes before;
+  must(vault->control().update(WriteClass::kOrdinary, [&](ControlWriter& writer) -> Result<void> {
+    QUIETUS_TRY_AS(const auto row, writer.get(entry));
+    REQUIRE(row);
+    before = Bytes(row->begin(), row->end());
+    return writer.put(entry, Bytes(before.size(), 0));
+  }));
+  CHECK(must(vault.open()).recovery_pending);
+  vault.scopes.check_erased(*vault, {});
+  must(vault->control().update(WriteClass::kOrdinary,
+                               [&](ControlWriter& writer) { return writer.put(entry, before); }));
+  must(vault.open());
+  CHECK(vault.check_all_or_nothing());
+}
+
 TEST_CASE("a freed leaf's row that was not written by the vault is not believed", "[erase]") {
   ErasableVault vault;
   const Bytes forged = ByteWriter().u8('F').u64(7).take();

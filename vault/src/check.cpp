@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/byte_writer.hpp"
 #include "base/text_encoding.hpp"
 #include "evidence/log_store.hpp"
 #include "vault_core.hpp"
@@ -11,7 +10,7 @@ namespace quietus {
 namespace {
 
 std::string scope_name(ScopeId id) {
-  return "scope " + to_hex(ByteWriter().u64(id).view());
+  return "scope " + hex_id(id);
 }
 
 void check_log(ControlReader& reader, const RowSeal& seal, CheckReport& report) {

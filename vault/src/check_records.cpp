@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <set>
 
-#include "base/byte_writer.hpp"
 #include "base/text_encoding.hpp"
 #include "check.hpp"
 #include "object_inventory.hpp"
@@ -53,7 +52,7 @@ Result<RowPage> copy_page(RecordStore& store, ScopeId scope, const Bytes& from) 
 }
 
 std::string place_of(ScopeId scope) {
-  return "record store, scope " + to_hex(ByteWriter().u64(scope).take());
+  return "record store, scope " + hex_id(scope);
 }
 
 std::string place_of(ScopeId scope, ByteView row) {

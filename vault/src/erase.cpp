@@ -105,13 +105,18 @@ void add_to_plan(ControlReader& reader, ScopeTable& scopes, ScopeId scope, bool 
   if (info->state == ScopeState::kActive) plan.also.push_back(std::move(info).value());
 }
 
-Result<void> count_records(RecordStore& store, const std::set<ScopeId>& scopes, ErasePlan& plan) {
+// A record store that cannot be read keeps nothing from being erased.
+void count_records(RecordStore& store, const std::set<ScopeId>& scopes, ErasePlan& plan) {
+  ScopeUsage all;
   for (const ScopeId scope : scopes) {
-    QUIETUS_TRY_AS(const ScopeUsage usage, store.usage(scope));
-    plan.records += usage.records;
-    plan.bytes += usage.bytes;
+    const auto usage = store.usage(scope);
+    if (!usage) return;
+    all.records += usage->records;
+    all.bytes += usage->bytes;
   }
-  return {};
+  plan.records = all.records;
+  plan.bytes = all.bytes;
+  plan.counted = true;
 }
 
 Result<ErasePlan> plan_in(ControlReader& reader, ScopeTable& scopes, RecordStore& store,
@@ -128,7 +133,7 @@ Result<ErasePlan> plan_in(ControlReader& reader, ScopeTable& scopes, RecordStore
     const bool is_target = std::find(targets.begin(), targets.end(), scope) != targets.end();
     add_to_plan(reader, scopes, scope, is_target, plan);
   }
-  QUIETUS_TRY(count_records(store, closure.scopes(), plan));
+  count_records(store, closure.scopes(), plan);
   return plan;
 }
 
@@ -237,7 +242,8 @@ Result<ErasureReport> Vault::erase(std::span<const std::string> paths, std::stri
     QUIETUS_TRY_AS(request.scopes, resolve_all(reader, scopes, paths));
     // Damaged rows, of whatever, keep numbers from the certificate, not data from being erased.
     request.unreadable = {};
-    if (const auto plan = plan_in(reader, scopes, *core_->record_store, request.scopes))
+    const auto plan = plan_in(reader, scopes, *core_->record_store, request.scopes);
+    if (plan && plan->counted)
       request.unreadable = {plan->also_count, plan->keys_below, plan->records, plan->bytes, true};
     request.subjects.clear();
     openings.clear();

@@ -52,7 +52,8 @@ struct CertificateTimes {
 // What was erased. The scope is named by its random id and by a commitment to its path.
 struct CertifiedScope {
   std::uint64_t scope_id = 0;
-  std::uint64_t level = 0;         // 1 a tenant, 2 a data class, 3 and more a person; 0 the vault
+  std::uint64_t level =
+      0;  // 1 a tenant, 2 a data class, 3 and more a person; 0 the vault, or not known
   std::string subject_commitment;  // 64 hex digits; empty when the path was not readable
 };
 

@@ -32,6 +32,7 @@ struct ErasePlan {
   std::uint64_t keys_below = 0;       // of them, of scopes in `also`
   std::uint64_t records = 0;          // that become unreadable
   std::uint64_t bytes = 0;            // of ciphertext
+  bool counted = false;               // false: the record store is not readable, and both are zero
   std::uint64_t root_generation = 0;  // before
 };
 
