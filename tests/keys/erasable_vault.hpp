@@ -49,6 +49,15 @@ struct ErasableVault {
   }
 };
 
+// What another process of the test does that has the vault open.
+inline auto opener(ErasableVault& vault) {
+  return [&vault] {
+    vault.place.forked();
+    auto theirs = std::make_unique<TestVault>(vault.place);
+    return theirs->open().ok() ? std::move(theirs) : nullptr;
+  };
+}
+
 inline bool fails_with(const Result<RootChangeOutcome>& result, ErrorCode code) {
   return !result && result.error().code() == code;
 }

@@ -28,11 +28,7 @@ TEST_CASE("a vault that another process has open is not destroyed: its certifica
   ErasableVault vault;
   vault.vault.reset();
   must(vault.open());
-  OtherProcess other([&] {
-    vault.place.forked();
-    auto theirs = std::make_unique<TestVault>(vault.place);
-    return theirs->open().ok() ? std::move(theirs) : nullptr;
-  });
+  OtherProcess other(opener(vault));
   other.stop();
   const std::uint64_t updates = vault->control().updates();
   CHECK_FAILS_WITH(vault->destroy(), ErrorCode::kBusy);

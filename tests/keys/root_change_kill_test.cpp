@@ -145,11 +145,7 @@ TEST_CASE("a writer is not told of an erasure that still waits for a holder", "[
   ErasableVault vault;
   vault.vault.reset();
   must(vault.open());
-  OtherProcess other([&] {
-    vault.place.forked();
-    auto theirs = std::make_unique<TestVault>(vault.place);
-    return theirs->open().ok() ? std::move(theirs) : nullptr;
-  });
+  OtherProcess other(opener(vault));
   other.stop();
   REQUIRE(dies_in(vault.place, "change/after-t2", [&](TestVault& theirs) {
     if (theirs.open()) static_cast<void>(theirs.erase({vault.scopes.user}));

@@ -177,11 +177,7 @@ TEST_CASE("C13: a holder that does not answer makes the erasure incomplete, not 
   vault.place.acknowledgement_timeout = milliseconds(100);
   vault.vault.reset();
   must(vault.open());
-  OtherProcess other([&] {
-    vault.place.forked();
-    auto theirs = std::make_unique<TestVault>(vault.place);
-    return theirs->open().ok() ? std::move(theirs) : nullptr;
-  });
+  OtherProcess other(opener(vault));
   other.stop();
   CHECK_FAILS_WITH(vault->erase({vault.scopes.user}), ErrorCode::kErasureIncomplete);
   CHECK(must(vault->root().list()) == vault->root_row().slots);
@@ -204,11 +200,7 @@ TEST_CASE("an opener serves while a holder of before does not answer", "[holders
   ErasableVault vault;
   vault.place.acknowledgement_timeout = milliseconds(50);
   must(vault.open());
-  OtherProcess other([&] {
-    vault.place.forked();
-    auto theirs = std::make_unique<TestVault>(vault.place);
-    return theirs->open().ok() ? std::move(theirs) : nullptr;
-  });
+  OtherProcess other(opener(vault));
   other.stop();
   CHECK_FAILS_WITH(vault->erase({vault.scopes.user}), ErrorCode::kErasureIncomplete);
   const auto opened = must(vault.open());
