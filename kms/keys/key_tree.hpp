@@ -34,6 +34,7 @@ inline constexpr std::uint64_t kMaxLeaves =
 struct LeafRef {
   KeyId owner = 0;
   std::uint64_t index = 0;
+  // NOLINTNEXTLINE(modernize-use-nullptr): the zero is in the compiler's own comparison
   friend auto operator<=>(const LeafRef&, const LeafRef&) = default;
 };
 
