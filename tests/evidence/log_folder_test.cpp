@@ -149,7 +149,7 @@ std::vector<Damage> gaps() {
       {"a bundle is cut short",
        [](Folder& f) {
          Bytes bundle = get(f.folder / "tile/entries/001");
-         bundle.resize(bundle.size() - 1);
+         bundle.pop_back();
          put(f.folder / "tile/entries/001", bundle);
        },
        kUnverified, "gap: no entry 511, or cut short"},
