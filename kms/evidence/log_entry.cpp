@@ -153,6 +153,45 @@ std::string entry_text(const EntryHead& head, const ExportMade& entry) {
       .text();
 }
 
+std::string entry_text(const EntryHead& head, const StateChanged& entry) {
+  return EntryBuilder(head, entry_kinds::kStateChanged)
+      .id("scope", entry.scope)
+      .code("from", entry.from)
+      .code("to", entry.to)
+      .code("reason", entry.reason)
+      .text();
+}
+
+std::string entry_text(const EntryHead& head, const RestrictedUseMade& entry) {
+  return EntryBuilder(head, entry_kinds::kRestrictedUseMade)
+      .id("scope", entry.scope)
+      .code("use", entry.use)
+      .text();
+}
+
+std::string entry_text(const EntryHead& head, const HoldPlaced& entry) {
+  return EntryBuilder(head, entry_kinds::kHoldPlaced)
+      .id("scope", entry.scope)
+      .bytes("hold", entry.hold)
+      .code("reason", entry.reason)
+      .text();
+}
+
+std::string entry_text(const EntryHead& head, const HoldReleased& entry) {
+  return EntryBuilder(head, entry_kinds::kHoldReleased)
+      .id("scope", entry.scope)
+      .bytes("hold", entry.hold)
+      .text();
+}
+
+std::string entry_text(const EntryHead& head, const AttemptRefused& entry) {
+  return EntryBuilder(head, entry_kinds::kAttemptRefused)
+      .id("scope", entry.scope)
+      .code("attempt", entry.attempt)
+      .code("reason", entry.reason)
+      .text();
+}
+
 Result<LogEntry> LogEntry::parse(ByteView text) {
   QUIETUS_TRY_AS(const Json json, parse_strict_json(as_text(text)));
   if (!begins_as_entry(json)) return malformed("log entry does not begin with id, kind and time");

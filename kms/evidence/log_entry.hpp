@@ -29,6 +29,7 @@ namespace quietus {
 using EntryId = std::array<std::uint8_t, 16>;        // random
 using ErasureId = std::array<std::uint8_t, 16>;      // random
 using CertificateId = std::array<std::uint8_t, 16>;  // random
+using HoldId = std::array<std::uint8_t, 16>;         // random
 
 enum class KeyLine { kData, kLasting };
 std::string_view name_of(KeyLine line) noexcept;  // "data", "lasting"
@@ -85,6 +86,34 @@ struct ExportMade {
   std::uint64_t bytes = 0;
 };
 
+// A change of state that destroys nothing.
+struct StateChanged {
+  ScopeId scope = 0;
+  Code from = "none";
+  Code to = "none";
+  Code reason = "none";
+};
+// A restricted scope was opened for one of the uses that the law allows.
+struct RestrictedUseMade {
+  ScopeId scope = 0;
+  Code use = "none";
+};
+struct HoldPlaced {
+  ScopeId scope = 0;
+  HoldId hold{};
+  Code reason = "none";
+};
+struct HoldReleased {
+  ScopeId scope = 0;
+  HoldId hold{};
+};
+// An attempt that a guard stopped.
+struct AttemptRefused {
+  ScopeId scope = 0;
+  Code attempt = "none";
+  Code reason = "none";
+};
+
 // The kinds as they are written.
 namespace entry_kinds {
 inline constexpr std::string_view kVaultCreated = "vault-created";
@@ -96,6 +125,11 @@ inline constexpr std::string_view kUnlockChanged = "unlock-changed";
 inline constexpr std::string_view kCertificateIssued = "certificate-issued";
 inline constexpr std::string_view kAnchorRewritten = "anchor-rewritten";
 inline constexpr std::string_view kExportMade = "export-made";
+inline constexpr std::string_view kStateChanged = "state-changed";
+inline constexpr std::string_view kRestrictedUseMade = "restricted-use";
+inline constexpr std::string_view kHoldPlaced = "hold-placed";
+inline constexpr std::string_view kHoldReleased = "hold-released";
+inline constexpr std::string_view kAttemptRefused = "attempt-refused";
 }  // namespace entry_kinds
 
 // The text of an entry; one content has one text.
@@ -108,6 +142,11 @@ std::string entry_text(const EntryHead& head, const UnlockChanged& entry);
 std::string entry_text(const EntryHead& head, const CertificateIssued& entry);
 std::string entry_text(const EntryHead& head, const AnchorRewritten& entry);
 std::string entry_text(const EntryHead& head, const ExportMade& entry);
+std::string entry_text(const EntryHead& head, const StateChanged& entry);
+std::string entry_text(const EntryHead& head, const RestrictedUseMade& entry);
+std::string entry_text(const EntryHead& head, const HoldPlaced& entry);
+std::string entry_text(const EntryHead& head, const HoldReleased& entry);
+std::string entry_text(const EntryHead& head, const AttemptRefused& entry);
 
 // An entry read back.
 class LogEntry {

@@ -8,76 +8,27 @@
 #include "crypto/row_seal.hpp"
 #include "evidence/subject.hpp"
 #include "keys/row_codec.hpp"
+#include "keys/sealed_rows.hpp"
 
 namespace quietus {
 
-const KeyRecord* KeyRow::active(KeyLine line) const noexcept {
+const KeyRecord* KeyRow::newest(KeyLine line) const noexcept {
+  const KeyRecord* found = nullptr;
   for (const KeyRecord& key : keys)
-    if (key.line == line && key.state == KeyState::kActive) return &key;
-  return nullptr;
+    if (key.line == line && !is_destroyed(key.state) &&
+        (found == nullptr || key.generation > found->generation))
+      found = &key;
+  return found;
 }
 
 namespace rows {
 namespace {
 
 constexpr std::size_t kIdSize = 8;
-
-Bytes row_key(char table, std::uint64_t id) {
-  return ByteWriter().u8(static_cast<std::uint8_t>(table)).u64(id).take();
-}
-Bytes row_key(char table, ByteView id) {
-  return ByteWriter().u8(static_cast<std::uint8_t>(table)).raw(id).take();
-}
-
 constexpr std::size_t kPieceSize = 32768;
 
 Bytes piece_key(const CertificateId& id, std::uint16_t piece) {
   return ByteWriter().u8('Y').raw(id).u16(piece).take();
-}
-
-Error damaged(char table) {
-  return Error(ErrorCode::kCorrupt,
-               std::string("control store: a row of table ") + table + " is damaged");
-}
-
-Result<std::optional<Bytes>> get_sealed(ControlReader& reader, const RowSeal& seal, ByteView key) {
-  QUIETUS_TRY_AS(const auto stored, reader.get(key));
-  if (!stored) return std::optional<Bytes>();
-  auto opened = open_row(seal.context, seal.key, seal.vault, key, *stored);
-  if (!opened) return damaged(static_cast<char>(key[0]));
-  return std::optional(std::move(opened).value());
-}
-
-Result<void> put_sealed(ControlWriter& writer, const RowSeal& seal, ByteView key,
-                        ByteView content) {
-  return writer.put(key, seal_row(seal.context, seal.key, seal.vault, key, content));
-}
-
-// A row decoded by `decode`, which returns an empty optional for what it does not understand.
-template <class T>
-Result<std::optional<T>> get_row(ControlReader& reader, const RowSeal& seal, ByteView key,
-                                 std::optional<T> (*decode)(ByteView)) {
-  QUIETUS_TRY_AS(const auto content, get_sealed(reader, seal, key));
-  if (!content) return std::optional<T>();
-  auto row = decode(*content);
-  if (!row) return damaged(static_cast<char>(key[0]));
-  return row;
-}
-
-// Every row of a table, opened and decoded: (row key without the table letter, row).
-template <class T>
-Result<std::vector<std::pair<Bytes, T>>> all_rows(ControlReader& reader, const RowSeal& seal,
-                                                  ByteView prefix,
-                                                  std::optional<T> (*decode)(ByteView)) {
-  std::vector<std::pair<Bytes, T>> found;
-  QUIETUS_TRY(reader.scan(prefix, {}, [&](ByteView key, ByteView value) -> Result<bool> {
-    const auto content = open_row(seal.context, seal.key, seal.vault, key, value);
-    auto row = content ? decode(*content) : std::nullopt;
-    if (!row) return damaged(static_cast<char>(prefix[0]));
-    found.emplace_back(Bytes(key.begin() + 1, key.end()), std::move(*row));
-    return true;
-  }));
-  return found;
 }
 
 std::optional<LeafOwner> decode_leaf_owner(ByteView content) {
@@ -126,7 +77,7 @@ Result<void> all_key_rows(ControlReader& reader, const RowSeal& seal,
 
 Result<std::vector<char>> damaged_tables(ControlReader& reader, const RowSeal& seal) {
   std::vector<char> found;
-  for (const char table : std::string_view("LFCDTJXYPVW")) {
+  for (const char table : std::string_view("LFCDTJXYPVWB")) {
     const Bytes prefix{static_cast<std::uint8_t>(table)};
     QUIETUS_TRY(reader.scan(prefix, {}, [&](ByteView key, ByteView value) -> Result<bool> {
       if (!open_row(seal.context, seal.key, seal.vault, key, value)) found.push_back(table);

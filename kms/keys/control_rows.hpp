@@ -20,6 +20,7 @@
 //                                salt 32 of a certificate's subject commitment, sealed under the
 //                                tenant's row key; never with the path: that dies with the scope
 //   "P" scope id || log index    ExportRow: a copy that was made outside
+//   "B", "U"                     legal holds, see holds.hpp
 //   "V" name                     the vault's own secrets: "issuing-key", "log-key" (32-byte seeds)
 // clang-format on
 #pragma once
@@ -36,6 +37,7 @@
 #include "crypto/derive.hpp"
 #include "evidence/certificate.hpp"
 #include "evidence/log_entry.hpp"
+#include "keys/key_state.hpp"
 #include "keys/root_provider.hpp"
 #include "storage/control_store.hpp"
 
@@ -52,9 +54,6 @@ struct RowSeal {
   GcmContext& context;
 };
 
-// NIST SP 800-57 Part 1 states that scopes and their keys are in so far. Numbers reach the disk.
-enum class KeyState : std::uint8_t { kActive = 2, kDestroyed = 6 };
-
 // One generation of one of a scope's key lines.
 struct KeyRecord {
   KeyId id = 0;
@@ -62,9 +61,12 @@ struct KeyRecord {
   std::uint32_t generation = 0;
   KeyState state = KeyState::kActive;
   UnixMillis created = 0;
-  std::uint64_t leaf = 0;               // index in the key tree
-  std::uint32_t parent_generation = 0;  // of the parent's data line, under which it is wrapped
-  std::uint64_t log_index = 0;          // of its key-created entry
+  UnixMillis changed = 0;  // when it came into its state
+  std::uint64_t leaf = 0;  // index in the key tree
+  // Of the data lines of the parent and of each source, under which it is wrapped.
+  std::uint32_t parent_generation = 0;
+  std::vector<std::uint32_t> source_generations;
+  std::uint64_t log_index = 0;  // of its key-created entry
   KeyCommitment commitment{};
   Bytes wrapped;  // nonce || key || tag; empty once destroyed
 };
@@ -72,13 +74,14 @@ struct KeyRecord {
 struct KeyRow {
   ScopeId id = 0;
   ScopeId parent = 0;
-  std::vector<ScopeId> sources;  // ascending, fixed for ever
-  KeyState state = KeyState::kActive;
-  UnixMillis changed = 0;
+  std::vector<ScopeId> sources;        // ascending, fixed for ever
+  KeyState state = KeyState::kActive;  // of its newest keys
+  UnixMillis changed = 0;              // when it came into its state
+  std::string reason;                  // of that, a code; empty when nobody gave one
   std::vector<KeyRecord> keys;
 
-  // The active key of a line, or nullptr.
-  const KeyRecord* active(KeyLine line) const noexcept;
+  // The key of the newest generation of a line, or nullptr when all are destroyed.
+  const KeyRecord* newest(KeyLine line) const noexcept;
 };
 
 struct InfoRow {

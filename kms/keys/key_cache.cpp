@@ -44,6 +44,29 @@ void watch_forks() {
 
 }  // namespace
 
+void Standing::limit_to(KeyState state) noexcept {
+  Standing other;
+  other.protect = allowance(state, KeyUse::kProtect);
+  other.process = allowance(state, KeyUse::kProcess);
+  other.limited_by = state;
+  limit_to(other);
+}
+
+void Standing::limit_to(const Standing& other) noexcept {
+  if (other.process < process || (other.process == process && other.protect < protect))
+    limited_by = other.limited_by;
+  protect = std::min(protect, other.protect);
+  process = std::min(process, other.process);
+  held = held || other.held;
+}
+
+const GenerationKeys* ScopeKeys::of_generation(std::uint32_t wanted) const noexcept {
+  if (wanted == generation) return this;
+  for (const GenerationKeys& keys : older)
+    if (keys.generation == wanted) return &keys;
+  return nullptr;
+}
+
 KeyCache::KeyCache(Holders& holders, Mode mode)
     : holders_(holders), mode_(mode), first_epoch_(holders.epoch()) {
   for (Slot& slot : slots_) slot.context = openssl_engine().make_context();

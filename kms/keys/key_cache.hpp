@@ -13,11 +13,13 @@
 #include <shared_mutex>
 #include <thread>
 #include <unordered_map>
+#include <vector>
 
 #include "base/ids.hpp"
 #include "crypto/aead.hpp"
 #include "crypto/labels.hpp"
 #include "keys/holders.hpp"
+#include "keys/key_state.hpp"
 
 namespace quietus {
 
@@ -29,14 +31,36 @@ struct VaultKeys {
   AnchorKey anchor;  // authenticates the anchor
 };
 
-// What is derived from the active key of a scope's data line.
-struct ScopeKeys {
-  ScopeId id;
-  std::uint32_t generation;  // of the data line
+// What is derived from one generation of a scope's data line.
+struct GenerationKeys {
+  std::uint32_t generation;
   RecordKey records;
   NamePrfKey names;
   RowKey rows;
   ChildWrapKey children;
+};
+
+// What a scope's keys may be used for: the least that the states of the scope itself and of all
+// that it depends on allow.
+struct Standing {
+  Allowance protect = Allowance::kYes;
+  Allowance process = Allowance::kYes;
+  KeyState limited_by = KeyState::kActive;  // the state that allows least
+  bool held = false;                        // a legal hold covers it
+
+  void limit_to(KeyState state) noexcept;
+  void limit_to(const Standing& other) noexcept;
+};
+
+// The keys of a scope's data line: those of its newest generation, and the older ones that some of
+// its rows still need.
+struct ScopeKeys : GenerationKeys {
+  ScopeId id;
+  Standing standing;
+  std::vector<GenerationKeys> older;  // newest first
+
+  // nullptr when there is no such generation, or it is destroyed.
+  const GenerationKeys* of_generation(std::uint32_t wanted) const noexcept;
 };
 
 class KeyCache {

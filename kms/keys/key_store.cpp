@@ -197,20 +197,30 @@ Result<void> KeyStore::update(WriteWork work) {
   return Error(ErrorCode::kBusy, "the root key keeps changing; try again");
 }
 
-Result<void> KeyStore::with_scope(ScopeId scope, ScopeWork work) {
+// Also when nothing came of it: whoever tries again after a crash between commit and publication
+// finds the change made, and processes that do not know of it yet.
+Result<HolderCount> KeyStore::update_standing(WriteWork work) {
+  const Result<void> updated = update(work);
+  const std::uint64_t epoch = parts_.holders.publish();
+  if (!updated) return updated.error();
+  return parts_.holders.await(epoch, parts_.acknowledgement_timeout);
+}
+
+Result<void> KeyStore::with_scope(const ScopeAccess& access, KeyUse wanted, ScopeWork work) {
   for (int tries = 0; tries < kMaxTries; ++tries) {
     QUIETUS_TRY_AS(const auto use, parts_.cache.begin());
-    auto keys = use.scope(scope);
+    auto keys = use.scope(access.scope);
     if (!keys) {
       const auto loaded = read_in(
           use, [&](ControlReader& reader, ScopeTable& table, const RootRow&) -> Result<void> {
-            QUIETUS_TRY_AS(keys, table.keys(reader, scope));
+            QUIETUS_TRY_AS(keys, table.keys(reader, access.scope));
             return {};
           });
       if (is_moved_on(loaded)) continue;
       QUIETUS_TRY(loaded);
     }
-    auto result = work(*keys, use);
+    auto result = check_allowed(*keys, access, wanted);
+    if (result) result = work(*keys, use);
     if (use.current() || use.committed()) return result;
   }
   return Error(ErrorCode::kBusy, "the root key keeps changing; try again");

@@ -85,12 +85,12 @@ class KeyStore {
 
   const VaultId& vault_id() const noexcept { return vault_; }
 
-  // Runs `work` with the keys of a scope, inside one Use. When a root change is published
-  // meanwhile, `work` is run again with new keys: whatever it produced before must be overwritten.
-  // Work that writes calls Use::set_committed() after its commit, and is then not run again. Errors
-  // of ScopeTable::keys.
+  // Runs `work` with the keys of a scope, inside one Use, if they may be used so. When a root
+  // change is published meanwhile, `work` is run again with new keys: whatever it produced before
+  // must be overwritten. Work that writes calls Use::set_committed() after its commit, and is then
+  // not run again. Errors of ScopeTable::keys and check_allowed.
   using ScopeWork = FunctionRef<Result<void>(const ScopeKeys&, const KeyCache::Use&)>;
-  Result<void> with_scope(ScopeId scope, ScopeWork work);
+  Result<void> with_scope(const ScopeAccess& access, KeyUse wanted, ScopeWork work);
 
   // Runs `work` on a snapshot of the control store.
   using ReadWork = FunctionRef<Result<void>(ControlReader&, ScopeTable&, const RootRow&)>;
@@ -99,6 +99,11 @@ class KeyStore {
   // way.
   using WriteWork = FunctionRef<Result<void>(ControlWriter&, ScopeTable&, RootRow&)>;
   Result<void> update(WriteWork work);
+  // As update(), for changes of what keys may be used for: no operation of any process goes on with
+  // what it knew before. How many processes have confirmed that; `missing` of them have not within
+  // the acknowledgement timeout, and finish what they are doing under the old rules. The change
+  // stands in any case.
+  Result<HolderCount> update_standing(WriteWork work);
 
   // T1 to T3. kErasureIncomplete: begun and recorded, it will resume; every other error: nothing
   // was destroyed. On success the old slots are gone, and every holder has dropped the keys. After

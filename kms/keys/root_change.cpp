@@ -5,6 +5,7 @@
 
 #include "base/failpoint.hpp"
 #include "crypto/random.hpp"
+#include "keys/holds.hpp"
 #include "keys/key_tree.hpp"
 
 namespace quietus {
@@ -122,7 +123,8 @@ Result<Intent> RootChange::prepare(const RootChangeRequest& request) {
       }
       intent.targets.push_back(std::move(target));
     }
-    return {};
+    return check_not_held(reader, scopes.seal(), {once.begin(), once.end()},
+                          request.kind == ChangeKind::kDestroyVault);
   }));
   return intent;
 }
@@ -139,7 +141,7 @@ Result<IntentTarget> RootChange::target_of(ControlReader& reader, ScopeTable& sc
   const auto row = rows::key_row(reader, scopes.seal(), scope);
   if (row.ok() && row.value()) {
     for (const KeyRecord& key : row.value()->keys)
-      if (key.state != KeyState::kDestroyed) target.keys.push_back(key.id);
+      if (!is_destroyed(key.state)) target.keys.push_back(key.id);
   } else {
     QUIETUS_TRY_AS(target.keys, rows::keys_of(reader, scopes.seal(), scope));
     QUIETUS_TRY_AS(const auto logged, keys_from_log(reader, scope));
@@ -246,7 +248,10 @@ Result<void> RootChange::decide(Intent& intent, const std::shared_ptr<const Root
         at_commit = true;
         return {};
       });
-  if (!decided && !at_commit) return abort(intent, std::move(decided).error());
+  if (!decided && !at_commit) {
+    const bool held = decided.error().code() == ErrorCode::kHeld;
+    return abort(intent, std::move(decided).error(), held ? Code("held") : Code("not-possible"));
+  }
   if (!decided) return incomplete(decided.error());
   decided_ = true;
   row_ = next_row_;
@@ -260,6 +265,7 @@ Result<void> RootChange::decide_in(ControlWriter& writer, Intent& intent, const 
   QUIETUS_TRY_AS(SealedRootRow sealed, read_root_row(writer));
   if (!sealed.authentic(keys_->root))
     return Error(ErrorCode::kCorrupt, "root row: does not authenticate");
+  QUIETUS_TRY(check_holds(writer, intent));
   QUIETUS_TRY(check_fence(writer, intent, sealed.row, new_root));
   QUIETUS_TRY(rekey(writer, intent, new_root));
   QUIETUS_TRY(bury(writer, intent));
@@ -285,6 +291,14 @@ Result<void> RootChange::decide_in(ControlWriter& writer, Intent& intent, const 
     next_row_.state = VaultState::kDestroying;
   }
   return write_root_row(writer, next_row_, new_root);
+}
+
+// Again, on the snapshot that is written to: a hold that was placed meanwhile counts (I-22).
+Result<void> RootChange::check_holds(ControlReader& reader, const Intent& intent) {
+  if (intent.kind == ChangeKind::kUnlock) return {};
+  std::vector<ScopeId> targets;
+  for (const IntentTarget& target : intent.targets) targets.push_back(target.scope);
+  return check_not_held(reader, seal(), targets, intent.kind == ChangeKind::kDestroyVault);
 }
 
 // Whether the decision may still be taken (I-4): nobody aborted the intent or changed the root, and

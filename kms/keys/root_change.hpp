@@ -48,6 +48,7 @@ class RootChange {
                            const RootChangeRequest& request, const Intent& intent);
   Result<void> decide(Intent& intent, const std::shared_ptr<const RootKey>& new_root);
   Result<void> decide_in(ControlWriter& writer, Intent& intent, const RootKey& new_root);
+  Result<void> check_holds(ControlReader& reader, const Intent& intent);
   Result<void> check_fence(ControlWriter& writer, const Intent& intent, const RootRow& row,
                            const RootKey& new_root);
   Result<void> rekey(ControlWriter& writer, const Intent& intent, const RootKey& new_root);

@@ -55,10 +55,12 @@ Result<void> RootChange::bury(ControlWriter& writer, const Intent& intent) {
     } else {
       QUIETUS_TRY_AS(row.keys, keys_from_log(writer, target.scope));
     }
-    row.state = KeyState::kDestroyed;
+    row.state = destroyed_from(row.state);
     row.changed = intent.committed;
+    row.reason = intent.reason;
     for (KeyRecord& key : row.keys) {
-      key.state = KeyState::kDestroyed;
+      if (!is_destroyed(key.state)) key.changed = intent.committed;
+      key.state = destroyed_from(key.state);
       key.wrapped.clear();
     }
     QUIETUS_TRY(rows::put_key_row(writer, seal(), row));

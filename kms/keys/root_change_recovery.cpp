@@ -155,7 +155,7 @@ Result<void> RootChange::drop_destroyed(Intent& intent) {
   return parts_.control.read([&](ControlReader& reader) -> Result<void> {
     std::erase_if(intent.targets, [&](const IntentTarget& target) {
       const auto row = rows::key_row(reader, seal(), target.scope);
-      return row.ok() && *row && (*row)->state == KeyState::kDestroyed;
+      return row.ok() && *row && is_destroyed((*row)->state);
     });
     return {};
   });

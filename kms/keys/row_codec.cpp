@@ -38,14 +38,17 @@ bool flag_from(ByteReader& in) {
 
 void put_key(ByteWriter& out, const KeyRecord& key) {
   out.u64(key.id).u8(key.line == KeyLine::kData ? 0 : 1).u32(key.generation);
-  out.u8(static_cast<std::uint8_t>(key.state)).u64(from_time(key.created)).u64(key.leaf);
-  out.u32(key.parent_generation).u64(key.log_index).raw(key.commitment).field(key.wrapped);
+  out.u8(static_cast<std::uint8_t>(key.state)).u64(from_time(key.created));
+  out.u64(from_time(key.changed)).u64(key.leaf).u32(key.parent_generation);
+  out.u8(static_cast<std::uint8_t>(key.source_generations.size()));
+  for (const std::uint32_t generation : key.source_generations) out.u32(generation);
+  out.u64(key.log_index).raw(key.commitment).field(key.wrapped);
 }
 
 KeyState state_from(ByteReader& in) {
   const std::uint8_t value = in.u8();
-  if (value != static_cast<std::uint8_t>(KeyState::kActive) &&
-      value != static_cast<std::uint8_t>(KeyState::kDestroyed))
+  if (value < static_cast<std::uint8_t>(kAllKeyStates.front()) ||
+      value > static_cast<std::uint8_t>(kAllKeyStates.back()))
     in.fail();
   return static_cast<KeyState>(value);
 }
@@ -59,8 +62,13 @@ KeyRecord get_key(ByteReader& in) {
   key.generation = in.u32();
   key.state = state_from(in);
   key.created = time_of(in.u64());
+  key.changed = time_of(in.u64());
   key.leaf = in.u64();
   key.parent_generation = in.u32();
+  const std::size_t sources = in.u8();
+  if (sources > kMaxSources) in.fail();
+  for (std::size_t i = 0; i < sources && !in.failed(); ++i)
+    key.source_generations.push_back(in.u32());
   key.log_index = in.u64();
   key.commitment = in.array<32>();
   const ByteView wrapped = in.field(kWrappedKeySize);
@@ -102,7 +110,8 @@ bool begins(ByteReader& in) {
 Bytes encode(const KeyRow& row) {
   ByteWriter out;
   out.u8(kVersion).u64(row.parent).u8(static_cast<std::uint8_t>(row.state));
-  out.u64(from_time(row.changed)).u32(static_cast<std::uint32_t>(row.sources.size()));
+  out.u64(from_time(row.changed)).text(row.reason);
+  out.u32(static_cast<std::uint32_t>(row.sources.size()));
   for (const ScopeId source : row.sources) out.u64(source);
   out.u32(static_cast<std::uint32_t>(row.keys.size()));
   for (const KeyRecord& key : row.keys) put_key(out, key);
@@ -116,6 +125,7 @@ std::optional<KeyRow> decode_key_row(ByteView content) {
   row.parent = in.u64();
   row.state = state_from(in);
   row.changed = time_of(in.u64());
+  row.reason = in.text(kMaxReason);
   row.sources = list_of(in, kMaxSources, [&] { return in.u64(); });
   row.keys = list_of(in, kMaxKeys, [&] { return get_key(in); });
   return in.done() ? std::optional(std::move(row)) : std::nullopt;

@@ -8,6 +8,7 @@
 #include "crypto/key_wrap.hpp"
 #include "crypto/random.hpp"
 #include "evidence/log_store.hpp"
+#include "keys/holds.hpp"
 #include "keys/key_tree.hpp"
 
 namespace quietus {
@@ -20,7 +21,8 @@ Bytes binding(const VaultId& vault, const KeyRow& row, const KeyRecord& key) {
   out.raw(vault).u64(row.id).u64(row.parent).u64(key.id).u8(key.line == KeyLine::kData ? 0 : 1);
   out.u32(key.generation).u32(key.parent_generation);
   out.u8(static_cast<std::uint8_t>(row.sources.size()));
-  for (const ScopeId source : row.sources) out.u64(source);
+  for (std::size_t i = 0; i < row.sources.size(); ++i)
+    out.u64(row.sources[i]).u32(key.source_generations[i]);
   return out.take();
 }
 
@@ -36,13 +38,13 @@ Error erased() {
   return Error(ErrorCode::kErased, "the scope was erased");
 }
 
-ScopeKeys derive_all(ScopeId id, std::uint32_t generation, const ScopeKey& key) {
-  return {id,
-          generation,
-          derive(edges::kRecords, key),
-          derive(edges::kNames, key),
-          derive(edges::kRows, key),
-          derive(edges::kChildren, key)};
+GenerationKeys derive_all(std::uint32_t generation, const ScopeKey& key) {
+  return {generation, derive(edges::kRecords, key), derive(edges::kNames, key),
+          derive(edges::kRows, key), derive(edges::kChildren, key)};
+}
+
+Error no_such_generation() {
+  return {ErrorCode::kCorrupt, "scope: wrapped under a generation that is not there"};
 }
 
 Result<void> check_form(const ScopeTable::NewScope& scope) {
@@ -100,6 +102,21 @@ Result<KeyId> fresh_key_id(ControlReader& reader, const RowSeal& seal) {
   }
 }
 
+Result<void> check_allowed(const ScopeKeys& keys, const ScopeAccess& access, KeyUse use) {
+  if (use == KeyUse::kMaintain) return {};
+  const Standing& standing = keys.standing;
+  const Allowance given = use == KeyUse::kProtect ? standing.protect : standing.process;
+  if (given == Allowance::kYes || (given == Allowance::kByException && access.by_exception))
+    return {};
+  const std::string state(name_of(standing.limited_by));
+  if (standing.limited_by == KeyState::kSuspended)
+    return Error(ErrorCode::kRestricted,
+                 "processing is restricted; state a lawful use, or lift the restriction");
+  return Error(ErrorCode::kRefused, "the scope's key is " + state +
+                                        (use == KeyUse::kProtect ? ": nothing is written under it"
+                                                                 : ": nothing is read under it"));
+}
+
 Result<std::shared_ptr<const ScopeKeys>> ScopeTable::keys(ControlReader& reader, ScopeId scope) {
   return unwrap(reader, scope, 0);
 }
@@ -110,18 +127,46 @@ Result<std::shared_ptr<const ScopeKeys>> ScopeTable::unwrap(ControlReader& reade
   if (depth > kMaxScopeDepth) return Error(ErrorCode::kCorrupt, "scope: nested too deep");
   QUIETUS_TRY_AS(const auto row, rows::key_row(reader, seal(), scope));
   if (!row) return Error(ErrorCode::kNotFound, "no such scope");
-  if (row->state == KeyState::kDestroyed) return erased();
-  const KeyRecord* key = row->active(KeyLine::kData);
-  if (key == nullptr) return Error(ErrorCode::kCorrupt, "scope: no active key");
-  QUIETUS_TRY_AS(const ScopeKey scope_key, unwrap_line<ScopeRole>(reader, *row, *key, depth));
-  auto keys = std::make_shared<const ScopeKeys>(derive_all(scope, key->generation, scope_key));
-  use_.keep(keys);
-  return keys;
+  if (is_destroyed(row->state)) return erased();
+  QUIETUS_TRY_AS(const Standing standing, standing_of(reader, *row, depth));
+  std::vector<GenerationKeys> generations;
+  for (const KeyRecord& key : row->keys) {
+    if (key.line != KeyLine::kData || is_destroyed(key.state)) continue;
+    QUIETUS_TRY_AS(const ScopeKey scope_key, unwrap_line<ScopeRole>(reader, *row, key, depth));
+    generations.push_back(derive_all(key.generation, scope_key));
+  }
+  if (generations.empty()) return Error(ErrorCode::kCorrupt, "scope: it has no key");
+  std::sort(generations.begin(), generations.end(),
+            [](const auto& a, const auto& b) { return a.generation > b.generation; });
+  ScopeKeys keys{std::move(generations.front()), scope, standing, {}};
+  std::move(generations.begin() + 1, generations.end(), std::back_inserter(keys.older));
+  auto kept = std::make_shared<const ScopeKeys>(std::move(keys));
+  use_.keep(kept);
+  return kept;
+}
+
+// A scope can do no more than what it depends on: its parent and its sources.
+Result<Standing> ScopeTable::standing_of(ControlReader& reader, const KeyRow& row,
+                                         std::size_t depth) {
+  Standing standing;
+  standing.limit_to(row.state);
+  QUIETUS_TRY_AS(const auto holds, rows::holds_of(reader, seal(), row.id));
+  standing.held = !holds.empty();
+  if (row.id == kVaultScope) return standing;
+  QUIETUS_TRY_AS(const auto parent, unwrap(reader, row.parent, depth + 1));
+  standing.limit_to(parent->standing);
+  for (const ScopeId source : row.sources) {
+    QUIETUS_TRY_AS(const auto keys, unwrap(reader, source, depth + 1));
+    standing.limit_to(keys->standing);
+  }
+  return standing;
 }
 
 template <class Role>
 Result<Key<Role>> ScopeTable::unwrap_line(ControlReader& reader, const KeyRow& row,
                                           const KeyRecord& key, std::size_t depth) {
+  if (key.source_generations.size() != row.sources.size())
+    return Error(ErrorCode::kCorrupt, "scope: its key does not say how it is wrapped");
   KeyTree tree(id_, vault_.root, use_.context());
   QUIETUS_TRY_AS(const LeafKey leaf, tree.leaf(reader, {key.id, key.leaf}));
   QUIETUS_TRY_AS(const WrapKey wrapper, wrapping_key(row, key, leaf, reader, depth));
@@ -134,27 +179,33 @@ Result<Key<Role>> ScopeTable::unwrap_line(ControlReader& reader, const KeyRow& r
 }
 
 Result<void> ScopeTable::check_keys(ControlReader& reader, const KeyRow& row) {
-  const KeyRecord* data = row.active(KeyLine::kData);
-  const KeyRecord* lasting = row.active(KeyLine::kLasting);
-  if (data == nullptr || lasting == nullptr)
-    return Error(ErrorCode::kCorrupt, "scope: a key line has no active key");
-  QUIETUS_TRY(unwrap_line<ScopeRole>(reader, row, *data, 0));
-  QUIETUS_TRY(unwrap_line<LastingRole>(reader, row, *lasting, 0));
+  if (row.newest(KeyLine::kData) == nullptr || row.newest(KeyLine::kLasting) == nullptr)
+    return Error(ErrorCode::kCorrupt, "scope: a key line has no key");
+  for (const KeyRecord& key : row.keys) {
+    if (is_destroyed(key.state)) continue;
+    if (key.line == KeyLine::kData) {
+      QUIETUS_TRY(unwrap_line<ScopeRole>(reader, row, key, 0));
+    } else {
+      QUIETUS_TRY(unwrap_line<LastingRole>(reader, row, key, 0));
+    }
+  }
   return {};
 }
 
 Result<WrapKey> ScopeTable::wrapping_key(const KeyRow& row, const KeyRecord& key,
                                          const LeafKey& leaf, ControlReader& reader,
                                          std::size_t depth) {
-  std::vector<std::shared_ptr<const ScopeKeys>> inputs;
-  if (row.id != kVaultScope) {
-    QUIETUS_TRY_AS(auto parent, unwrap(reader, row.parent, depth + 1));
-    inputs.push_back(std::move(parent));
-  }
-  for (const ScopeId source : row.sources) {
-    QUIETUS_TRY_AS(auto keys, unwrap(reader, source, depth + 1));
-    inputs.push_back(std::move(keys));
-  }
+  std::vector<std::shared_ptr<const ScopeKeys>> holders;
+  std::vector<const GenerationKeys*> inputs;
+  const auto take = [&](ScopeId scope, std::uint32_t generation) -> Result<void> {
+    QUIETUS_TRY_AS(auto keys, unwrap(reader, scope, depth + 1));
+    inputs.push_back(keys->of_generation(generation));
+    holders.push_back(std::move(keys));
+    return inputs.back() != nullptr ? Result<void>() : no_such_generation();
+  };
+  if (row.id != kVaultScope) QUIETUS_TRY(take(row.parent, key.parent_generation));
+  for (std::size_t i = 0; i < row.sources.size(); ++i)
+    QUIETUS_TRY(take(row.sources[i], key.source_generations[i]));
   SecretBuffer material(kKeySize * (1 + inputs.size()));
   material.fill([&](MutableBytes out) {
     leaf.expose([&](ByteView bytes) { std::copy(bytes.begin(), bytes.end(), out.begin()); });
@@ -171,21 +222,52 @@ Result<WrapKey> ScopeTable::wrapping_key(const KeyRow& row, const KeyRecord& key
 
 Result<std::optional<ScopeId>> ScopeTable::child(ControlReader& reader, ScopeId parent,
                                                  std::string_view name) {
-  QUIETUS_TRY_AS(const auto keys_of_parent, keys(reader, parent));
-  const Prf128 prf = prf128(keys_of_parent->names, as_bytes(name));
-  QUIETUS_TRY_AS(const auto id, rows::child(reader, seal(), parent, prf));
+  QUIETUS_TRY_AS(const auto id, child_of_any_state(reader, parent, name));
   if (!id) return std::optional<ScopeId>();
   QUIETUS_TRY_AS(const auto row, rows::key_row(reader, seal(), *id));
   if (!row) return Error(ErrorCode::kCorrupt, "scope: its row is missing");
-  if (row->state == KeyState::kDestroyed) return erased();
+  if (is_destroyed(row->state)) return erased();
+  return id;
+}
+
+// While the parent's key is being replaced, some of its children are found under the older one.
+Result<std::optional<ScopeId>> ScopeTable::child_of_any_state(ControlReader& reader, ScopeId parent,
+                                                              std::string_view name) {
+  QUIETUS_TRY_AS(const auto keys_of_parent, keys(reader, parent));
+  const auto look = [&](const GenerationKeys& generation) {
+    return rows::child(reader, seal(), parent, prf128(generation.names, as_bytes(name)));
+  };
+  QUIETUS_TRY_AS(auto id, look(*keys_of_parent));
+  for (std::size_t i = 0; i < keys_of_parent->older.size() && !id; ++i) {
+    QUIETUS_TRY_AS(id, look(keys_of_parent->older[i]));
+  }
   return id;
 }
 
 Result<InfoRow> ScopeTable::info(ControlReader& reader, ScopeId scope) {
   QUIETUS_TRY_AS(const auto scope_keys, keys(reader, scope));
-  QUIETUS_TRY_AS(auto row, rows::info(reader, seal_under(*scope_keys), scope));
-  if (!row) return Error(ErrorCode::kCorrupt, "scope: its own row is missing");
-  return std::move(*row);
+  Result<std::optional<InfoRow>> row = rows::info(reader, seal_under(*scope_keys), scope);
+  for (std::size_t i = 0; i < scope_keys->older.size() && !row; ++i)
+    row = rows::info(reader, seal_under(scope_keys->older[i]), scope);
+  if (!row) return std::move(row).error();
+  if (!*row) return Error(ErrorCode::kCorrupt, "scope: its own row is missing");
+  return std::move(**row);
+}
+
+// Which generations of parent and sources a key that is wrapped now is wrapped under.
+Result<void> ScopeTable::wrap_under_newest(ControlReader& reader, const KeyRow& row,
+                                           KeyRecord& record) {
+  record.parent_generation = 0;
+  record.source_generations.clear();
+  if (row.id != kVaultScope) {
+    QUIETUS_TRY_AS(const auto parent, keys(reader, row.parent));
+    record.parent_generation = parent->generation;
+  }
+  for (const ScopeId source : row.sources) {
+    QUIETUS_TRY_AS(const auto keys_of_source, keys(reader, source));
+    record.source_generations.push_back(keys_of_source->generation);
+  }
+  return {};
 }
 
 template <class Role>
@@ -195,12 +277,8 @@ Result<KeyRecord> ScopeTable::make_key(ControlWriter& writer, RootRow& root, con
   QUIETUS_TRY_AS(record.id, fresh_key_id(writer, seal()));
   record.line = line;
   record.generation = 1;
-  record.created = scope.now;
-  record.parent_generation = 0;
-  if (row.id != kVaultScope) {
-    QUIETUS_TRY_AS(const auto parent, keys(writer, row.parent));
-    record.parent_generation = parent->generation;
-  }
+  record.created = record.changed = scope.now;
+  QUIETUS_TRY(wrap_under_newest(writer, row, record));
   QUIETUS_TRY_AS(record.leaf, allocate_leaf(writer, seal(), root));
   const LeafKey leaf = random_key<LeafRole>();
   KeyTree tree(id_, vault_.root, use_.context());
@@ -229,10 +307,10 @@ Result<void> ScopeTable::write_scope(ControlWriter& writer, RootRow& root, KeyRo
   row.keys.push_back(std::move(lasting_record));
   row.changed = scope.now;
   QUIETUS_TRY(rows::put_key_row(writer, seal(), row));
-  const ScopeKeys own = derive_all(row.id, 1, data);
+  const GenerationKeys own = derive_all(1, data);
   QUIETUS_TRY(
       rows::put_info(writer, seal_under(own), row.id, {scope.name, scope.data_class, scope.now}));
-  return write_root_row(writer, root, vault_.root);
+  return save(writer, root);
 }
 
 Result<ScopeId> ScopeTable::create(ControlWriter& writer, RootRow& root, const NewScope& scope) {
@@ -240,6 +318,11 @@ Result<ScopeId> ScopeTable::create(ControlWriter& writer, RootRow& root, const N
   QUIETUS_TRY_AS(const auto taken, child(writer, scope.parent, scope.name));
   if (taken) return Error(ErrorCode::kAlreadyExists, "the scope exists already");
   QUIETUS_TRY_AS(const auto parent, keys(writer, scope.parent));
+  QUIETUS_TRY(check_allowed(*parent, {scope.parent}, KeyUse::kProtect));
+  for (const ScopeId source : scope.sources) {
+    QUIETUS_TRY_AS(const auto keys_of_source, keys(writer, source));
+    QUIETUS_TRY(check_allowed(*keys_of_source, {source}, KeyUse::kProtect));
+  }
   KeyRow row;
   QUIETUS_TRY_AS(row.id, fresh_scope_id(writer, seal()));
   row.parent = scope.parent;

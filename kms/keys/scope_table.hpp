@@ -7,7 +7,8 @@
 //   wrapped key  = nonce || XAES-256-GCM(wrapping key, scope key) || tag;
 //                  associated data = "quietus/v1/ad/wrap" || 00 || binding
 //   binding      = vault id 16 || scope id u64 || parent id u64 || key id u64 || line u8 ||
-//                  generation u32 || parent generation u32 || sources u8 || source ids u64 each
+//                  generation u32 || parent generation u32 || sources u8 || (source id u64 ||
+//                  source generation u32) each
 //
 // The vault itself is scope 0: no parent, its own leaf. Destroying any of leaf, parent or a source
 // makes the key underivable. Parent and sources are fixed when a scope is made.
@@ -31,6 +32,19 @@ inline constexpr KeyId kControlKeyId = 1;  // owner of leaf 0, from which the ro
 inline constexpr std::size_t kMaxScopeDepth = 32;
 inline constexpr std::size_t kMaxScopeName = 255;  // bytes; of a data class too
 
+// Whose keys are wanted. `by_exception`: for one of the uses that the law allows of restricted
+// data, stated and logged by the caller.
+struct ScopeAccess {
+  ScopeAccess(ScopeId id, bool exception = false)  // NOLINT(google-explicit-constructor)
+      : scope(id), by_exception(exception) {}
+  ScopeId scope;
+  bool by_exception;
+};
+
+// Whether the keys may be used so. kRestricted; kRefused, and the text says in which state they
+// are.
+Result<void> check_allowed(const ScopeKeys& keys, const ScopeAccess& access, KeyUse use);
+
 // One transaction's view of the scopes: keys come from the cache or are unwrapped.
 class ScopeTable {
  public:
@@ -39,20 +53,26 @@ class ScopeTable {
       : id_(id), vault_(vault), use_(use) {}
 
   RowSeal seal() const { return {vault_.rows, id_, use_.context()}; }
-  RowSeal seal_under(const ScopeKeys& scope) const { return {scope.rows, id_, use_.context()}; }
+  RowSeal seal_under(const GenerationKeys& scope) const {
+    return {scope.rows, id_, use_.context()};
+  }
 
   // The keys of a scope. kErased when it, an ancestor or a source was erased; kNotFound for an
   // unknown id; kCorrupt, also when a key does not match its commitment.
   Result<std::shared_ptr<const ScopeKeys>> keys(ControlReader& reader, ScopeId scope);
 
-  // Unwraps the active key of every line of a scope and compares it with its commitment. Errors as
-  // keys().
+  // Unwraps every key of a scope that is not destroyed and compares it with its commitment. Errors
+  // as keys().
   Result<void> check_keys(ControlReader& reader, const KeyRow& row);
 
   // The child of that name. kErased when it was erased itself (its name stays taken); no value when
   // there is none. Does not open the child.
   Result<std::optional<ScopeId>> child(ControlReader& reader, ScopeId parent,
                                        std::string_view name);
+
+  // As child(), but an erased one is found too.
+  Result<std::optional<ScopeId>> child_of_any_state(ControlReader& reader, ScopeId parent,
+                                                    std::string_view name);
 
   // The scope's own row. Errors as keys().
   Result<InfoRow> info(ControlReader& reader, ScopeId scope);
@@ -65,14 +85,21 @@ class ScopeTable {
     UnixMillis now = 0;
   };
   // Makes a scope with both key lines, logs its keys, writes its rows. kAlreadyExists; kErased;
-  // kInvalidArgument, also when it would lie deeper than kMaxScopeDepth.
+  // kRestricted and kRefused as check_allowed() of parent and sources; kInvalidArgument, also when
+  // it would lie deeper than kMaxScopeDepth.
   Result<ScopeId> create(ControlWriter& writer, RootRow& root, const NewScope& scope);
+  // Writes a root row that was changed in this transaction.
+  Result<void> save(ControlWriter& writer, const RootRow& root) const {
+    return write_root_row(writer, root, vault_.root);
+  }
   // Scope 0, once.
   Result<void> create_vault_scope(ControlWriter& writer, RootRow& root, UnixMillis now);
 
  private:
   Result<std::shared_ptr<const ScopeKeys>> unwrap(ControlReader& reader, ScopeId scope,
                                                   std::size_t depth);
+  Result<Standing> standing_of(ControlReader& reader, const KeyRow& row, std::size_t depth);
+  Result<void> wrap_under_newest(ControlReader& reader, const KeyRow& row, KeyRecord& record);
   template <class Role>
   Result<Key<Role>> unwrap_line(ControlReader& reader, const KeyRow& row, const KeyRecord& key,
                                 std::size_t depth);

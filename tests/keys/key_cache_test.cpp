@@ -20,8 +20,11 @@ constexpr auto kLong = milliseconds(10000);
 
 std::shared_ptr<const ScopeKeys> scope_keys(ScopeId id, std::uint64_t mark = 1) {
   return std::make_shared<const ScopeKeys>(ScopeKeys{
-      id, static_cast<std::uint32_t>(mark), named_key<RecordRole>("r"), named_key<NamePrfRole>("n"),
-      named_key<RowRole>("w"), named_key<ChildWrapRole>("c")});
+      {static_cast<std::uint32_t>(mark), named_key<RecordRole>("r"), named_key<NamePrfRole>("n"),
+       named_key<RowRole>("w"), named_key<ChildWrapRole>("c")},
+      id,
+      {},
+      {}});
 }
 
 std::shared_ptr<const VaultKeys> vault_keys() {

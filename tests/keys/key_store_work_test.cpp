@@ -15,27 +15,29 @@ using namespace quietus::test;  // NOLINT: a test
 TEST_CASE("work with a scope's keys is done again when the root was changed meanwhile", "[work]") {
   ErasableVault vault;
   int runs = 0;
-  must(vault->keys().with_scope(vault.scopes.user, [&](const ScopeKeys&, const KeyCache::Use&) {
-    if (++runs == 1) vault->holders().publish();
-    return Result<void>();
-  }));
+  must(vault->keys().with_scope(vault.scopes.user, KeyUse::kProcess,
+                                [&](const ScopeKeys&, const KeyCache::Use&) {
+                                  if (++runs == 1) vault->holders().publish();
+                                  return Result<void>();
+                                }));
   CHECK(runs == 2);
 }
 
 TEST_CASE("work that was committed is not done again", "[work]") {
   ErasableVault vault;
   int runs = 0;
-  must(vault->keys().with_scope(vault.scopes.user, [&](const ScopeKeys&, const KeyCache::Use& use) {
-    ++runs;
-    use.set_committed();
-    vault->holders().publish();
-    return Result<void>();
-  }));
+  must(vault->keys().with_scope(vault.scopes.user, KeyUse::kProcess,
+                                [&](const ScopeKeys&, const KeyCache::Use& use) {
+                                  ++runs;
+                                  use.set_committed();
+                                  vault->holders().publish();
+                                  return Result<void>();
+                                }));
   CHECK(runs == 1);
   // Nor when something failed after the commit: doing it twice would be wrong.
   runs = 0;
   CHECK_FAILS_WITH(
-      vault->keys().with_scope(vault.scopes.user,
+      vault->keys().with_scope(vault.scopes.user, KeyUse::kProcess,
                                [&](const ScopeKeys&, const KeyCache::Use& use) {
                                  ++runs;
                                  use.set_committed();
@@ -49,18 +51,19 @@ TEST_CASE("work that was committed is not done again", "[work]") {
 TEST_CASE("an error of work that ran with replaced keys is not believed", "[work]") {
   ErasableVault vault;
   int runs = 0;
-  must(vault->keys().with_scope(
-      vault.scopes.user, [&](const ScopeKeys&, const KeyCache::Use&) -> Result<void> {
-        if (++runs > 1) return {};
-        vault->holders().publish();
-        return Error(ErrorCode::kBusy, "the keys were replaced meanwhile");
-      }));
+  must(vault->keys().with_scope(vault.scopes.user, KeyUse::kProcess,
+                                [&](const ScopeKeys&, const KeyCache::Use&) -> Result<void> {
+                                  if (++runs > 1) return {};
+                                  vault->holders().publish();
+                                  return Error(ErrorCode::kBusy,
+                                               "the keys were replaced meanwhile");
+                                }));
   CHECK(runs == 2);
 }
 
 TEST_CASE("when the root changes all the time, work gives up busy", "[work]") {
   ErasableVault vault;
-  CHECK_FAILS_WITH(vault->keys().with_scope(vault.scopes.user,
+  CHECK_FAILS_WITH(vault->keys().with_scope(vault.scopes.user, KeyUse::kProcess,
                                             [&](const ScopeKeys&, const KeyCache::Use&) {
                                               vault->holders().publish();
                                               return Result<void>();

@@ -102,7 +102,7 @@ TEST_CASE("I-17: a key that only the log knows is not left over when the scope's
           "[erase]") {
   ErasableVault vault;
   const KeyRow row = *vault->key_row(vault.scopes.user);
-  const KeyId lasting = row.active(KeyLine::kLasting)->id;
+  const KeyId lasting = row.newest(KeyLine::kLasting)->id;
   const Bytes key_row = ByteWriter().u8('K').u64(vault.scopes.user).take();
   const Bytes leaf_row = ByteWriter().u8('L').u64(lasting).take();
   Bytes kept;

@@ -93,8 +93,8 @@ TEST_CASE("rows are read as they were written", "[codec]") {
   const auto key = codec::decode_key_row(codec::encode(key_row()));
   REQUIRE(key);
   CHECK(key->sources == std::vector<ScopeId>{7, 9});
-  CHECK(key->active(KeyLine::kData) != nullptr);
-  CHECK(key->active(KeyLine::kLasting) == nullptr);
+  CHECK(key->newest(KeyLine::kData) != nullptr);
+  CHECK(key->newest(KeyLine::kLasting) == nullptr);
   CHECK(key->keys[0].created == -1);
   CHECK(key->keys[0].wrapped == Bytes(kWrappedKeySize, 0xEE));
   const auto change = codec::decode_intent(codec::encode(intent()));

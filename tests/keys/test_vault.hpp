@@ -130,10 +130,11 @@ class TestVault {
   // What stands for all of a scope's keys.
   Result<Bytes> record_key(ScopeId scope) {
     Bytes key;
-    QUIETUS_TRY(keys_->with_scope(scope, [&](const ScopeKeys& keys, const KeyCache::Use&) {
-      key = bytes_of(keys.records);
-      return Result<void>();
-    }));
+    QUIETUS_TRY(keys_->with_scope(scope, KeyUse::kProcess,
+                                  [&](const ScopeKeys& keys, const KeyCache::Use&) {
+                                    key = bytes_of(keys.records);
+                                    return Result<void>();
+                                  }));
     return key;
   }
   Result<RootChangeOutcome> erase(std::vector<ScopeId> scopes) {

@@ -55,9 +55,10 @@ void ChangeSet::add(const RecordChange& change) {
 Result<void> ChangeSet::apply(UnixMillis now) {
   Result<void> applied = write_objects();
   if (applied)
-    applied = keys_.with_scope(scope_, [&](const ScopeKeys& keys, const KeyCache::Use& use) {
-      return seal_and_commit(keys, use, now);
-    });
+    applied = keys_.with_scope(access_, KeyUse::kProtect,
+                               [&](const ScopeKeys& keys, const KeyCache::Use& use) {
+                                 return seal_and_commit(keys, use, now);
+                               });
   sweep(applied.ok());
   return applied;
 }
@@ -67,7 +68,7 @@ Result<void> ChangeSet::write_objects() {
     RecordChange& change = step.change;
     if (step.superseded || change.removes || change.object || !is_object(change)) continue;
     ByteView rest = change.content;
-    ObjectWriter writer(keys_, store_, scope_, token_);
+    ObjectWriter writer(keys_, store_, access_, token_);
     QUIETUS_TRY_AS(change.object, writer.write([&]() -> Result<ByteView> {
       const ByteView piece = rest.first(std::min(rest.size(), kObjectPieceSize));
       rest = rest.subspan(piece.size());
@@ -141,6 +142,8 @@ Result<void> ChangeSet::check(RecordWriter& writer, const ScopeKeys& keys, const
     if (!earlier.removes) now = earlier.version;
   } else {
     QUIETUS_TRY_AS(now, look_at_stored(writer, keys, use, step));
+    if (now && keys.standing.held)
+      return Error(ErrorCode::kHeld, "a legal hold keeps the record from being changed or removed");
   }
   change.existed = now.has_value();
   QUIETUS_TRY(check_condition(now, change.expected, change.must_be_new));
@@ -150,20 +153,35 @@ Result<void> ChangeSet::check(RecordWriter& writer, const ScopeKeys& keys, const
   return check_announced(writer, scope_, change.object->ref.id, token_);
 }
 
+// While the scope's key is being replaced, a record lies under its name of the older key until it
+// is re-encrypted or changed.
+Result<std::optional<ByteView>> ChangeSet::find_stored(RecordWriter& writer, const ScopeKeys& keys,
+                                                       Step& step) {
+  step.stored_row.reset();
+  QUIETUS_TRY_AS(auto value, writer.get({RecordTable::kRecords, scope_, step.row}));
+  for (std::size_t i = 0; i < keys.older.size() && !value; ++i) {
+    const Prf128 row = prf128(keys.older[i].names, as_bytes(step.change.name));
+    QUIETUS_TRY_AS(value, writer.get({RecordTable::kRecords, scope_, row}));
+    if (value) step.stored_row = row;
+  }
+  return value;
+}
+
 // The version of the record that is there. A damaged one may be replaced or removed; if it was a
 // large object, nobody can tell which one any more and its rows stay.
 Result<std::optional<Version>> ChangeSet::look_at_stored(RecordWriter& writer,
                                                          const ScopeKeys& keys,
                                                          const KeyCache::Use& use, Step& step) {
   step.replaced.reset();
-  QUIETUS_TRY_AS(const auto value, writer.get({RecordTable::kRecords, scope_, step.row}));
+  QUIETUS_TRY_AS(const auto value, find_stored(writer, keys, step));
   if (!value) return std::optional<Version>();
   const auto record = StoredRecord::parse(*value);
   if (!record) return std::optional(Version{});
   const auto seal = seal_of_generation(keys_.vault_id(), keys, use, record->generation());
   if (record->is_object() && seal) {
     MetadataRoom room;
-    const auto metadata = RecordOpener(*seal, step.row, *record).open_metadata(room);
+    const Prf128& at = step.stored_row ? *step.stored_row : step.row;
+    const auto metadata = RecordOpener(*seal, at, *record).open_metadata(room);
     if (metadata && metadata->object) step.replaced = metadata->object->id;
   }
   return std::optional(record->version());
@@ -171,6 +189,8 @@ Result<std::optional<Version>> ChangeSet::look_at_stored(RecordWriter& writer,
 
 Result<void> ChangeSet::write(RecordWriter& writer, const Step& step, ByteView sealed) {
   if (step.replaced) QUIETUS_TRY(abandon_object(writer, scope_, *step.replaced));
+  if (step.stored_row)
+    QUIETUS_TRY(writer.remove({RecordTable::kRecords, scope_, *step.stored_row}));
   if (step.superseded) return {};
   const RecordKeyRef row{RecordTable::kRecords, scope_, step.row};
   if (step.change.removes) return writer.remove(row);

@@ -27,15 +27,16 @@ struct RecordChange {
 class ChangeSet {
  public:
   // `keys` and `store` are borrowed for its life. Requires: valid names and content types.
-  ChangeSet(KeyStore& keys, RecordStore& store, ScopeId scope, const WriterToken& token)
-      : keys_(keys), store_(store), scope_(scope), token_(token) {}
+  ChangeSet(KeyStore& keys, RecordStore& store, const ScopeAccess& access, const WriterToken& token)
+      : keys_(keys), store_(store), access_(access), scope_(access.scope), token_(token) {}
 
   void add(const RecordChange& change);
   const RecordChange& operator[](std::size_t index) const { return steps_[index].change; }
 
   // Large contents are stored first. Durable on return; after an error nothing was changed, and
   // objects of the set are on their way out. Errors of ObjectWriter::write, KeyStore::with_scope,
-  // check_fence and RecordStore::update; kConflict.
+  // check_fence and RecordStore::update; kConflict; kHeld when it would replace or remove a record
+  // that a legal hold covers.
   Result<void> apply(UnixMillis now);
 
  private:
@@ -44,6 +45,7 @@ class ChangeSet {
     std::optional<std::size_t> earlier;  // the step before it that changes the same record
     bool superseded = false;             // by a later one: checked, but not written
     Prf128 row{};
+    std::optional<Prf128> stored_row;  // where the record is that was there, if elsewhere
     std::size_t sealed_size = 0;
     std::optional<ObjectId> replaced;  // the large object that was there
   };
@@ -54,6 +56,8 @@ class ChangeSet {
   Result<void> check_all(RecordWriter& writer, const ScopeKeys& keys, const KeyCache::Use& use);
   Result<void> check(RecordWriter& writer, const ScopeKeys& keys, const KeyCache::Use& use,
                      Step& step);
+  Result<std::optional<ByteView>> find_stored(RecordWriter& writer, const ScopeKeys& keys,
+                                              Step& step);
   Result<std::optional<Version>> look_at_stored(RecordWriter& writer, const ScopeKeys& keys,
                                                 const KeyCache::Use& use, Step& step);
   Result<void> write_all(RecordWriter& writer, ByteView sealed);
@@ -62,6 +66,7 @@ class ChangeSet {
 
   KeyStore& keys_;
   RecordStore& store_;
+  ScopeAccess access_;
   ScopeId scope_;
   WriterToken token_;
   std::vector<Step> steps_;

@@ -46,7 +46,7 @@ Result<void> check_leaves(ControlReader& reader, const RowSeal& seal, CheckRepor
       reader, seal,
       [&](const KeyRow& row) -> Result<void> {
         for (const KeyRecord& key : row.keys) {
-          if (key.state == KeyState::kDestroyed) continue;
+          if (is_destroyed(key.state)) continue;
           const auto owner = rows::leaf_owner(reader, seal, key.id);
           if (!owner || !*owner || (*owner)->index != key.leaf || (*owner)->scope != row.id)
             report.damages.push_back({scope_name(row.id), "the leaf of a key is not known"});
@@ -61,9 +61,9 @@ Result<void> check_leaves(ControlReader& reader, const RowSeal& seal, CheckRepor
         if (key == kControlKeyId) return {};
         const auto row = rows::key_row(reader, seal, owner.scope);
         if (!row || !*row) return {};  // reported with the scope's row
-        const auto known = std::any_of(
-            (*row)->keys.begin(), (*row)->keys.end(),
-            [&](const KeyRecord& k) { return k.id == key && k.state != KeyState::kDestroyed; });
+        const auto known =
+            std::any_of((*row)->keys.begin(), (*row)->keys.end(),
+                        [&](const KeyRecord& k) { return k.id == key && !is_destroyed(k.state); });
         if (!known) report.damages.push_back({scope_name(owner.scope), "a key is not in its row"});
         return {};
       });

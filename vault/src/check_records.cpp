@@ -95,12 +95,13 @@ class ScopeCheck {
   // False when the scope cannot be read at all, which is noted.
   Result<bool> check_page(const RowPage& page, ObjectInventory& objects) {
     PageFindings found;
-    const Result<void> looked = keys_.with_scope(
-        scope_, [&](const ScopeKeys& keys, const KeyCache::Use& use) -> Result<void> {
-          found = {};
-          for (const RowCopy& row : page.rows) look_at_row(keys, use, row, found);
-          return {};
-        });
+    const Result<void> looked =
+        keys_.with_scope(scope_, KeyUse::kMaintain,
+                         [&](const ScopeKeys& keys, const KeyCache::Use& use) -> Result<void> {
+                           found = {};
+                           for (const RowCopy& row : page.rows) look_at_row(keys, use, row, found);
+                           return {};
+                         });
     if (!looked) {
       QUIETUS_TRY(note_unreadable(looked.error(), page.rows.size()));
       return false;
@@ -146,7 +147,8 @@ class ScopeCheck {
     RecordOpener opener(seal, row, record);
     MetadataRoom room;
     QUIETUS_TRY_AS(const RecordMetadata metadata, opener.open_metadata(room));
-    if (prf128(keys.names, as_bytes(metadata.name)) != row)
+    const GenerationKeys& of = *keys.of_generation(record.generation());
+    if (prf128(of.names, as_bytes(metadata.name)) != row)
       return Error(ErrorCode::kCorrupt, "record: under another record's key");
     if (metadata.object) {
       found.objects.push_back(
@@ -162,7 +164,7 @@ class ScopeCheck {
 
   Result<void> check_object(const StoredObject& object) {
     PlaintextBuffer buffer(std::min<std::uint64_t>(object.size, ObjectReader::kGroupSize));
-    ObjectReader reader(keys_, store_, object, ReadFrom::kCopied);
+    ObjectReader reader(keys_, store_, object, {false, true, ReadFrom::kCopied});
     while (!reader.done()) {
       const std::size_t size = reader.next_size();
       const Result<void> opened = reader.next(buffer.bytes().first(size));

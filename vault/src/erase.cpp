@@ -75,7 +75,7 @@ class Closure {
  private:
   bool is_erased(ScopeId scope) {
     const auto row = rows::key_row(reader_, scopes_.seal(), scope);
-    return row.ok() && row.value() && row.value()->state == KeyState::kDestroyed;
+    return row.ok() && row.value() && is_destroyed(row.value()->state);
   }
 
   ControlReader& reader_;

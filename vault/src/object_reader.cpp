@@ -68,12 +68,11 @@ class CipherStream {
 
 }  // namespace
 
-ObjectReader::ObjectReader(KeyStore& keys, RecordStore& store, const StoredObject& object,
-                           ReadFrom from)
+ObjectReader::ObjectReader(KeyStore& keys, RecordStore& store, const StoredObject& object, How how)
     : keys_(keys),
       store_(store),
       object_(object),
-      from_(from),
+      how_(how),
       chunks_(object.size / kChunkSize + 1) {}
 
 std::uint64_t ObjectReader::group_end() const noexcept {
@@ -89,10 +88,12 @@ Result<void> ObjectReader::next(MutableBytes out) {
   require(!done() && out.size() == next_size());
   const Bytes context = object_context(keys_.vault_id(), object_.scope, object_.ref.id);
   Result<void> opened = keys_.with_scope(
-      object_.scope, [&](const ScopeKeys& keys, const KeyCache::Use& use) -> Result<void> {
-        if (keys.generation != object_.generation)
-          return Error(ErrorCode::kCorrupt, "object: of a key generation that is not there");
-        QUIETUS_TRY_AS(const cobblestone::Object object, keys.records.expose([&](ByteView key) {
+      {object_.scope, how_.by_exception}, how_.maintains ? KeyUse::kMaintain : KeyUse::kProcess,
+      [&](const ScopeKeys& keys, const KeyCache::Use& use) -> Result<void> {
+        const GenerationKeys* of = keys.of_generation(object_.generation);
+        if (of == nullptr)
+          return store_.read([&](RecordReader& reader) { return explain_missing_key(reader); });
+        QUIETUS_TRY_AS(const cobblestone::Object object, of->records.expose([&](ByteView key) {
           return cobblestone::Object::open(key, context, object_.ref.header);
         }));
         return store_.read([&](RecordReader& reader) -> Result<void> {
@@ -117,9 +118,15 @@ Result<void> ObjectReader::check_unchanged(RecordReader& reader) const {
   return Error(ErrorCode::kChanged, "the object was replaced while it was read; read again");
 }
 
+// A key that is gone was replaced, and the object re-encrypted, or something is wrong.
+Result<void> ObjectReader::explain_missing_key(RecordReader& reader) const {
+  QUIETUS_TRY(check_unchanged(reader));
+  return Error(ErrorCode::kCorrupt, "object: of a key generation that is gone");
+}
+
 Result<void> ObjectReader::open_group(RecordReader& reader, const cobblestone::Object& object,
                                       GcmContext& context, MutableBytes out) const {
-  CipherStream stream(reader, object_, from_);
+  CipherStream stream(reader, object_, how_.from);
   for (std::uint64_t index = next_chunk_; index < group_end(); ++index) {
     QUIETUS_TRY_AS(const ByteView sealed, stream.chunk(index));
     const MutableBytes plaintext = out.first(sealed.size() - kTagSize);

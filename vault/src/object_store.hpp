@@ -30,7 +30,8 @@ struct WrittenObject {
 class ObjectWriter {
  public:
   // `keys` and `store` are borrowed for its life.
-  ObjectWriter(KeyStore& keys, RecordStore& store, ScopeId scope, const WriterToken& token);
+  ObjectWriter(KeyStore& keys, RecordStore& store, const ScopeAccess& access,
+               const WriterToken& token);
 
   // Writes one object of what `next` delivers: views of kObjectPieceSize bytes, valid until the
   // next call; the first shorter one, which may be empty, is the last. Durable on return. After an
@@ -58,6 +59,7 @@ class ObjectWriter {
 
   KeyStore& keys_;
   RecordStore& store_;
+  ScopeAccess access_;
   ScopeId scope_;
   WriterToken token_;
   WrittenObject object_;
@@ -87,11 +89,20 @@ class ObjectReader {
   static constexpr std::size_t kGroupChunks = 64;
   static constexpr std::size_t kGroupSize = kGroupChunks * cobblestone::kChunkSize;
 
+  // What for, and how. `maintains`: nothing of it leaves the library.
+  struct How {
+    bool by_exception = false;
+    bool maintains = false;
+    ReadFrom from = ReadFrom::kMap;
+  };
   // All borrowed for its life.
-  ObjectReader(KeyStore& keys, RecordStore& store, const StoredObject& object,
-               ReadFrom from = ReadFrom::kMap);
+  ObjectReader(KeyStore& keys, RecordStore& store, const StoredObject& object, How how);
 
   bool done() const noexcept { return next_chunk_ == chunks_; }
+  // Where the next group begins, in chunks, and going on from where another reader of the same
+  // content was.
+  std::uint64_t next_chunk() const noexcept { return next_chunk_; }
+  void skip_to(std::uint64_t chunk) noexcept { next_chunk_ = chunk; }
   // Bytes of content in the next group, at most kGroupSize; may be 0 in the last one.
   std::size_t next_size() const noexcept;
   // Requires: !done(), out.size() == next_size(). After an error `out` is zero, and the same group
@@ -100,6 +111,7 @@ class ObjectReader {
 
  private:
   Result<void> check_unchanged(RecordReader& reader) const;
+  Result<void> explain_missing_key(RecordReader& reader) const;
   Result<void> open_group(RecordReader& reader, const cobblestone::Object& object,
                           GcmContext& context, MutableBytes out) const;
   std::uint64_t group_end() const noexcept;
@@ -107,7 +119,7 @@ class ObjectReader {
   KeyStore& keys_;
   RecordStore& store_;
   const StoredObject& object_;
-  ReadFrom from_;
+  How how_;
   std::uint64_t chunks_;
   std::uint64_t next_chunk_ = 0;
 };

@@ -15,9 +15,9 @@ inline RecordSeal active_seal(const VaultId& vault, const ScopeKeys& keys,
 // What opens a record of that generation. kCorrupt when the scope has no such key.
 inline Result<RecordSeal> seal_of_generation(const VaultId& vault, const ScopeKeys& keys,
                                              const KeyCache::Use& use, std::uint32_t generation) {
-  if (generation != keys.generation)
-    return Error(ErrorCode::kCorrupt, "record: of a key generation that is not there");
-  return active_seal(vault, keys, use);
+  const GenerationKeys* of = keys.of_generation(generation);
+  if (of == nullptr) return Error(ErrorCode::kCorrupt, "record: of a key generation that is gone");
+  return RecordSeal{use.context(), of->records, of->generation, vault, keys.id};
 }
 
 }  // namespace quietus

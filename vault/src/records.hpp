@@ -23,21 +23,22 @@ class Records {
   // All borrowed for its life.
   Records(KeyStore& keys, RecordStore& store, const Clock& clock);
 
-  Result<Version> put(ScopeId scope, std::string_view name, ByteView value,
+  Result<Version> put(const ScopeAccess& scope, std::string_view name, ByteView value,
                       const PutOptions& options);
-  Result<Version> put_stream(ScopeId scope, std::string_view name, const ByteSource& source,
-                             const PutOptions& options);
-  Result<bool> remove(ScopeId scope, std::string_view name, const std::optional<Version>& expected);
+  Result<Version> put_stream(const ScopeAccess& scope, std::string_view name,
+                             const ByteSource& source, const PutOptions& options);
+  Result<bool> remove(const ScopeAccess& scope, std::string_view name,
+                      const std::optional<Version>& expected);
   // Conditions of a write see the writes before it in the batch.
-  Result<void> write(ScopeId scope, std::span<const Batch::Write> writes);
+  Result<void> write(const ScopeAccess& scope, std::span<const Batch::Write> writes);
 
-  Result<std::optional<Bytes>> get(ScopeId scope, std::string_view name);
-  Result<std::optional<std::size_t>> get_into(ScopeId scope, std::string_view name,
+  Result<std::optional<Bytes>> get(const ScopeAccess& scope, std::string_view name);
+  Result<std::optional<std::size_t>> get_into(const ScopeAccess& scope, std::string_view name,
                                               MutableBytes out);
-  Result<bool> get_stream(ScopeId scope, std::string_view name, const ByteSink& sink);
-  Result<std::optional<RecordInfo>> stat(ScopeId scope, std::string_view name);
+  Result<bool> get_stream(const ScopeAccess& scope, std::string_view name, const ByteSink& sink);
+  Result<std::optional<RecordInfo>> stat(const ScopeAccess& scope, std::string_view name);
   using Visitor = std::function<Result<bool>(const RecordInfo&)>;
-  Result<void> list(ScopeId scope, std::string_view prefix, const Visitor& visit);
+  Result<void> list(const ScopeAccess& scope, std::string_view prefix, const Visitor& visit);
 
   // Removes what is left of large objects that were replaced or removed, or whose writer is gone.
   // Writers of this object count as alive. For when this process is the only holder of the vault.
@@ -46,7 +47,7 @@ class Records {
  private:
   // Opens a record's parts: inside a snapshot, and perhaps more than once.
   using Open = FunctionRef<Result<void>(const StoredRecord&, const Prf128& row, RecordOpener&)>;
-  Result<bool> open_record(ScopeId scope, std::string_view name, Open open);
+  Result<bool> open_record(const ScopeAccess& scope, std::string_view name, Open open);
   struct HeldKeys {
     const ScopeKeys& keys;
     const KeyCache::Use& use;
@@ -60,11 +61,14 @@ class Records {
     Kind kind = Kind::kNone;
     StoredObject object;
   };
-  Result<Content> find_content(ScopeId scope, std::string_view name, Room room_for_inline);
-  Result<bool> fetch(ScopeId scope, std::string_view name, Room room);
-  Result<bool> fetch_once(ScopeId scope, std::string_view name, Room room);
-  Result<void> stream_object(const StoredObject& object, const ByteSink& sink);
-  Result<void> check_condition_early(ScopeId scope, std::string_view name,
+  Result<Content> find_content(const ScopeAccess& scope, std::string_view name,
+                               Room room_for_inline);
+  Result<bool> fetch(const ScopeAccess& scope, std::string_view name, Room room);
+  Result<bool> fetch_once(const ScopeAccess& scope, std::string_view name, Room room);
+  Result<void> stream_object(const ScopeAccess& scope, std::string_view name, StoredObject object,
+                             const ByteSink& sink);
+  Result<bool> find_again(const ScopeAccess& scope, std::string_view name, StoredObject& object);
+  Result<void> check_condition_early(const ScopeAccess& scope, std::string_view name,
                                      const PutOptions& options);
 
   KeyStore& keys_;

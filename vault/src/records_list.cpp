@@ -100,13 +100,15 @@ void fill_info(const RecordMetadata& metadata, const Version& version, RecordInf
   info.version = version;
 }
 
-Result<void> Records::list(ScopeId scope, std::string_view prefix, const Visitor& visit) {
+Result<void> Records::list(const ScopeAccess& scope, std::string_view prefix,
+                           const Visitor& visit) {
   ListPage page(prefix);
   std::optional<Bytes> from = Bytes();
   while (from) {
-    QUIETUS_TRY(keys_.with_scope(scope, [&](const ScopeKeys& keys, const KeyCache::Use& use) {
-      return read_page(store_, *from, {keys_.vault_id(), keys, use}, page);
-    }));
+    QUIETUS_TRY(keys_.with_scope(
+        scope, KeyUse::kProcess, [&](const ScopeKeys& keys, const KeyCache::Use& use) {
+          return read_page(store_, *from, {keys_.vault_id(), keys, use}, page);
+        }));
     QUIETUS_TRY_AS(const bool more, visit_page(page, visit));
     if (!more) return {};
     from = page.next();

@@ -84,7 +84,7 @@ Records::Records(KeyStore& keys, RecordStore& store, const Clock& clock)
   random_bytes(token_);
 }
 
-Result<Version> Records::put(ScopeId scope, std::string_view name, ByteView value,
+Result<Version> Records::put(const ScopeAccess& scope, std::string_view name, ByteView value,
                              const PutOptions& options) {
   QUIETUS_TRY(validate_put(name, options));
   if (value.size() > kMaxValue)
@@ -97,8 +97,8 @@ Result<Version> Records::put(ScopeId scope, std::string_view name, ByteView valu
   return changes[0].version;
 }
 
-Result<Version> Records::put_stream(ScopeId scope, std::string_view name, const ByteSource& source,
-                                    const PutOptions& options) {
+Result<Version> Records::put_stream(const ScopeAccess& scope, std::string_view name,
+                                    const ByteSource& source, const PutOptions& options) {
   QUIETUS_TRY(validate_put(name, options));
   QUIETUS_TRY(check_condition_early(scope, name, options));
   StreamPieces pieces(source);
@@ -114,7 +114,7 @@ Result<Version> Records::put_stream(ScopeId scope, std::string_view name, const 
 }
 
 // A large object is not written for nothing. It is checked again when it is there.
-Result<void> Records::check_condition_early(ScopeId scope, std::string_view name,
+Result<void> Records::check_condition_early(const ScopeAccess& scope, std::string_view name,
                                             const PutOptions& options) {
   if (!options.expected && !options.must_be_new) return {};
   std::optional<Version> now;
@@ -128,7 +128,7 @@ Result<void> Records::check_condition_early(ScopeId scope, std::string_view name
   return check_condition(now, options.expected, options.must_be_new);
 }
 
-Result<bool> Records::remove(ScopeId scope, std::string_view name,
+Result<bool> Records::remove(const ScopeAccess& scope, std::string_view name,
                              const std::optional<Version>& expected) {
   QUIETUS_TRY(validate_record_name(name));
   RecordChange change;
@@ -141,7 +141,7 @@ Result<bool> Records::remove(ScopeId scope, std::string_view name,
   return changes[0].existed;
 }
 
-Result<void> Records::write(ScopeId scope, std::span<const Batch::Write> writes) {
+Result<void> Records::write(const ScopeAccess& scope, std::span<const Batch::Write> writes) {
   ChangeSet changes(keys_, store_, scope, token_);
   for (const Batch::Write& write : writes) {
     QUIETUS_TRY_AS(const RecordChange change, change_of(write));

@@ -15,8 +15,8 @@ Result<std::shared_ptr<VaultCore>> open_core(const Scope::Impl& scope) {
 
 }  // namespace
 
-Scope make_scope(const std::shared_ptr<VaultCore>& core, ScopeId id) {
-  return Scope(std::make_shared<const Scope::Impl>(Scope::Impl{core, id}));
+Scope make_scope(const std::shared_ptr<VaultCore>& core, const ScopeAccess& access) {
+  return Scope(std::make_shared<const Scope::Impl>(Scope::Impl{core, access}));
 }
 
 Batch& Batch::put(std::string_view name, ByteView value, PutOptions options) {
@@ -30,56 +30,56 @@ Batch& Batch::remove(std::string_view name) {
 }
 
 std::uint64_t Scope::id() const noexcept {
-  return impl_->id;
+  return impl_->access.scope;
 }
 
 Result<Version> Scope::put(std::string_view name, ByteView value, const PutOptions& options) {
   QUIETUS_TRY_AS(const auto core, open_core(*impl_));
-  return core->records->put(impl_->id, name, value, options);
+  return core->records->put(impl_->access, name, value, options);
 }
 
 Result<Version> Scope::put_stream(std::string_view name, const ByteSource& source,
                                   const PutOptions& options) {
   QUIETUS_TRY_AS(const auto core, open_core(*impl_));
-  return core->records->put_stream(impl_->id, name, source, options);
+  return core->records->put_stream(impl_->access, name, source, options);
 }
 
 Result<std::optional<Bytes>> Scope::get(std::string_view name) const {
   QUIETUS_TRY_AS(const auto core, open_core(*impl_));
-  return core->records->get(impl_->id, name);
+  return core->records->get(impl_->access, name);
 }
 
 Result<std::optional<std::size_t>> Scope::get_into(std::string_view name, MutableBytes out) const {
   const auto core = open_core(*impl_);
-  if (core) return core.value()->records->get_into(impl_->id, name, out);
+  if (core) return core.value()->records->get_into(impl_->access, name, out);
   wipe(out);
   return core.error();
 }
 
 Result<bool> Scope::get_stream(std::string_view name, const ByteSink& sink) const {
   QUIETUS_TRY_AS(const auto core, open_core(*impl_));
-  return core->records->get_stream(impl_->id, name, sink);
+  return core->records->get_stream(impl_->access, name, sink);
 }
 
 Result<std::optional<RecordInfo>> Scope::stat(std::string_view name) const {
   QUIETUS_TRY_AS(const auto core, open_core(*impl_));
-  return core->records->stat(impl_->id, name);
+  return core->records->stat(impl_->access, name);
 }
 
 Result<bool> Scope::remove(std::string_view name, std::optional<Version> expected) {
   QUIETUS_TRY_AS(const auto core, open_core(*impl_));
-  return core->records->remove(impl_->id, name, expected);
+  return core->records->remove(impl_->access, name, expected);
 }
 
 Result<void> Scope::write(const Batch& batch) {
   QUIETUS_TRY_AS(const auto core, open_core(*impl_));
-  return core->records->write(impl_->id, batch.writes());
+  return core->records->write(impl_->access, batch.writes());
 }
 
 Result<void> Scope::list(std::string_view prefix,
                          const std::function<Result<bool>(const RecordInfo&)>& visit) const {
   QUIETUS_TRY_AS(const auto core, open_core(*impl_));
-  return core->records->list(impl_->id, prefix, visit);
+  return core->records->list(impl_->access, prefix, visit);
 }
 
 }  // namespace quietus

@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "base/ids.hpp"
+#include "keys/scope_table.hpp"
 
 namespace quietus {
 
@@ -13,10 +13,10 @@ struct VaultCore;
 
 struct Scope::Impl {
   std::weak_ptr<VaultCore> core;  // gone once the vault is closed
-  ScopeId id = 0;
+  ScopeAccess access;
 };
 
 // Requires: the scope exists.
-Scope make_scope(const std::shared_ptr<VaultCore>& core, ScopeId id);
+Scope make_scope(const std::shared_ptr<VaultCore>& core, const ScopeAccess& access);
 
 }  // namespace quietus

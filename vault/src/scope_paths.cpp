@@ -17,9 +17,7 @@ Result<ScopeId> resolve_for_erasure(ControlReader& reader, ScopeTable& scopes,
   if (path.empty()) return scope;
   QUIETUS_TRY_AS(const auto elements, parse_scope_path(path));
   for (std::size_t i = 0; i < elements.size(); ++i) {
-    QUIETUS_TRY_AS(const auto parent, scopes.keys(reader, scope));
-    const Prf128 name = prf128(parent->names, as_bytes(elements[i]));
-    QUIETUS_TRY_AS(const auto child, rows::child(reader, scopes.seal(), scope, name));
+    QUIETUS_TRY_AS(const auto child, scopes.child_of_any_state(reader, scope, elements[i]));
     if (!child) return Error(ErrorCode::kNotFound, "no such scope");
     scope = *child;
   }

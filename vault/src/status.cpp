@@ -37,7 +37,7 @@ Result<VaultStatus> Vault::status() {
         QUIETUS_TRY_AS(const auto tenants, rows::children(reader, scopes.seal(), kVaultScope));
         for (const ScopeId tenant : tenants) {
           QUIETUS_TRY_AS(const auto row, rows::key_row(reader, scopes.seal(), tenant));
-          if (row && row->state != KeyState::kDestroyed) ++status.tenants;
+          if (row && !is_destroyed(row->state)) ++status.tenants;
         }
         QUIETUS_TRY_AS(const auto certificates, rows::certificates(reader, scopes.seal()));
         status.certificates = certificates.size();

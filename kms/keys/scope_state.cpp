@@ -1,0 +1,113 @@
+#include "keys/scope_state.hpp"
+
+#include <algorithm>
+
+#include "evidence/log_store.hpp"
+#include "keys/key_store.hpp"
+
+namespace quietus {
+namespace {
+
+// The states are codes of the log too.
+Code code_of(KeyState state) {
+  return *Code::parse(name_of(state));
+}
+
+Result<KeyRow> living_row(ControlReader& reader, const RowSeal& seal, ScopeId scope) {
+  QUIETUS_TRY_AS(auto row, rows::key_row(reader, seal, scope));
+  if (!row) return Error(ErrorCode::kNotFound, "no such scope");
+  if (is_destroyed(row->state)) return Error(ErrorCode::kErased, "the scope was erased");
+  return std::move(*row);
+}
+
+void put_into_state(KeyRecord& key, KeyState state, UnixMillis now) {
+  if (!may_become(key.state, state)) return;
+  key.state = state;
+  key.changed = now;
+}
+
+void put_into_state(KeyRow& row, const StateChange& change) {
+  row.state = change.to;
+  row.changed = change.now;
+  row.reason = change.reason.text();
+  for (KeyRecord& key : row.keys) {
+    const bool newest = &key == row.newest(key.line);
+    if (newest || change.to == KeyState::kCompromised) put_into_state(key, change.to, change.now);
+  }
+}
+
+Result<void> log_entry(ControlWriter& writer, const RowSeal& seal, const std::string& entry) {
+  QUIETUS_TRY(append_entry(writer, {seal.key, seal.vault, seal.context}, as_bytes(entry)));
+  return {};
+}
+
+Result<bool> touches(ControlReader& reader, const RowSeal& seal, const Intent& intent,
+                     ScopeId held) {
+  if (intent.kind == ChangeKind::kDestroyVault) return true;
+  if (intent.kind != ChangeKind::kErase) return false;
+  for (const IntentTarget& target : intent.targets) {
+    QUIETUS_TRY_AS(const bool covered, hold_covers(reader, seal, held, target.scope));
+    if (covered) return true;
+  }
+  return false;
+}
+
+// Erasures that a hold comes in time for. Whoever makes one finds at T2 that its intent is gone
+// (I-4).
+Result<void> give_up_begun(ControlWriter& writer, ScopeTable& scopes, RootRow& root,
+                           const HoldRow& hold) {
+  const RowSeal seal = scopes.seal();
+  QUIETUS_TRY_AS(const auto pending, KeyStore::pending_in(writer, seal, root));
+  for (const Intent& intent : pending) {
+    if (intent.state != IntentState::kBegun) continue;
+    QUIETUS_TRY_AS(const bool covered, touches(writer, seal, intent, hold.scope));
+    if (!covered) continue;
+    QUIETUS_TRY(rows::remove_intent(writer, intent.id));
+    root.end_attempt(intent.id);
+    QUIETUS_TRY(log_entry(writer, seal,
+                          entry_text(new_entry(hold.placed), ErasureAborted{intent.id, "held"})));
+  }
+  return scopes.save(writer, root);
+}
+
+}  // namespace
+
+Result<void> change_state(ControlWriter& writer, const RowSeal& seal, const StateChange& change) {
+  QUIETUS_TRY_AS(KeyRow row, living_row(writer, seal, change.scope));
+  const KeyState from = row.state;
+  if (is_destroyed(change.to) || !may_become(from, change.to))
+    return Error(ErrorCode::kRefused, "a key that is " + std::string(name_of(from)) +
+                                          " cannot become " + std::string(name_of(change.to)));
+  put_into_state(row, change);
+  QUIETUS_TRY(rows::put_key_row(writer, seal, row));
+  return log_entry(
+      writer, seal,
+      entry_text(new_entry(change.now),
+                 StateChanged{change.scope, code_of(from), code_of(change.to), change.reason}));
+}
+
+Result<void> place_hold(ControlWriter& writer, ScopeTable& scopes, RootRow& root,
+                        const HoldRow& hold, std::string_view authority) {
+  const RowSeal seal = scopes.seal();
+  const auto reason = Code::parse(hold.reason);
+  if (!reason) return Error(ErrorCode::kInvalidArgument, "the reason of a hold is not a code");
+  QUIETUS_TRY_AS(const auto keys, scopes.keys(writer, hold.scope));
+  QUIETUS_TRY(rows::put_hold(writer, seal, hold));
+  if (!authority.empty())
+    QUIETUS_TRY(rows::put_authority(writer, scopes.seal_under(*keys), hold, authority));
+  QUIETUS_TRY(log_entry(
+      writer, seal, entry_text(new_entry(hold.placed), HoldPlaced{hold.scope, hold.id, *reason})));
+  return give_up_begun(writer, scopes, root, hold);
+}
+
+Result<void> release_hold(ControlWriter& writer, const RowSeal& seal, const HoldRow& hold,
+                          UnixMillis now) {
+  QUIETUS_TRY_AS(const auto holds, rows::holds_of(writer, seal, hold.scope));
+  const bool there = std::any_of(holds.begin(), holds.end(),
+                                 [&](const HoldRow& row) { return row.id == hold.id; });
+  if (!there) return Error(ErrorCode::kNotFound, "no such hold");
+  QUIETUS_TRY(rows::remove_hold(writer, hold));
+  return log_entry(writer, seal, entry_text(new_entry(now), HoldReleased{hold.scope, hold.id}));
+}
+
+}  // namespace quietus
