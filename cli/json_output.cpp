@@ -33,7 +33,7 @@ Json to_json(const ScopeInfo& scope) {
           {"name", scope.name},
           {"id", hex16(scope.id)},
           {"class", scope.data_class},
-          {"state", scope.state == ScopeState::kErased ? "erased" : "active"},
+          {"state", name_of(scope.state)},
           {"created", time_or_null(scope.created_unix_ms)},
           {"erased", time_or_null(scope.erased_unix_ms)},
           {"derived_from", std::move(sources)}};

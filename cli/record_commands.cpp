@@ -4,6 +4,7 @@
 #include "output_file.hpp"
 #include "printable_text.hpp"
 #include "progress.hpp"
+#include "restricted_use.hpp"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -19,14 +20,11 @@ struct RecordCommand {
   std::string name;  // or the prefix of ls
   std::string file;
   std::string content_type;
+  std::string use;  // of restricted data
 };
 
 Error no_record(const RecordCommand& command) {
   return {ErrorCode::kNotFound, command.scope + ": no record named \"" + command.name + "\""};
-}
-
-Result<Scope> scope_of(Vault& vault, const std::string& path) {
-  return vault.scope(path).within(path);
 }
 
 // ---- put --------------------------------------------------------------------------------------
@@ -66,7 +64,7 @@ Result<Version> store(Scope& scope, const RecordCommand& command, InputFile& inp
 Result<ExitCode> run_put(const RecordCommand& command, Invocation& invocation) {
   QUIETUS_TRY_AS(InputFile input, InputFile::open(command.file));
   QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
-  QUIETUS_TRY_AS(Scope scope, scope_of(vault, command.scope));
+  QUIETUS_TRY_AS(Scope scope, open_scope(vault, command.scope, command.use));
   std::uint64_t size = 0;
   QUIETUS_TRY_AS(const Version version,
                  store(scope, command, input, size).within(command.scope + ": " + command.name));
@@ -86,6 +84,7 @@ void attach_put(CLI::App& app, Action& chosen) {
   put.add_option("NAME", options->name, "")->required();
   put.add_option("FILE", options->file, "Its content; - is standard input")->capture_default_str();
   put.add_option("--content-type", options->content_type, "A media type to keep with it");
+  add_restricted_use(put, options->use);
   on_chosen(put, chosen, std::move(options), run_put);
 }
 
@@ -116,7 +115,7 @@ Result<ExitCode> run_get(const RecordCommand& command, Invocation& invocation) {
     return Error(ErrorCode::kInvalidArgument,
                  "--json needs -o FILE: the content itself is no JSON document");
   QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
-  QUIETUS_TRY_AS(const Scope scope, scope_of(vault, command.scope));
+  QUIETUS_TRY_AS(const Scope scope, open_scope(vault, command.scope, command.use));
   if (to_stdout) {
     QUIETUS_TRY(
         fetch(scope, command, [&](ByteView piece) { return invocation.terminal.content(piece); }));
@@ -139,6 +138,7 @@ void attach_get(CLI::App& app, Action& chosen) {
   get.add_option("NAME", options->name, "")->required();
   get.add_option("-o,--output", options->file,
                  "Write to this file, whole or not at all, instead of standard output");
+  add_restricted_use(get, options->use);
   on_chosen(get, chosen, std::move(options), run_get);
 }
 
@@ -170,7 +170,7 @@ void print_json(const std::string& scope, const std::vector<RecordInfo>& records
 
 Result<ExitCode> run_ls(const RecordCommand& command, Invocation& invocation) {
   QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
-  QUIETUS_TRY_AS(const Scope scope, scope_of(vault, command.scope));
+  QUIETUS_TRY_AS(const Scope scope, open_scope(vault, command.scope, command.use));
   QUIETUS_TRY_AS(const std::vector<RecordInfo> records,
                  sorted_list(scope, command.name).within(command.scope));
   if (invocation.terminal.json) {
@@ -191,6 +191,7 @@ void attach_ls(CLI::App& app, Action& chosen) {
   CLI::App& ls = *app.add_subcommand("ls", "List the records of a scope: bytes, time, name");
   ls.add_option("SCOPE", options->scope, "")->required();
   ls.add_option("--prefix", options->name, "Only names that begin so");
+  add_restricted_use(ls, options->use);
   on_chosen(ls, chosen, std::move(options), run_ls);
 }
 
@@ -198,7 +199,7 @@ void attach_ls(CLI::App& app, Action& chosen) {
 
 Result<ExitCode> run_rm(const RecordCommand& command, Invocation& invocation) {
   QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
-  QUIETUS_TRY_AS(Scope scope, scope_of(vault, command.scope));
+  QUIETUS_TRY_AS(Scope scope, open_scope(vault, command.scope, command.use));
   QUIETUS_TRY_AS(const bool removed,
                  scope.remove(command.name).within(command.scope + ": " + command.name));
   if (!removed) return no_record(command);
@@ -214,6 +215,7 @@ void attach_rm(CLI::App& app, Action& chosen) {
       "rm", "Remove a record. Copies of the vault keep it until the scope is erased");
   rm.add_option("SCOPE", options->scope, "")->required();
   rm.add_option("NAME", options->name, "")->required();
+  add_restricted_use(rm, options->use);
   on_chosen(rm, chosen, std::move(options), run_rm);
 }
 

@@ -32,10 +32,6 @@ std::string shown_name(const ScopeInfo& scope) {
   return scope.path.empty() ? scope.name : scope.path;
 }
 
-std::string_view state_word(const ScopeInfo& scope) {
-  return scope.state == ScopeState::kErased ? "erased" : "active";
-}
-
 Result<ExitCode> run_create(const CreateCommand& command, Invocation& invocation) {
   QUIETUS_TRY(check_tenant(command.path, command.tenant));
   QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
@@ -58,7 +54,7 @@ Result<ExitCode> run_list(const PathCommand& command, Invocation& invocation) {
   std::vector<std::vector<std::string>> rows;
   rows.reserve(scopes.size());
   for (const ScopeInfo& scope : scopes)
-    rows.push_back({hex16(scope.id), std::string(state_word(scope)),
+    rows.push_back({hex16(scope.id), std::string(name_of(scope.state)),
                     timestamp(scope.created_unix_ms), or_dash(scope.data_class),
                     shown_name(scope)});
   invocation.terminal.print(columns(rows));
@@ -78,7 +74,7 @@ Result<ExitCode> run_show(const PathCommand& command, Invocation& invocation) {
     invocation.terminal.print(columns({{"path", shown_name(scope)},
                                        {"id", hex16(scope.id)},
                                        {"class", or_dash(scope.data_class)},
-                                       {"state", std::string(state_word(scope))},
+                                       {"state", std::string(name_of(scope.state))},
                                        {"created", or_dash(timestamp(scope.created_unix_ms))},
                                        {"erased", or_dash(timestamp(scope.erased_unix_ms))},
                                        {"derived from", or_dash(sources)}}));

@@ -6,7 +6,7 @@
 #include "output_file.hpp"
 #include "printable_text.hpp"
 
-#include <quietus/timestamp.hpp>
+#include <quietus/trust.hpp>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>

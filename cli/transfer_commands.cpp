@@ -4,6 +4,7 @@
 #include "output_file.hpp"
 #include "printable_text.hpp"
 #include "progress.hpp"
+#include "restricted_use.hpp"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -14,6 +15,7 @@ namespace {
 struct TransferCommand {
   std::string scope;
   std::string path;
+  std::string use;  // of restricted data
 };
 
 // How many names are told one by one before the rest is only counted.
@@ -59,7 +61,7 @@ Result<TransferReport> import_path(Scope& scope, const std::string& path) {
 
 Result<ExitCode> run_import(const TransferCommand& command, Invocation& invocation) {
   QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
-  QUIETUS_TRY_AS(Scope scope, vault.scope(command.scope).within(command.scope));
+  QUIETUS_TRY_AS(Scope scope, open_scope(vault, command.scope, command.use));
   QUIETUS_TRY_AS(const TransferReport report, import_path(scope, command.path));
   if (invocation.terminal.json)
     invocation.terminal.document(document_of(command, report));
@@ -74,28 +76,30 @@ Result<ExitCode> run_import(const TransferCommand& command, Invocation& invocati
 // A file appears only when nothing stopped the export.
 Result<TransferReport> export_to_file(Vault& vault, const TransferCommand& command,
                                       const Progress& progress) {
+  QUIETUS_TRY_AS(const auto use, parse_restricted_use(command.use));
   QUIETUS_TRY_AS(OutputFile file, OutputFile::create(command.path));
   const ByteSink sink = [&](ByteView piece) { return file.write(piece); };
-  QUIETUS_TRY_AS(TransferReport report, export_ndjson(vault, command.scope, sink, progress));
+  QUIETUS_TRY_AS(TransferReport report, export_ndjson(vault, {command.scope, use}, sink, progress));
   if (!report.stopped) QUIETUS_TRY(file.commit());
   return report;
 }
 
 Result<TransferReport> export_to(Vault& vault, const TransferCommand& command, Terminal& terminal) {
+  QUIETUS_TRY_AS(const auto use, parse_restricted_use(command.use));
   if (command.path == "-")
-    return export_ndjson(vault, command.scope,
+    return export_ndjson(vault, {command.scope, use},
                          [&](ByteView piece) { return terminal.content(piece); });
   ProgressLine progress("exporting", "records");
   if (command.path.ends_with(".ndjson") && !std::filesystem::is_directory(command.path))
     return export_to_file(vault, command, progress.callback());
-  return export_folder(vault, command.scope, command.path, progress.callback());
+  return export_folder(vault, {command.scope, use}, command.path, progress.callback());
 }
 
 void tell_limits(Vault& vault, const TransferCommand& command, const TransferReport& report) {
   const Result<std::vector<ScopeInfo>> below = vault.children(command.scope);
   const auto active =
       !below ? 0 : std::count_if(below->begin(), below->end(), [](const ScopeInfo& s) {
-        return s.state == ScopeState::kActive;
+        return s.state != ScopeState::kErased;
       });
   if (active > 0)
     Terminal::message("the records of " + counted(static_cast<std::uint64_t>(active), "scope") +
@@ -131,6 +135,7 @@ void attach_transfer_commands(CLI::App& app, Action& chosen) {
   import.add_option("SCOPE", in->scope, "")->required();
   import.add_option("PATH", in->path, "A folder, a file of .ndjson lines, or - for such lines")
       ->required();
+  add_restricted_use(import, in->use);
   on_chosen(import, chosen, std::move(in), run_import);
 
   auto out = std::make_shared<TransferCommand>();
@@ -141,6 +146,7 @@ void attach_transfer_commands(CLI::App& app, Action& chosen) {
       .add_option("-o,--output", out->path,
                   "A name that ends in .ndjson, a folder, or - for .ndjson on standard output")
       ->required();
+  add_restricted_use(leave, out->use);
   on_chosen(leave, chosen, std::move(out), run_export);
 }
 

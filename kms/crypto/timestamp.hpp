@@ -1,10 +1,10 @@
 // RFC 3161 messages by the hash they are about, through OpenSSL. What is refused, and with which
-// error, stands in <quietus/timestamp.hpp>.
+// error, stands in <quietus/trust.hpp>.
 #pragma once
 
 #include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
-#include <quietus/timestamp.hpp>
+#include <quietus/trust.hpp>
 
 #include <string_view>
 

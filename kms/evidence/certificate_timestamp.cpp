@@ -1,5 +1,5 @@
 // Time stamps of certificate files, and what a reader may conclude from one.
-#include <quietus/timestamp.hpp>
+#include <quietus/trust.hpp>
 
 #include "base/clock.hpp"
 #include "crypto/timestamp.hpp"

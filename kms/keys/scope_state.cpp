@@ -86,22 +86,23 @@ Result<void> change_state(ControlWriter& writer, const RowSeal& seal, const Stat
                  StateChanged{change.scope, code_of(from), code_of(change.to), change.reason}));
 }
 
-Result<void> place_hold(ControlWriter& writer, ScopeTable& scopes, RootRow& root,
-                        const HoldRow& hold, std::string_view authority) {
+Result<void> place_hold_in(ControlWriter& writer, ScopeTable& scopes, RootRow& root,
+                           const NewHold& hold) {
   const RowSeal seal = scopes.seal();
-  const auto reason = Code::parse(hold.reason);
+  const auto reason = Code::parse(hold.row.reason);
   if (!reason) return Error(ErrorCode::kInvalidArgument, "the reason of a hold is not a code");
-  QUIETUS_TRY_AS(const auto keys, scopes.keys(writer, hold.scope));
-  QUIETUS_TRY(rows::put_hold(writer, seal, hold));
-  if (!authority.empty())
-    QUIETUS_TRY(rows::put_authority(writer, scopes.seal_under(*keys), hold, authority));
+  QUIETUS_TRY_AS(const auto keys, scopes.keys(writer, hold.row.scope));
+  QUIETUS_TRY(rows::put_hold(writer, seal, hold.row));
+  if (!hold.authority.empty())
+    QUIETUS_TRY(rows::put_authority(writer, scopes.seal_under(*keys), hold.row, hold.authority));
   QUIETUS_TRY(log_entry(
-      writer, seal, entry_text(new_entry(hold.placed), HoldPlaced{hold.scope, hold.id, *reason})));
-  return give_up_begun(writer, scopes, root, hold);
+      writer, seal,
+      entry_text(new_entry(hold.row.placed), HoldPlaced{hold.row.scope, hold.row.id, *reason})));
+  return give_up_begun(writer, scopes, root, hold.row);
 }
 
-Result<void> release_hold(ControlWriter& writer, const RowSeal& seal, const HoldRow& hold,
-                          UnixMillis now) {
+Result<void> release_hold_in(ControlWriter& writer, const RowSeal& seal, const HoldRow& hold,
+                             UnixMillis now) {
   QUIETUS_TRY_AS(const auto holds, rows::holds_of(writer, seal, hold.scope));
   const bool there = std::any_of(holds.begin(), holds.end(),
                                  [&](const HoldRow& row) { return row.id == hold.id; });

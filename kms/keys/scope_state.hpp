@@ -23,12 +23,17 @@ struct StateChange {
 // and for the states of destroyed keys, to which only a root change leads.
 Result<void> change_state(ControlWriter& writer, const RowSeal& seal, const StateChange& change);
 
+struct NewHold {
+  const HoldRow& row;
+  std::string_view authority;
+};
+
 // Places a hold, and takes back every erasure of what it covers that was begun and not decided.
 // kErased: too late. kInvalidArgument for an authority of more than 4,096 bytes.
-Result<void> place_hold(ControlWriter& writer, ScopeTable& scopes, RootRow& root,
-                        const HoldRow& hold, std::string_view authority);
+Result<void> place_hold_in(ControlWriter& writer, ScopeTable& scopes, RootRow& root,
+                           const NewHold& hold);
 // kNotFound.
-Result<void> release_hold(ControlWriter& writer, const RowSeal& seal, const HoldRow& hold,
-                          UnixMillis now);
+Result<void> release_hold_in(ControlWriter& writer, const RowSeal& seal, const HoldRow& hold,
+                             UnixMillis now);
 
 }  // namespace quietus

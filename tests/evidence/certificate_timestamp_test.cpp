@@ -1,4 +1,4 @@
-#include <quietus/timestamp.hpp>
+#include <quietus/trust.hpp>
 
 #include <algorithm>
 

@@ -3,13 +3,14 @@
 #include <quietus/vault.hpp>
 
 #include <algorithm>
-#include <array>
 #include <set>
 
 #include "base/failpoint.hpp"
 #include "base/text_encoding.hpp"
 #include "crypto/random.hpp"
 #include "evidence/subject.hpp"
+#include "reasons.hpp"
+#include "refusals.hpp"
 #include "scope_paths.hpp"
 #include "vault_core.hpp"
 
@@ -17,38 +18,10 @@ namespace quietus {
 namespace {
 
 constexpr std::size_t kShownInPlan = 1000;
-constexpr std::size_t kMaxReasonText = 4096;
 constexpr std::size_t kRoomForCertificate = std::size_t{64} * 1024;
-
-// The closed list of reason codes; everything else is free text. A name that happens to look like a
-// code must not get into logs and certificates. docs/erasure.md explains them.
-constexpr std::array<std::string_view, 9> kReasonCodes = {"contract-ended",
-                                                          "deletion-request",
-                                                          "consent-withdrawn",
-                                                          "objection",
-                                                          "retention-expired",
-                                                          "incident",
-                                                          "migration",
-                                                          "test",
-                                                          "other"};
 
 Error closed() {
   return {ErrorCode::kUnavailable, "the vault is closed"};
-}
-
-struct Reason {
-  std::string code;
-  std::string text;
-};
-
-Result<Reason> parse_reason(std::string_view reason) {
-  if (reason.empty()) return Error(ErrorCode::kInvalidArgument, "an erasure needs a reason");
-  if (reason.size() > kMaxReasonText || !is_utf8(reason))
-    return Error(ErrorCode::kInvalidArgument, "reason: at most 4096 bytes of UTF-8");
-  const bool is_code =
-      std::find(kReasonCodes.begin(), kReasonCodes.end(), reason) != kReasonCodes.end();
-  if (is_code) return Reason{std::string(reason), {}};
-  return Reason{"other", std::string(reason)};
 }
 
 // Everything that dies with the targets: what lies below them and what was derived from any of it.
@@ -102,7 +75,7 @@ void add_to_plan(ControlReader& reader, ScopeTable& scopes, ScopeId scope, bool 
   if (plan.also.size() >= kShownInPlan) return;
   auto info = describe_scope(reader, scopes, scope);
   if (!info) info = damaged_scope(scope);
-  if (info->state == ScopeState::kActive) plan.also.push_back(std::move(info).value());
+  if (info->state != ScopeState::kErased) plan.also.push_back(std::move(info).value());
 }
 
 // A record store that cannot be read keeps nothing from being erased.
@@ -232,7 +205,8 @@ Result<ErasePlan> Vault::plan_erase(std::span<const std::string> paths) {
 
 Result<ErasureReport> Vault::erase(std::span<const std::string> paths, std::string_view reason) {
   if (!core_) return closed();
-  QUIETUS_TRY_AS(const Reason why, parse_reason(reason));
+  QUIETUS_TRY_AS(const ErasureReason why, parse_erasure_reason(reason));
+  const UnixMillis now = core_->environment.clock.now();
   RootChangeRequest request;
   std::vector<SubjectOpening> openings;
   request.reason = why.code;
@@ -256,7 +230,10 @@ Result<ErasureReport> Vault::erase(std::span<const std::string> paths, std::stri
     }
     return {};
   }));
-  QUIETUS_TRY_AS(const RootChangeOutcome outcome, core_->keys->change_root(request));
+  auto changed = core_->keys->change_root(request);
+  if (!changed && changed.error().code() == ErrorCode::kHeld)
+    for (const ScopeId scope : request.scopes) note_refused(*core_->keys, scope, "erase", now);
+  QUIETUS_TRY_AS(const RootChangeOutcome outcome, std::move(changed));
   QUIETUS_TRY_AS(ErasureReport report, with_certificate(*core_, outcome));
   report.subjects = std::move(openings);
   return report;
@@ -287,7 +264,7 @@ Result<ErasureReport> Vault::destroy(const std::filesystem::path& certificate,
                                      std::string_view reason) {
   if (!core_) return closed();
   FileSystem& files = core_->environment.files;
-  QUIETUS_TRY_AS(const Reason why, parse_reason(reason));
+  QUIETUS_TRY_AS(const ErasureReason why, parse_erasure_reason(reason));
   QUIETUS_TRY_AS(const bool taken, files.exists(certificate));
   if (taken)
     return Error(ErrorCode::kAlreadyExists, certificate.string() + ": there is a file already");

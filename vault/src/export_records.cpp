@@ -45,9 +45,10 @@ Result<void> record_export(Vault& vault, std::string_view scope_path, TransferRe
 
 }  // namespace
 
-Result<TransferReport> export_records(Vault& vault, std::string_view scope_path,
+Result<TransferReport> export_records(Vault& vault, const ExportSource& source,
                                       const Progress& progress, const DeliverRecord& deliver) {
-  QUIETUS_TRY_AS(const Scope scope, vault.scope(scope_path));
+  QUIETUS_TRY_AS(const Scope scope, source.use ? vault.scope(source.scope_path, *source.use)
+                                               : vault.scope(source.scope_path));
   QUIETUS_TRY_AS(const std::vector<RecordInfo> records, sorted_records(scope));
   TransferReport report;
   std::uint64_t done = 0;
@@ -60,7 +61,7 @@ Result<TransferReport> export_records(Vault& vault, std::string_view scope_path,
     }
   }
   // Also after a stop: what was handed out is outside.
-  if (Result<void> recorded = record_export(vault, scope_path, report);
+  if (Result<void> recorded = record_export(vault, source.scope_path, report);
       !recorded && !report.stopped)
     report.stopped = std::move(recorded).error().within("recording the export");
   return report;

@@ -13,7 +13,7 @@ namespace quietus {
 using DeliverRecord =
     std::function<Result<std::optional<std::uint64_t>>(const Scope&, const RecordInfo&)>;
 
-Result<TransferReport> export_records(Vault& vault, std::string_view scope_path,
+Result<TransferReport> export_records(Vault& vault, const ExportSource& source,
                                       const Progress& progress, const DeliverRecord& deliver);
 
 }  // namespace quietus

@@ -107,15 +107,14 @@ Result<TransferReport> import_folder(Scope& scope, const std::filesystem::path& 
   return import.finish();
 }
 
-Result<TransferReport> export_folder(Vault& vault, std::string_view scope_path,
+Result<TransferReport> export_folder(Vault& vault, const ExportSource& source,
                                      const std::filesystem::path& folder,
                                      const Progress& progress) {
-  QUIETUS_TRY(vault.scope(scope_path));
+  QUIETUS_TRY(vault.scope(source.scope_path));
   QUIETUS_TRY_AS(NewFileTree tree, NewFileTree::open(folder));
-  return export_records(vault, scope_path, progress,
-                        [&](const Scope& scope, const RecordInfo& record) {
-                          return export_file(scope, record, tree);
-                        });
+  return export_records(vault, source, progress, [&](const Scope& scope, const RecordInfo& record) {
+    return export_file(scope, record, tree);
+  });
 }
 
 }  // namespace quietus

@@ -99,12 +99,11 @@ TransferReport import_ndjson(Scope& scope, const ByteSource& source, const Progr
   return writer.finish();
 }
 
-Result<TransferReport> export_ndjson(Vault& vault, std::string_view scope_path,
-                                     const ByteSink& sink, const Progress& progress) {
-  return export_records(vault, scope_path, progress,
-                        [&](const Scope& scope, const RecordInfo& record) {
-                          return export_line(scope, record, sink);
-                        });
+Result<TransferReport> export_ndjson(Vault& vault, const ExportSource& source, const ByteSink& sink,
+                                     const Progress& progress) {
+  return export_records(vault, source, progress, [&](const Scope& scope, const RecordInfo& record) {
+    return export_line(scope, record, sink);
+  });
 }
 
 }  // namespace quietus

@@ -6,6 +6,8 @@
 // them; inside it, fence, keys and conditions are checked before anything is changed.
 #pragma once
 
+#include <mutex>
+#include <set>
 #include <span>
 
 #include "base/clock.hpp"
@@ -71,10 +73,14 @@ class Records {
   Result<void> check_condition_early(const ScopeAccess& scope, std::string_view name,
                                      const PutOptions& options);
 
+  Result<void> apply(ChangeSet& changes, const ScopeAccess& scope);
+
   KeyStore& keys_;
   RecordStore& store_;
   const Clock& clock_;
   WriterToken token_{};
+  std::mutex refused_mutex_;
+  std::set<ScopeId> refused_;  // whose hold was told to the log; guarded by refused_mutex_
 };
 
 }  // namespace quietus

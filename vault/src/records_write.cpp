@@ -3,6 +3,7 @@
 #include "crypto/random.hpp"
 #include "plaintext_buffer.hpp"
 #include "records.hpp"
+#include "refusals.hpp"
 
 namespace quietus {
 namespace {
@@ -84,6 +85,17 @@ Records::Records(KeyStore& keys, RecordStore& store, const Clock& clock)
   random_bytes(token_);
 }
 
+// A hold that keeps records from being changed is told to the log once per scope and open vault:
+// who tries again and again must not be able to fill it.
+Result<void> Records::apply(ChangeSet& changes, const ScopeAccess& scope) {
+  Result<void> applied = changes.apply(clock_.now());
+  if (applied || applied.error().code() != ErrorCode::kHeld) return applied;
+  const std::lock_guard lock(refused_mutex_);
+  if (refused_.insert(scope.scope).second)
+    note_refused(keys_, scope.scope, "change-record", clock_.now());
+  return applied;
+}
+
 Result<Version> Records::put(const ScopeAccess& scope, std::string_view name, ByteView value,
                              const PutOptions& options) {
   QUIETUS_TRY(validate_put(name, options));
@@ -93,7 +105,7 @@ Result<Version> Records::put(const ScopeAccess& scope, std::string_view name, By
   change.content = value;
   ChangeSet changes(keys_, store_, scope, token_);
   changes.add(change);
-  QUIETUS_TRY(changes.apply(clock_.now()));
+  QUIETUS_TRY(apply(changes, scope));
   return changes[0].version;
 }
 
@@ -109,7 +121,7 @@ Result<Version> Records::put_stream(const ScopeAccess& scope, std::string_view n
   QUIETUS_TRY_AS(change.object, writer.write([&] { return pieces.next(); }));
   ChangeSet changes(keys_, store_, scope, token_);
   changes.add(change);
-  QUIETUS_TRY(changes.apply(clock_.now()));
+  QUIETUS_TRY(apply(changes, scope));
   return changes[0].version;
 }
 
@@ -137,7 +149,7 @@ Result<bool> Records::remove(const ScopeAccess& scope, std::string_view name,
   change.expected = expected;
   ChangeSet changes(keys_, store_, scope, token_);
   changes.add(change);
-  QUIETUS_TRY(changes.apply(clock_.now()));
+  QUIETUS_TRY(apply(changes, scope));
   return changes[0].existed;
 }
 
@@ -147,7 +159,7 @@ Result<void> Records::write(const ScopeAccess& scope, std::span<const Batch::Wri
     QUIETUS_TRY_AS(const RecordChange change, change_of(write));
     changes.add(change);
   }
-  return changes.apply(clock_.now());
+  return apply(changes, scope);
 }
 
 Result<void> Records::collect_garbage(WriterAlive writer_alive) {

@@ -9,6 +9,19 @@ bool is_erased(const Error& error) {
   return error.code() == ErrorCode::kErased;
 }
 
+ScopeState public_state(KeyState state) {
+  switch (state) {
+    case KeyState::kPreActivation: return ScopeState::kPreActivation;
+    case KeyState::kActive: return ScopeState::kActive;
+    case KeyState::kSuspended: return ScopeState::kSuspended;
+    case KeyState::kDeactivated: return ScopeState::kDeactivated;
+    case KeyState::kCompromised: return ScopeState::kCompromised;
+    case KeyState::kDestroyed:
+    case KeyState::kDestroyedCompromised: break;
+  }
+  return ScopeState::kErased;
+}
+
 }  // namespace
 
 Result<ScopeId> resolve_for_erasure(ControlReader& reader, ScopeTable& scopes,
@@ -43,6 +56,8 @@ Result<ScopeInfo> describe_scope(ControlReader& reader, ScopeTable& scopes, Scop
     info.name = own->name;
     info.data_class = own->data_class;
     info.created_unix_ms = own->created;
+    QUIETUS_TRY_AS(const auto keys, scopes.keys(reader, id));
+    info.state = public_state(keys->standing.limited_by);
     QUIETUS_TRY_AS(info.path, path_of(reader, scopes, id));
     return info;
   }

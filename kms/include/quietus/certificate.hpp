@@ -10,7 +10,6 @@
 #include <quietus/export.h>
 #include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
-#include <quietus/timestamp.hpp>
 #include <quietus/trust.hpp>
 
 #include <array>

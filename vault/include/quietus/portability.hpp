@@ -60,17 +60,27 @@ QUIETUS_EXPORT TransferReport import_ndjson(Scope& scope, const ByteSource& sour
 // is removed meanwhile is left out. An export that cannot be recorded is `stopped`, except in a
 // vault that was opened read-only, where nothing can be recorded. Errors of Vault::scope().
 
+// What is exported: a scope, and if it is restricted, for which lawful use.
+struct ExportSource {
+  std::string_view scope_path;
+  std::optional<RestrictedUse> use{};
+  ExportSource(std::string_view path, std::optional<RestrictedUse> lawful = {})  // NOLINT: implicit
+      : scope_path(path), use(lawful) {}
+  ExportSource(const char* path) : scope_path(path) {}         // NOLINT: implicit
+  ExportSource(const std::string& path) : scope_path(path) {}  // NOLINT: implicit
+};
+
 // Makes `folder`, and those above it, where they are missing, and one file per record, mode 0600.
 // Nothing that is there already is replaced or followed: such a record fails with kAlreadyExists.
 // Content types are not kept. kIo when the folder cannot be made.
-QUIETUS_EXPORT Result<TransferReport> export_folder(Vault& vault, std::string_view scope_path,
+QUIETUS_EXPORT Result<TransferReport> export_folder(Vault& vault, const ExportSource& source,
                                                     const std::filesystem::path& folder,
                                                     const Progress& progress = {});
 
 // Lines of .ndjson, handed to `sink` a record at a time. It was recorded when this returns, so a
 // caller that gives a file its final name afterwards never has an unrecorded one. A record too
 // large for a line fails with kInvalidArgument. What the sink got of a `stopped` export is not all.
-QUIETUS_EXPORT Result<TransferReport> export_ndjson(Vault& vault, std::string_view scope_path,
+QUIETUS_EXPORT Result<TransferReport> export_ndjson(Vault& vault, const ExportSource& source,
                                                     const ByteSink& sink,
                                                     const Progress& progress = {});
 

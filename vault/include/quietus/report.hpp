@@ -9,7 +9,9 @@
 
 namespace quietus {
 
-enum class ScopeState { kActive, kErased };
+// What the scope answers: the states of all that it depends on count.
+enum class ScopeState { kActive, kErased, kPreActivation, kSuspended, kDeactivated, kCompromised };
+QUIETUS_EXPORT std::string_view name_of(ScopeState state) noexcept;  // "active", "erased", …
 
 struct ScopeInfo {
   std::string path;  // "acme/customer-data/user-7"

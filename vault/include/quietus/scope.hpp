@@ -20,6 +20,11 @@ namespace quietus {
 // Names the state of a record: changes with every write, never repeats.
 using Version = std::array<std::uint8_t, 24>;
 
+// What restricted data may still be used for (GDPR Art. 18(2)).
+enum class RestrictedUse { kConsent, kLegalClaims, kRightsOfOthers, kPublicInterest };
+QUIETUS_EXPORT std::string_view name_of(
+    RestrictedUse use) noexcept;  // "consent", "legal-claims", …
+
 struct RecordInfo {
   std::string name;
   std::uint64_t size_bytes = 0;
@@ -64,8 +69,10 @@ class QUIETUS_EXPORT Batch {
 // Record names are 1 to 1,024 bytes of UTF-8 without control characters; they may hold '/' between
 // non-empty elements other than "." and "..". kInvalidArgument otherwise.
 //
-// Errors of every call: kErased once the scope, an ancestor or a source was erased; kRestricted;
-// kCorrupt when stored bytes do not authenticate; kUnavailable, kIo.
+// Errors of every call: kErased once the scope, an ancestor or a source was erased; kRestricted
+// while one of them is suspended, kRefused while its key is in another state that does not allow
+// it; kHeld when a legal hold keeps a record from being replaced or removed; kCorrupt when stored
+// bytes do not authenticate; kUnavailable, kIo.
 class QUIETUS_EXPORT Scope {
  public:
   // Stores a record of up to 2^32 bytes; replaces one of the same name. Durable when it returns.

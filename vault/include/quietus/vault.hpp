@@ -3,6 +3,7 @@
 // the folder made at any time.
 #pragma once
 
+#include <quietus/lifecycle.hpp>
 #include <quietus/options.hpp>
 #include <quietus/report.hpp>
 #include <quietus/scope.hpp>
@@ -52,6 +53,9 @@ class QUIETUS_EXPORT Vault {
   // Elements are 1 to 255 bytes of UTF-8 without '/' and control characters, not "." or "..".
   // kNotFound; kErased.
   Result<Scope> scope(std::string_view path);
+  // A handle through which a restricted scope is read and written for one of the uses that the law
+  // allows. Each call is logged, durable on return.
+  Result<Scope> scope(std::string_view path, RestrictedUse use);
   // The parent must exist. kAlreadyExists; kErased when the name once belonged to an erased scope:
   // names of the erased are not given out again. Durable on return.
   Result<Scope> create_scope(std::string_view path, const ScopeOptions& options = {});
@@ -59,13 +63,17 @@ class QUIETUS_EXPORT Vault {
   // The direct children of a scope, tenants for "". Erased ones come without a name.
   Result<std::vector<ScopeInfo>> children(std::string_view path);
 
+  // States of keys, restriction, legal holds.
+  Lifecycle lifecycle();
+
   // What erase() would destroy.
   Result<ErasePlan> plan_erase(std::span<const std::string> paths);
   // Destroys the keys of the scopes, all in one root change, and certifies it. `reason` is a code
   // (see docs/erasure.md) or free text; free text is sealed under the parent and appears nowhere
   // else. On success the old root slot is gone and was read back as gone, and every process that
-  // could hold the keys has dropped them. kErasureIncomplete: begun and recorded; it finishes at
-  // the next open or resume(); never a success. All other errors: nothing was destroyed.
+  // could hold the keys has dropped them. kHeld: a legal hold is in the way. kErasureIncomplete:
+  // begun and recorded; it finishes at the next open or resume(); never a success. All other
+  // errors: nothing was destroyed.
   Result<ErasureReport> erase(std::span<const std::string> paths, std::string_view reason);
   // Finishes erasures that are pending; the certificates made. kErasureIncomplete when some remain.
   Result<std::vector<ErasureReport>> resume();
