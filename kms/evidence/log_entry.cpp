@@ -184,6 +184,21 @@ std::string entry_text(const EntryHead& head, const HoldReleased& entry) {
       .text();
 }
 
+std::string entry_text(const EntryHead& head, const RotationBegun& entry) {
+  return EntryBuilder(head, entry_kinds::kRotationBegun)
+      .id("scope", entry.scope)
+      .number("generation", entry.generation)
+      .code("reason", entry.reason)
+      .text();
+}
+
+std::string entry_text(const EntryHead& head, const RotationDone& entry) {
+  return EntryBuilder(head, entry_kinds::kRotationDone)
+      .id("scope", entry.scope)
+      .number("generation", entry.generation)
+      .text();
+}
+
 std::string entry_text(const EntryHead& head, const AttemptRefused& entry) {
   return EntryBuilder(head, entry_kinds::kAttemptRefused)
       .id("scope", entry.scope)

@@ -107,6 +107,17 @@ struct HoldReleased {
   ScopeId scope = 0;
   HoldId hold{};
 };
+// A new generation of a scope's data line; its rows are re-encrypted from then on.
+struct RotationBegun {
+  ScopeId scope = 0;
+  std::uint64_t generation = 0;
+  Code reason = "none";
+};
+// No row of the scope needs an older generation any more.
+struct RotationDone {
+  ScopeId scope = 0;
+  std::uint64_t generation = 0;
+};
 // An attempt that a guard stopped.
 struct AttemptRefused {
   ScopeId scope = 0;
@@ -129,6 +140,8 @@ inline constexpr std::string_view kStateChanged = "state-changed";
 inline constexpr std::string_view kRestrictedUseMade = "restricted-use";
 inline constexpr std::string_view kHoldPlaced = "hold-placed";
 inline constexpr std::string_view kHoldReleased = "hold-released";
+inline constexpr std::string_view kRotationBegun = "rotation-begun";
+inline constexpr std::string_view kRotationDone = "rotation-done";
 inline constexpr std::string_view kAttemptRefused = "attempt-refused";
 }  // namespace entry_kinds
 
@@ -146,6 +159,8 @@ std::string entry_text(const EntryHead& head, const StateChanged& entry);
 std::string entry_text(const EntryHead& head, const RestrictedUseMade& entry);
 std::string entry_text(const EntryHead& head, const HoldPlaced& entry);
 std::string entry_text(const EntryHead& head, const HoldReleased& entry);
+std::string entry_text(const EntryHead& head, const RotationBegun& entry);
+std::string entry_text(const EntryHead& head, const RotationDone& entry);
 std::string entry_text(const EntryHead& head, const AttemptRefused& entry);
 
 // An entry read back.

@@ -77,7 +77,7 @@ Result<void> all_key_rows(ControlReader& reader, const RowSeal& seal,
 
 Result<std::vector<char>> damaged_tables(ControlReader& reader, const RowSeal& seal) {
   std::vector<char> found;
-  for (const char table : std::string_view("LFCDTJXYPVWB")) {
+  for (const char table : std::string_view("LFCDTJXYPVWBG")) {
     const Bytes prefix{static_cast<std::uint8_t>(table)};
     QUIETUS_TRY(reader.scan(prefix, {}, [&](ByteView key, ByteView value) -> Result<bool> {
       if (!open_row(seal.context, seal.key, seal.vault, key, value)) found.push_back(table);
@@ -133,21 +133,60 @@ Result<void> put_freed_leaf(ControlWriter& writer, const RowSeal& seal, std::uin
   return put_sealed(writer, seal, row_key('F', index), {});
 }
 
+namespace {
+
+struct Child {
+  ScopeId id = 0;
+  std::uint32_t generation = 0;
+};
+
+Bytes child_key(ScopeId parent, const Prf128& name) {
+  return ByteWriter().u8('C').u64(parent).raw(name).take();
+}
+
+std::optional<Child> decode_child(ByteView content) {
+  ByteReader in(content);
+  const Child child{in.u64(), in.u32()};
+  return in.done() ? std::optional(child) : std::nullopt;
+}
+
+}  // namespace
+
 Result<std::optional<ScopeId>> child(ControlReader& reader, const RowSeal& seal, ScopeId parent,
                                      const Prf128& name) {
-  const Bytes key = ByteWriter().u8('C').u64(parent).raw(name).take();
-  return get_row(reader, seal, key, decode_id);
+  QUIETUS_TRY_AS(const auto found, get_row(reader, seal, child_key(parent, name), decode_child));
+  return found ? std::optional(found->id) : std::nullopt;
 }
-Result<void> put_child(ControlWriter& writer, const RowSeal& seal, ScopeId parent,
-                       const Prf128& name, ScopeId child) {
-  const Bytes key = ByteWriter().u8('C').u64(parent).raw(name).take();
-  return put_sealed(writer, seal, key, ByteWriter().u64(child).view());
+Result<void> put_child(ControlWriter& writer, const RowSeal& seal, const ChildName& name,
+                       ScopeId child) {
+  return put_sealed(writer, seal, child_key(name.parent, name.name),
+                    ByteWriter().u64(child).u32(name.generation).view());
+}
+Result<void> remove_child(ControlWriter& writer, const ChildName& name) {
+  return writer.remove(child_key(name.parent, name.name));
+}
+Result<void> child_names(ControlReader& reader, const RowSeal& seal, const ChildName& from,
+                         FunctionRef<Result<bool>(const ChildName&, ScopeId)> visit) {
+  const Bytes prefix = row_key('C', from.parent);
+  const Bytes start = child_key(from.parent, from.name);
+  return reader.scan(prefix, start, [&](ByteView key, ByteView value) -> Result<bool> {
+    ChildName name{from.parent, 0, {}};
+    ByteReader in(key.subspan(prefix.size()));
+    name.name = in.array<sizeof(Prf128)>();
+    const auto content = open_row(seal.context, seal.key, seal.vault, key, value);
+    const auto child = content && in.done() ? decode_child(*content) : std::nullopt;
+    if (!child) return damaged('C');
+    name.generation = child->generation;
+    return visit(name, child->id);
+  });
 }
 Result<std::vector<ScopeId>> children(ControlReader& reader, const RowSeal& seal, ScopeId parent) {
-  QUIETUS_TRY_AS(const auto found, all_rows(reader, seal, row_key('C', parent), decode_id));
   std::vector<ScopeId> ids;
-  ids.reserve(found.size());
-  for (const auto& row : found) ids.push_back(row.second);
+  QUIETUS_TRY(
+      child_names(reader, seal, {parent, 0, {}}, [&](const ChildName&, ScopeId id) -> Result<bool> {
+        ids.push_back(id);
+        return true;
+      }));
   return ids;
 }
 
@@ -187,6 +226,12 @@ Result<void> put_tombstone(ControlWriter& writer, const RowSeal& seal, ScopeId s
   return put_sealed(writer, seal, row_key('T', scope), codec::encode(row));
 }
 
+std::optional<std::string> reason_text(ControlReader& reader, const RowSeal& parent_seal,
+                                       ScopeId scope) {
+  const auto content = get_sealed(reader, parent_seal, row_key('Z', scope));
+  if (!content || !*content) return std::nullopt;
+  return std::string(as_text(**content));
+}
 Result<void> put_reason_text(ControlWriter& writer, const RowSeal& parent_seal, ScopeId scope,
                              std::string_view text) {
   return put_sealed(writer, parent_seal, row_key('Z', scope), as_bytes(text));

@@ -8,7 +8,7 @@
 //   "K" scope id                 KeyRow: parent, sources, state, key lines with wrapped keys
 //   "L" key id                   leaf index u64 || scope id u64: finds a leaf without the scope's row
 //   "F" leaf index               empty: the leaf was freed and may be used again
-//   "C" parent id || PRF(name)   scope id u64
+//   "C" parent id || PRF(name)   scope id u64 || generation u32 of the parent's key that names it
 //   "D" source id || scope id    empty: the scope is derived from the source
 //   "I" scope id                 InfoRow, sealed under the scope's row key
 //   "T" scope id                 Tombstone
@@ -20,7 +20,7 @@
 //                                salt 32 of a certificate's subject commitment, sealed under the
 //                                tenant's row key; never with the path: that dies with the scope
 //   "P" scope id || log index    ExportRow: a copy that was made outside
-//   "B", "U"                     legal holds, see holds.hpp
+//   "B", "U", "G"                legal holds and rotations, see holds.hpp and rotation.hpp
 //   "V" name                     the vault's own secrets: "issuing-key", "log-key" (32-byte seeds)
 // clang-format on
 #pragma once
@@ -97,7 +97,12 @@ struct Tombstone {
 };
 
 // Numbers reach the disk.
-enum class ChangeKind : std::uint8_t { kErase = 1, kUnlock = 2, kDestroyVault = 3 };
+enum class ChangeKind : std::uint8_t {
+  kErase = 1,
+  kUnlock = 2,
+  kDestroyVault = 3,
+  kRetire = 4,  // destroys older generations of keys; their scopes live on
+};
 enum class IntentState : std::uint8_t {
   kBegun = 1,          // T1: nothing was destroyed yet
   kCommitted = 2,      // T2: the keys are unreachable, old slots may still be there
@@ -176,8 +181,19 @@ Result<void> put_freed_leaf(ControlWriter& writer, const RowSeal& seal, std::uin
 
 Result<std::optional<ScopeId>> child(ControlReader& reader, const RowSeal& seal, ScopeId parent,
                                      const Prf128& name);
-Result<void> put_child(ControlWriter& writer, const RowSeal& seal, ScopeId parent,
-                       const Prf128& name, ScopeId child);
+// Where a child is named: under which generation of its parent's key, and by which PRF.
+struct ChildName {
+  ScopeId parent = 0;
+  std::uint32_t generation = 0;
+  Prf128 name{};
+};
+Result<void> put_child(ControlWriter& writer, const RowSeal& seal, const ChildName& name,
+                       ScopeId child);
+Result<void> remove_child(ControlWriter& writer, const ChildName& name);
+// Every row in which a child of that parent is named, from the name `from` on; `visit` returns
+// false to stop.
+Result<void> child_names(ControlReader& reader, const RowSeal& seal, const ChildName& from,
+                         FunctionRef<Result<bool>(const ChildName&, ScopeId)> visit);
 Result<std::vector<ScopeId>> children(ControlReader& reader, const RowSeal& seal, ScopeId parent);
 
 Result<void> put_derived(ControlWriter& writer, const RowSeal& seal, ScopeId source,
@@ -196,7 +212,9 @@ Result<std::optional<Tombstone>> tombstone(ControlReader& reader, const RowSeal&
 Result<void> put_tombstone(ControlWriter& writer, const RowSeal& seal, ScopeId scope,
                            const Tombstone& row);
 
-// Under the parent's key.
+// Under the parent's key. No value when there is none, or it is of another key.
+std::optional<std::string> reason_text(ControlReader& reader, const RowSeal& parent_seal,
+                                       ScopeId scope);
 Result<void> put_reason_text(ControlWriter& writer, const RowSeal& parent_seal, ScopeId scope,
                              std::string_view text);
 

@@ -116,7 +116,9 @@ Result<Intent> RootChange::prepare(const RootChangeRequest& request) {
     for (const ScopeId scope : once) {
       if (scope == kVaultScope && request.kind == ChangeKind::kErase)
         return Error(ErrorCode::kInvalidArgument, "the vault's own scope cannot be erased");
-      QUIETUS_TRY_AS(IntentTarget target, target_of(reader, scopes, scope));
+      QUIETUS_TRY_AS(IntentTarget target, request.kind == ChangeKind::kRetire
+                                              ? retired_target_of(reader, scope)
+                                              : target_of(reader, scopes, scope));
       if (const auto subject = request.subjects.find(scope); subject != request.subjects.end()) {
         target.level = subject->second.level;
         target.subject = subject->second.commitment;
@@ -267,6 +269,7 @@ Result<void> RootChange::decide_in(ControlWriter& writer, Intent& intent, const 
     return Error(ErrorCode::kCorrupt, "root row: does not authenticate");
   QUIETUS_TRY(check_holds(writer, intent));
   QUIETUS_TRY(check_fence(writer, intent, sealed.row, new_root));
+  QUIETUS_TRY(check_retirable(writer, intent));
   QUIETUS_TRY(rekey(writer, intent, new_root));
   QUIETUS_TRY(bury(writer, intent));
   std::vector<KeyId> destroyed;

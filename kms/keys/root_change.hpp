@@ -41,6 +41,8 @@ class RootChange {
   Result<Intent> prepare(const RootChangeRequest& request);
   Result<void> add_targets(const RootChangeRequest& request, Intent& intent);
   Result<IntentTarget> target_of(ControlReader& reader, ScopeTable& scopes, ScopeId scope);
+  Result<IntentTarget> retired_target_of(ControlReader& reader, ScopeId scope);
+  Result<void> check_retirable(ControlReader& reader, const Intent& intent);
   Result<void> begin(const RootChangeRequest& request, Intent& intent);
   Result<void> write_reasons(ControlWriter& writer, ScopeTable& scopes,
                              const RootChangeRequest& request);
@@ -53,6 +55,9 @@ class RootChange {
                            const RootKey& new_root);
   Result<void> rekey(ControlWriter& writer, const Intent& intent, const RootKey& new_root);
   Result<void> bury(ControlWriter& writer, const Intent& intent);
+  Result<void> bury_retired(ControlWriter& writer, const Intent& intent,
+                            const IntentTarget& target);
+  Result<void> forget_lost_names(ControlWriter& writer, ScopeId parent);
   // Every key of a scope that the log knows and that no erasure named yet.
   Result<std::vector<KeyRecord>> keys_from_log(ControlReader& reader, ScopeId scope);
   Error abort(const Intent& intent, Error reason, Code why = "not-possible");

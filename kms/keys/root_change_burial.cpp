@@ -5,6 +5,7 @@
 #include "base/text_encoding.hpp"
 #include "evidence/log_store.hpp"
 #include "keys/root_change.hpp"
+#include "keys/rotation.hpp"
 
 namespace quietus {
 namespace {
@@ -47,6 +48,11 @@ void forget_unreachable(const LogEntry& entry, std::vector<KeyRecord>& keys) {
 // Marks keys and scopes as destroyed and writes tombstones.
 Result<void> RootChange::bury(ControlWriter& writer, const Intent& intent) {
   for (const IntentTarget& target : intent.targets) {
+    if (intent.kind == ChangeKind::kRetire) {
+      QUIETUS_TRY(bury_retired(writer, intent, target));
+      continue;
+    }
+    QUIETUS_TRY(rows::remove_rotation(writer, target.scope));
     const auto stored = rows::key_row(writer, seal(), target.scope);
     KeyRow row;
     row.id = target.scope;
@@ -68,6 +74,58 @@ Result<void> RootChange::bury(ControlWriter& writer, const Intent& intent) {
     QUIETUS_TRY(rows::put_tombstone(writer, seal(), target.scope,
                                     {intent.id, intent.committed, intent.reason}));
   }
+  return {};
+}
+
+Result<IntentTarget> RootChange::retired_target_of(ControlReader& reader, ScopeId scope) {
+  IntentTarget target;
+  target.scope = scope;
+  QUIETUS_TRY_AS(target.keys, retirable_keys(reader, seal(), scope));
+  if (target.keys.empty())
+    return Error(ErrorCode::kRefused, "the scope has no older key that nothing needs any more");
+  return target;
+}
+
+// Again on the snapshot that is written to (I-23): only keys that nothing needs are retired.
+Result<void> RootChange::check_retirable(ControlReader& reader, const Intent& intent) {
+  if (intent.kind != ChangeKind::kRetire) return {};
+  for (const IntentTarget& target : intent.targets) {
+    QUIETUS_TRY_AS(const auto keys, retirable_keys(reader, seal(), target.scope));
+    for (const KeyId key : target.keys)
+      if (std::find(keys.begin(), keys.end(), key) == keys.end())
+        return Error(ErrorCode::kBusy, "the scope's key is being replaced again; try later");
+  }
+  return {};
+}
+
+// Older generations alone: the scope lives on under its newest.
+Result<void> RootChange::bury_retired(ControlWriter& writer, const Intent& intent,
+                                      const IntentTarget& target) {
+  QUIETUS_TRY_AS(auto row, rows::key_row(writer, seal(), target.scope));
+  if (!row) return Error(ErrorCode::kCorrupt, "scope: its row is missing");
+  for (KeyRecord& key : row->keys) {
+    if (std::find(target.keys.begin(), target.keys.end(), key.id) == target.keys.end()) continue;
+    key.state = destroyed_from(key.state);
+    key.changed = intent.committed;
+    key.wrapped.clear();
+  }
+  QUIETUS_TRY(rows::put_key_row(writer, seal(), *row));
+  QUIETUS_TRY(forget_lost_names(writer, target.scope));
+  return rows::remove_rotation(writer, target.scope);
+}
+
+// Names of erased children that no key can tell any more. Their tombstones stay.
+Result<void> RootChange::forget_lost_names(ControlWriter& writer, ScopeId parent) {
+  QUIETUS_TRY_AS(const auto row, rows::key_row(writer, seal(), parent));
+  const KeyRecord* newest = row ? row->newest(KeyLine::kData) : nullptr;
+  if (newest == nullptr) return {};
+  std::vector<rows::ChildName> lost;
+  QUIETUS_TRY(rows::child_names(writer, seal(), {parent, 0, {}},
+                                [&](const rows::ChildName& name, ScopeId) -> Result<bool> {
+                                  if (name.generation < newest->generation) lost.push_back(name);
+                                  return true;
+                                }));
+  for (const rows::ChildName& name : lost) QUIETUS_TRY(rows::remove_child(writer, name));
   return {};
 }
 

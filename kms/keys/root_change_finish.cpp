@@ -107,7 +107,7 @@ Result<void> RootChange::finish_in(ControlWriter& writer, RootChangeOutcome& out
   QUIETUS_TRY_AS(const std::uint64_t index, append_entry(writer, log_seal(), as_bytes(entry)));
   QUIETUS_TRY(free_leaves(writer, intent));
   QUIETUS_TRY(rows::remove_intent(writer, intent.id));
-  if (intent.kind == ChangeKind::kUnlock) return {};
+  if (intent.kind == ChangeKind::kUnlock || intent.kind == ChangeKind::kRetire) return {};
   const RowSeal rows_seal = seal();
   QUIETUS_TRY_AS(WrittenCertificate certificate,
                  write_certificate({writer, rows_seal, outcome, parts_, index, now}));
@@ -127,7 +127,7 @@ Result<void> RootChange::find_certificate(ControlReader& reader, RootChangeOutco
 
 // Only now may the indices be used again (I-16).
 Result<void> RootChange::free_leaves(ControlWriter& writer, const Intent& intent) {
-  if (intent.kind != ChangeKind::kErase) return {};
+  if (intent.kind != ChangeKind::kErase && intent.kind != ChangeKind::kRetire) return {};
   for (const IntentTarget& target : intent.targets)
     for (const KeyId key : target.keys) {
       QUIETUS_TRY_AS(const auto owner, rows::leaf_owner(writer, seal(), key));

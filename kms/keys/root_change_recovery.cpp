@@ -115,10 +115,11 @@ Result<void> RootChange::resume(Intent intent, std::vector<RootChangeOutcome>& o
     return incomplete(settled.error());
   }
   if (*settled) intent.targets.clear();
-  if (intent.kind == ChangeKind::kErase) QUIETUS_TRY(drop_destroyed(intent));
-  resuming_ = !intent.targets.empty() && intent.kind == ChangeKind::kErase;
+  const bool of_keys = intent.kind == ChangeKind::kErase || intent.kind == ChangeKind::kRetire;
+  if (of_keys) QUIETUS_TRY(drop_destroyed(intent));
+  resuming_ = !intent.targets.empty() && of_keys;
   if (!resuming_) {
-    const Code why = intent.kind == ChangeKind::kErase ? Code("already-erased") : "interrupted";
+    const Code why = of_keys ? Code("already-erased") : "interrupted";
     Error given_up = abort(intent, Error(ErrorCode::kRefused, "interrupted before it began"), why);
     if (given_up.code() == ErrorCode::kErasureIncomplete) return given_up;
     return {};
@@ -153,9 +154,13 @@ Result<bool> RootChange::was_settled(const Intent& intent) {
 // Takes out what another erasure destroyed, and certified, since.
 Result<void> RootChange::drop_destroyed(Intent& intent) {
   return parts_.control.read([&](ControlReader& reader) -> Result<void> {
-    std::erase_if(intent.targets, [&](const IntentTarget& target) {
+    std::erase_if(intent.targets, [&](IntentTarget& target) {
       const auto row = rows::key_row(reader, seal(), target.scope);
-      return row.ok() && *row && is_destroyed((*row)->state);
+      if (!row.ok() || !*row) return false;
+      if (is_destroyed((*row)->state)) return true;
+      for (const KeyRecord& key : (*row)->keys)
+        if (is_destroyed(key.state)) std::erase(target.keys, key.id);
+      return target.keys.empty();
     });
     return {};
   });

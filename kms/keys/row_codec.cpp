@@ -189,7 +189,7 @@ std::optional<Intent> decode_intent(ByteView content) {
   Intent row;
   const std::uint8_t kind = in.u8();
   const std::uint8_t state = in.u8();
-  if (kind < 1 || kind > 3 || state < 1 || state > 3) return std::nullopt;
+  if (kind < 1 || kind > 4 || state < 1 || state > 3) return std::nullopt;
   row.kind = static_cast<ChangeKind>(kind);
   row.state = static_cast<IntentState>(state);
   row.begun = time_of(in.u64());

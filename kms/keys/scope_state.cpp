@@ -44,7 +44,7 @@ Result<void> log_entry(ControlWriter& writer, const RowSeal& seal, const std::st
 Result<bool> touches(ControlReader& reader, const RowSeal& seal, const Intent& intent,
                      ScopeId held) {
   if (intent.kind == ChangeKind::kDestroyVault) return true;
-  if (intent.kind != ChangeKind::kErase) return false;
+  if (intent.kind == ChangeKind::kUnlock) return false;
   for (const IntentTarget& target : intent.targets) {
     QUIETUS_TRY_AS(const bool covered, hold_covers(reader, seal, held, target.scope));
     if (covered) return true;

@@ -14,37 +14,8 @@
 namespace quietus {
 namespace {
 
-constexpr KeyId kFirstFreeKeyId = 16;
-
-Bytes binding(const VaultId& vault, const KeyRow& row, const KeyRecord& key) {
-  ByteWriter out;
-  out.raw(vault).u64(row.id).u64(row.parent).u64(key.id).u8(key.line == KeyLine::kData ? 0 : 1);
-  out.u32(key.generation).u32(key.parent_generation);
-  out.u8(static_cast<std::uint8_t>(row.sources.size()));
-  for (std::size_t i = 0; i < row.sources.size(); ++i)
-    out.u64(row.sources[i]).u32(key.source_generations[i]);
-  return out.take();
-}
-
-Bytes labelled(std::string_view label, ByteView content) {
-  return ByteWriter().raw(as_bytes(label)).u8(0).raw(content).take();
-}
-
-Bytes id_bytes(std::uint64_t id) {
-  return ByteWriter().u64(id).take();
-}
-
 Error erased() {
   return Error(ErrorCode::kErased, "the scope was erased");
-}
-
-GenerationKeys derive_all(std::uint32_t generation, const ScopeKey& key) {
-  return {generation, derive(edges::kRecords, key), derive(edges::kNames, key),
-          derive(edges::kRows, key), derive(edges::kChildren, key)};
-}
-
-Error no_such_generation() {
-  return {ErrorCode::kCorrupt, "scope: wrapped under a generation that is not there"};
 }
 
 Result<void> check_form(const ScopeTable::NewScope& scope) {
@@ -78,12 +49,6 @@ Result<void> check_depth(ControlReader& reader, const RowSeal& seal, const KeyRo
   return Error(ErrorCode::kInvalidArgument, "scope: nested or derived too deep");
 }
 
-Result<std::uint64_t> allocate_leaf(ControlWriter& writer, const RowSeal& seal, RootRow& root) {
-  QUIETUS_TRY_AS(const auto freed, rows::take_freed_leaf(writer, seal));
-  if (freed) return *freed;
-  return root.next_leaf++;
-}
-
 }  // namespace
 
 Result<ScopeId> fresh_scope_id(ControlReader& reader, const RowSeal& seal) {
@@ -91,14 +56,6 @@ Result<ScopeId> fresh_scope_id(ControlReader& reader, const RowSeal& seal) {
     const ScopeId id = random_id63();
     QUIETUS_TRY_AS(const auto taken, rows::key_row(reader, seal, id));
     if (!taken) return id;
-  }
-}
-
-Result<KeyId> fresh_key_id(ControlReader& reader, const RowSeal& seal) {
-  while (true) {
-    const KeyId id = random_id63();
-    QUIETUS_TRY_AS(const auto taken, rows::leaf_owner(reader, seal, id));
-    if (!taken && id >= kFirstFreeKeyId) return id;
   }
 }
 
@@ -133,7 +90,7 @@ Result<std::shared_ptr<const ScopeKeys>> ScopeTable::unwrap(ControlReader& reade
   for (const KeyRecord& key : row->keys) {
     if (key.line != KeyLine::kData || is_destroyed(key.state)) continue;
     QUIETUS_TRY_AS(const ScopeKey scope_key, unwrap_line<ScopeRole>(reader, *row, key, depth));
-    generations.push_back(derive_all(key.generation, scope_key));
+    generations.push_back(derive_generation(key.generation, scope_key));
   }
   if (generations.empty()) return Error(ErrorCode::kCorrupt, "scope: it has no key");
   std::sort(generations.begin(), generations.end(),
@@ -162,22 +119,6 @@ Result<Standing> ScopeTable::standing_of(ControlReader& reader, const KeyRow& ro
   return standing;
 }
 
-template <class Role>
-Result<Key<Role>> ScopeTable::unwrap_line(ControlReader& reader, const KeyRow& row,
-                                          const KeyRecord& key, std::size_t depth) {
-  if (key.source_generations.size() != row.sources.size())
-    return Error(ErrorCode::kCorrupt, "scope: its key does not say how it is wrapped");
-  KeyTree tree(id_, vault_.root, use_.context());
-  QUIETUS_TRY_AS(const LeafKey leaf, tree.leaf(reader, {key.id, key.leaf}));
-  QUIETUS_TRY_AS(const WrapKey wrapper, wrapping_key(row, key, leaf, reader, depth));
-  auto unwrapped = unwrap_key<Role>(
-      use_.context(), wrapper, labelled(labels::kWrapData, binding(id_, row, key)), key.wrapped);
-  if (!unwrapped) return Error(ErrorCode::kCorrupt, "scope: its key does not unwrap");
-  if (commit_to(*unwrapped, id_bytes(key.id)) != key.commitment)
-    return Error(ErrorCode::kCorrupt, "scope: its key is not the one that was committed to");
-  return unwrapped;
-}
-
 Result<void> ScopeTable::check_keys(ControlReader& reader, const KeyRow& row) {
   if (row.newest(KeyLine::kData) == nullptr || row.newest(KeyLine::kLasting) == nullptr)
     return Error(ErrorCode::kCorrupt, "scope: a key line has no key");
@@ -190,34 +131,6 @@ Result<void> ScopeTable::check_keys(ControlReader& reader, const KeyRow& row) {
     }
   }
   return {};
-}
-
-Result<WrapKey> ScopeTable::wrapping_key(const KeyRow& row, const KeyRecord& key,
-                                         const LeafKey& leaf, ControlReader& reader,
-                                         std::size_t depth) {
-  std::vector<std::shared_ptr<const ScopeKeys>> holders;
-  std::vector<const GenerationKeys*> inputs;
-  const auto take = [&](ScopeId scope, std::uint32_t generation) -> Result<void> {
-    QUIETUS_TRY_AS(auto keys, unwrap(reader, scope, depth + 1));
-    inputs.push_back(keys->of_generation(generation));
-    holders.push_back(std::move(keys));
-    return inputs.back() != nullptr ? Result<void>() : no_such_generation();
-  };
-  if (row.id != kVaultScope) QUIETUS_TRY(take(row.parent, key.parent_generation));
-  for (std::size_t i = 0; i < row.sources.size(); ++i)
-    QUIETUS_TRY(take(row.sources[i], key.source_generations[i]));
-  SecretBuffer material(kKeySize * (1 + inputs.size()));
-  material.fill([&](MutableBytes out) {
-    leaf.expose([&](ByteView bytes) { std::copy(bytes.begin(), bytes.end(), out.begin()); });
-    for (std::size_t i = 0; i < inputs.size(); ++i)
-      inputs[i]->children.expose([&](ByteView bytes) {
-        std::copy(bytes.begin(), bytes.end(), out.subspan(kKeySize * (i + 1)).begin());
-      });
-  });
-  const Bytes info = labelled(labels::kWrap, binding(id_, row, key));
-  return WrapKey::make([&](MutableBytes out) {
-    material.expose([&](ByteView bytes) { hkdf_sha256(bytes, {}, info, out); });
-  });
 }
 
 Result<std::optional<ScopeId>> ScopeTable::child(ControlReader& reader, ScopeId parent,
@@ -254,60 +167,19 @@ Result<InfoRow> ScopeTable::info(ControlReader& reader, ScopeId scope) {
   return std::move(**row);
 }
 
-// Which generations of parent and sources a key that is wrapped now is wrapped under.
-Result<void> ScopeTable::wrap_under_newest(ControlReader& reader, const KeyRow& row,
-                                           KeyRecord& record) {
-  record.parent_generation = 0;
-  record.source_generations.clear();
-  if (row.id != kVaultScope) {
-    QUIETUS_TRY_AS(const auto parent, keys(reader, row.parent));
-    record.parent_generation = parent->generation;
-  }
-  for (const ScopeId source : row.sources) {
-    QUIETUS_TRY_AS(const auto keys_of_source, keys(reader, source));
-    record.source_generations.push_back(keys_of_source->generation);
-  }
-  return {};
-}
-
-template <class Role>
-Result<KeyRecord> ScopeTable::make_key(ControlWriter& writer, RootRow& root, const KeyRow& row,
-                                       const NewScope& scope, KeyLine line, const Key<Role>& key) {
-  KeyRecord record;
-  QUIETUS_TRY_AS(record.id, fresh_key_id(writer, seal()));
-  record.line = line;
-  record.generation = 1;
-  record.created = record.changed = scope.now;
-  QUIETUS_TRY(wrap_under_newest(writer, row, record));
-  QUIETUS_TRY_AS(record.leaf, allocate_leaf(writer, seal(), root));
-  const LeafKey leaf = random_key<LeafRole>();
-  KeyTree tree(id_, vault_.root, use_.context());
-  QUIETUS_TRY(tree.add(writer, {record.id, record.leaf}, leaf));
-  QUIETUS_TRY_AS(const WrapKey wrapper, wrapping_key(row, record, leaf, writer, 0));
-  record.wrapped = wrap_key(use_.context(), wrapper,
-                            labelled(labels::kWrapData, binding(id_, row, record)), key);
-  record.commitment = commit_to(key, id_bytes(record.id));
-  const std::string entry =
-      entry_text(new_entry(scope.now),
-                 KeyCreated{row.id, record.id, line, record.generation, record.commitment});
-  QUIETUS_TRY_AS(record.log_index,
-                 append_entry(writer, {vault_.rows, id_, use_.context()}, as_bytes(entry)));
-  QUIETUS_TRY(rows::put_leaf_owner(writer, seal(), record.id, {record.leaf, row.id}));
-  return record;
-}
-
 Result<void> ScopeTable::write_scope(ControlWriter& writer, RootRow& root, KeyRow row,
                                      const NewScope& scope) {
   const ScopeKey data = random_key<ScopeRole>();
   const LastingKey lasting = random_key<LastingRole>();
-  QUIETUS_TRY_AS(KeyRecord data_record, make_key(writer, root, row, scope, KeyLine::kData, data));
+  QUIETUS_TRY_AS(KeyRecord data_record,
+                 make_key(writer, root, row, {KeyLine::kData, 1, scope.now}, data));
   QUIETUS_TRY_AS(KeyRecord lasting_record,
-                 make_key(writer, root, row, scope, KeyLine::kLasting, lasting));
+                 make_key(writer, root, row, {KeyLine::kLasting, 1, scope.now}, lasting));
   row.keys.push_back(std::move(data_record));
   row.keys.push_back(std::move(lasting_record));
   row.changed = scope.now;
   QUIETUS_TRY(rows::put_key_row(writer, seal(), row));
-  const GenerationKeys own = derive_all(1, data);
+  const GenerationKeys own = derive_generation(1, data);
   QUIETUS_TRY(
       rows::put_info(writer, seal_under(own), row.id, {scope.name, scope.data_class, scope.now}));
   return save(writer, root);
@@ -331,7 +203,7 @@ Result<ScopeId> ScopeTable::create(ControlWriter& writer, RootRow& root, const N
   for (const ScopeId source : row.sources)
     QUIETUS_TRY(rows::put_derived(writer, seal(), source, row.id));
   const Prf128 name = prf128(parent->names, as_bytes(scope.name));
-  QUIETUS_TRY(rows::put_child(writer, seal(), scope.parent, name, row.id));
+  QUIETUS_TRY(rows::put_child(writer, seal(), {scope.parent, parent->generation, name}, row.id));
   QUIETUS_TRY(write_scope(writer, root, row, scope));
   return row.id;
 }

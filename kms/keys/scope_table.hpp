@@ -88,6 +88,20 @@ class ScopeTable {
   // kRestricted and kRefused as check_allowed() of parent and sources; kInvalidArgument, also when
   // it would lie deeper than kMaxScopeDepth.
   Result<ScopeId> create(ControlWriter& writer, RootRow& root, const NewScope& scope);
+  // Gives the row a new generation of its data line, and on request of its lasting line; the older
+  // ones are deactivated, unless they are compromised. The row is the caller's to write. The new
+  // generation of the data line.
+  struct Renewal {
+    bool lasting_too = false;
+    KeyState state = KeyState::kActive;  // of the new keys
+    UnixMillis now = 0;
+  };
+  Result<std::uint32_t> renew(ControlWriter& writer, RootRow& root, KeyRow& row,
+                              const Renewal& renewal);
+  // Wraps the keys of a scope under the newest keys of its parent and sources; false when they are
+  // already, or when the scope is erased. kCorrupt.
+  Result<bool> rewrap(ControlWriter& writer, ScopeId scope);
+
   // Writes a root row that was changed in this transaction.
   Result<void> save(ControlWriter& writer, const RootRow& root) const {
     return write_root_row(writer, root, vault_.root);
@@ -105,15 +119,25 @@ class ScopeTable {
                                 std::size_t depth);
   Result<WrapKey> wrapping_key(const KeyRow& row, const KeyRecord& key, const LeafKey& leaf,
                                ControlReader& reader, std::size_t depth);
+  struct NewKey {
+    KeyLine line = KeyLine::kData;
+    std::uint32_t generation = 1;
+    UnixMillis now = 0;
+  };
   template <class Role>
   Result<KeyRecord> make_key(ControlWriter& writer, RootRow& root, const KeyRow& row,
-                             const NewScope& scope, KeyLine line, const Key<Role>& key);
+                             const NewKey& made, const Key<Role>& key);
+  template <class Role>
+  Result<bool> rewrap_line(ControlReader& reader, const KeyRow& row, KeyRecord& key);
   Result<void> write_scope(ControlWriter& writer, RootRow& root, KeyRow row, const NewScope& scope);
 
   const VaultId& id_;
   const VaultKeys& vault_;
   const KeyCache::Use& use_;
 };
+
+// What a generation of a scope's data line is used through.
+GenerationKeys derive_generation(std::uint32_t generation, const ScopeKey& key);
 
 // An id that no row has: random, checked for absence.
 Result<ScopeId> fresh_scope_id(ControlReader& reader, const RowSeal& seal);

@@ -10,6 +10,8 @@
 namespace quietus {
 namespace {
 
+constexpr int kMaxTries = 8;
+
 bool is_object(const RecordChange& change) {
   return change.object || change.content.size() > kMaxInlineContent;
 }
@@ -53,14 +55,20 @@ void ChangeSet::add(const RecordChange& change) {
 }
 
 Result<void> ChangeSet::apply(UnixMillis now) {
-  Result<void> applied = write_objects();
-  if (applied)
-    applied = keys_.with_scope(access_, KeyUse::kProtect,
-                               [&](const ScopeKeys& keys, const KeyCache::Use& use) {
-                                 return seal_and_commit(keys, use, now);
-                               });
-  sweep(applied.ok());
-  return applied;
+  for (int tries = 1;; ++tries) {
+    const Result<void> applied = apply_once(now);
+    sweep(applied.ok());
+    const bool replaced = !applied && applied.error().code() == ErrorCode::kBusy;
+    if (!replaced || tries == kMaxTries || !take_back_objects()) return applied;
+  }
+}
+
+Result<void> ChangeSet::apply_once(UnixMillis now) {
+  QUIETUS_TRY(write_objects());
+  return keys_.with_scope(access_, KeyUse::kProtect,
+                          [&](const ScopeKeys& keys, const KeyCache::Use& use) {
+                            return seal_and_commit(keys, use, now);
+                          });
 }
 
 Result<void> ChangeSet::write_objects() {
@@ -69,6 +77,7 @@ Result<void> ChangeSet::write_objects() {
     if (step.superseded || change.removes || change.object || !is_object(change)) continue;
     ByteView rest = change.content;
     ObjectWriter writer(keys_, store_, access_, token_);
+    step.wrote_object = true;
     QUIETUS_TRY_AS(change.object, writer.write([&]() -> Result<ByteView> {
       const ByteView piece = rest.first(std::min(rest.size(), kObjectPieceSize));
       rest = rest.subspan(piece.size());
@@ -76,6 +85,18 @@ Result<void> ChangeSet::write_objects() {
     }));
   }
   return {};
+}
+
+// What was sealed under a key that was replaced meanwhile, and can be sealed again.
+bool ChangeSet::take_back_objects() {
+  bool any = false;
+  for (Step& step : steps_) {
+    if (!step.wrote_object) continue;
+    step.change.object.reset();
+    step.wrote_object = false;
+    any = true;
+  }
+  return any;
 }
 
 Result<void> ChangeSet::seal_and_commit(const ScopeKeys& keys, const KeyCache::Use& use,
@@ -117,6 +138,7 @@ Bytes ChangeSet::seal_all(const RecordSeal& seal, UnixMillis now) {
     RecordChange& change = step.change;
     std::copy_n(versions.begin() + static_cast<std::ptrdiff_t>(i * sizeof(Version)),
                 sizeof(Version), change.version.begin());
+    if (change.object) change.object->ref.origin = change.version;
     if (change.removes || step.superseded) continue;
     step.sealed_size = stored_record_size(metadata_of(change, now), change.content.size());
     total += step.sealed_size;
@@ -182,7 +204,10 @@ Result<std::optional<Version>> ChangeSet::look_at_stored(RecordWriter& writer,
     MetadataRoom room;
     const Prf128& at = step.stored_row ? *step.stored_row : step.row;
     const auto metadata = RecordOpener(*seal, at, *record).open_metadata(room);
-    if (metadata && metadata->object) step.replaced = metadata->object->id;
+    if (metadata && metadata->object) {
+      step.replaced = metadata->object->id;
+      return std::optional(metadata->object->origin);
+    }
   }
   return std::optional(record->version());
 }

@@ -44,13 +44,16 @@ class ChangeSet {
     RecordChange change;
     std::optional<std::size_t> earlier;  // the step before it that changes the same record
     bool superseded = false;             // by a later one: checked, but not written
+    bool wrote_object = false;           // change.object was made here, of the content
     Prf128 row{};
     std::optional<Prf128> stored_row;  // where the record is that was there, if elsewhere
     std::size_t sealed_size = 0;
     std::optional<ObjectId> replaced;  // the large object that was there
   };
 
+  Result<void> apply_once(UnixMillis now);
   Result<void> write_objects();
+  bool take_back_objects();
   Result<void> seal_and_commit(const ScopeKeys& keys, const KeyCache::Use& use, UnixMillis now);
   Bytes seal_all(const RecordSeal& seal, UnixMillis now);
   Result<void> check_all(RecordWriter& writer, const ScopeKeys& keys, const KeyCache::Use& use);

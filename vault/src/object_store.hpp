@@ -31,7 +31,7 @@ class ObjectWriter {
  public:
   // `keys` and `store` are borrowed for its life.
   ObjectWriter(KeyStore& keys, RecordStore& store, const ScopeAccess& access,
-               const WriterToken& token);
+               const WriterToken& token, KeyUse wanted = KeyUse::kProtect);
 
   // Writes one object of what `next` delivers: views of kObjectPieceSize bytes, valid until the
   // next call; the first shorter one, which may be empty, is the last. Durable on return. After an
@@ -61,6 +61,7 @@ class ObjectWriter {
   RecordStore& store_;
   ScopeAccess access_;
   ScopeId scope_;
+  KeyUse wanted_;  // kProtect for a caller's content, kMaintain to re-encrypt
   WriterToken token_;
   WrittenObject object_;
   std::uint64_t next_chunk_ = 0;

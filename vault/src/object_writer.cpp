@@ -21,8 +21,13 @@ Error key_replaced() {
 }  // namespace
 
 ObjectWriter::ObjectWriter(KeyStore& keys, RecordStore& store, const ScopeAccess& access,
-                           const WriterToken& token)
-    : keys_(keys), store_(store), access_(access), scope_(access.scope), token_(token) {
+                           const WriterToken& token, KeyUse wanted)
+    : keys_(keys),
+      store_(store),
+      access_(access),
+      scope_(access.scope),
+      wanted_(wanted),
+      token_(token) {
   random_bytes(object_.ref.id);
 }
 
@@ -59,10 +64,10 @@ Result<void> ObjectWriter::write_piece(ByteView piece, bool last) {
   if (next_row_ + extent.rows > std::numeric_limits<std::uint32_t>::max())
     return Error(ErrorCode::kInvalidArgument, "larger than an object can be");
   if (buffer_.size() < extent.filled) buffer_.resize(extent.filled);
-  QUIETUS_TRY(keys_.with_scope(access_, KeyUse::kProtect,
-                               [&](const ScopeKeys& keys, const KeyCache::Use& use) {
-                                 return seal_and_commit(keys, use, piece, extent);
-                               }));
+  QUIETUS_TRY(
+      keys_.with_scope(access_, wanted_, [&](const ScopeKeys& keys, const KeyCache::Use& use) {
+        return seal_and_commit(keys, use, piece, extent);
+      }));
   const ByteView carry = ByteView(buffer_).first(extent.filled).subspan(extent.written);
   std::copy(carry.begin(), carry.end(), buffer_.begin());
   carried_ = carry.size();

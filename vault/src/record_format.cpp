@@ -11,7 +11,7 @@ namespace {
 constexpr std::uint8_t kVersion = 1;
 constexpr std::uint8_t kObjectFlag = 1;
 constexpr std::size_t kNonceOffset = 8;
-constexpr std::size_t kObjectRefSize = 16 + 8 + cobblestone::kHeaderSize;
+constexpr std::size_t kObjectRefSize = 16 + 8 + cobblestone::kHeaderSize + sizeof(Version);
 static_assert(kNonceOffset + kXaesNonceSize == kRecordHeaderSize);
 static_assert(kMaxMetadata <= 0xFFFF);
 
@@ -92,7 +92,8 @@ void write_metadata(const RecordMetadata& metadata, MutableBytes to) {
   if (metadata.object)
     filler.raw(metadata.object->id)
         .number(metadata.object->sealed_size, 8)
-        .raw(metadata.object->header);
+        .raw(metadata.object->header)
+        .raw(metadata.object->origin);
   require(filler.full());
 }
 
@@ -112,6 +113,7 @@ Result<RecordMetadata> parse_metadata(ByteView plaintext, bool is_object) {
     object.id = in.array<16>();
     object.sealed_size = in.u64();
     object.header = in.array<cobblestone::kHeaderSize>();
+    object.origin = in.array<sizeof(Version)>();
     metadata.object = object;
   }
   if (!in.done()) return malformed();

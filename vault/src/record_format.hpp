@@ -18,7 +18,12 @@
 //
 // Metadata: modified u64 (ms since 1970) || size u64 || name u16 + bytes || content type u8 +
 // bytes; of a large object (object_store.hpp) also: object id 16 || sealed size u64 || Cobblestone
-// header 56.
+// header 56 || origin 24.
+//
+// When a scope's key is replaced, a record is sealed again under the same N: the key is another
+// one, and what is sealed is the same. A large object gets a new id and header then, so it gets a
+// new N, and its origin says under which N the content was first stored: callers know it by that
+// one.
 #pragma once
 
 #include <quietus/scope.hpp>
@@ -43,6 +48,7 @@ struct ObjectRef {
   ObjectId id{};
   std::uint64_t sealed_size = 0;  // Cobblestone header and chunks
   cobblestone::Header header{};
+  Version origin{};  // of the record when this content was first stored
 };
 
 // Contents of the sealed metadata. The texts are borrowed.
@@ -74,8 +80,8 @@ void seal_record(const RecordSeal& seal, const Prf128& row, const Version& versi
                  const RecordMetadata& metadata, ByteView content, MutableBytes out);
 
 // Room for opened metadata, wiped at the end of its life.
-inline constexpr std::size_t kMaxMetadata =
-    8 + 8 + 2 + kMaxRecordName + 1 + kMaxContentType + 16 + 8 + cobblestone::kHeaderSize;
+inline constexpr std::size_t kMaxMetadata = 8 + 8 + 2 + kMaxRecordName + 1 + kMaxContentType + 16 +
+                                            8 + cobblestone::kHeaderSize + sizeof(Version);
 using MetadataRoom = StackSecret<kMaxMetadata>;
 
 // A stored record, taken apart. The header is copied; the rest is borrowed.
@@ -95,6 +101,11 @@ class StoredRecord {
   ByteView sealed_metadata_;
   ByteView sealed_content_;
 };
+
+// What callers know a record by.
+inline Version public_version(const RecordMetadata& metadata, const StoredRecord& record) {
+  return metadata.object ? metadata.object->origin : record.version();
+}
 
 // Opens the parts of one record.
 class RecordOpener {

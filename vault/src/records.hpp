@@ -42,6 +42,9 @@ class Records {
   using Visitor = std::function<Result<bool>(const RecordInfo&)>;
   Result<void> list(const ScopeAccess& scope, std::string_view prefix, const Visitor& visit);
 
+  // Tells this open vault's writers apart from others.
+  const WriterToken& token() const noexcept { return token_; }
+
   // Removes what is left of large objects that were replaced or removed, or whose writer is gone.
   // Writers of this object count as alive. For when this process is the only holder of the vault.
   Result<void> collect_garbage(WriterAlive writer_alive);

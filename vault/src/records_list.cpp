@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstring>
 
 #include "record_keys.hpp"
 #include "records.hpp"
@@ -37,7 +38,13 @@ class ListPage {
     MetadataRoom room;
     QUIETUS_TRY_AS(const RecordMetadata metadata,
                    RecordOpener(seal, row, record).open_metadata(room));
-    if (metadata.name.starts_with(prefix_)) fill_info(metadata, record.version(), next_info());
+    if (metadata.name.starts_with(prefix_))
+      fill_info(metadata, public_version(metadata, record), next_info());
+    return pass_over(key);
+  }
+
+  // Counts a row without showing it. False when the page is full.
+  bool pass_over(ByteView key) {
     if (++rows_ < kPageRows) return true;
     next_.emplace(key.begin(), key.end());
     next_->push_back(0);
@@ -67,13 +74,27 @@ struct HeldScope {
   const KeyCache::Use& use;
 };
 
-Result<void> read_page(RecordStore& store, ByteView from, const HeldScope& held, ListPage& page) {
+// Which rows a pass over a scope shows.
+enum class Pass { kAll, kOlder, kNewest };
+
+bool shows(Pass pass, const StoredRecord& record, const ScopeKeys& keys) {
+  return pass == Pass::kAll || (pass == Pass::kNewest) == (record.generation() == keys.generation);
+}
+
+struct PageRequest {
+  ByteView from;
+  Pass pass;
+};
+
+Result<void> read_page(RecordStore& store, const PageRequest& request, const HeldScope& held,
+                       ListPage& page) {
   page.begin();
   return store.read([&](RecordReader& reader) {
     return reader.scan(
-        {RecordTable::kRecords, held.keys.id, from},
+        {RecordTable::kRecords, held.keys.id, request.from},
         [&](ByteView key, ByteView value) -> Result<bool> {
           QUIETUS_TRY_AS(const StoredRecord record, StoredRecord::parse(value));
+          if (!shows(request.pass, record, held.keys)) return page.pass_over(key);
           QUIETUS_TRY_AS(const RecordSeal seal,
                          seal_of_generation(held.vault, held.keys, held.use, record.generation()));
           return page.add(seal, key, record);
@@ -81,14 +102,25 @@ Result<void> read_page(RecordStore& store, ByteView from, const HeldScope& held,
   });
 }
 
-// Visits what a page shows, outside of any snapshot. False when the caller has seen enough.
-Result<bool> visit_page(const ListPage& page, const Records::Visitor& visit) {
-  for (const RecordInfo& info : page.infos()) {
-    QUIETUS_TRY_AS(const bool more, visit(info));
-    if (!more) return false;
+// The records that were visited, by the beginning of their versions, which a rotation leaves as
+// they are.
+class Seen {
+ public:
+  void add(const RecordInfo& info) { versions_.push_back(beginning(info)); }
+  // From then on contains() works.
+  void sort() { std::sort(versions_.begin(), versions_.end()); }
+  bool contains(const RecordInfo& info) const {
+    return std::binary_search(versions_.begin(), versions_.end(), beginning(info));
   }
-  return true;
-}
+
+ private:
+  static std::uint64_t beginning(const RecordInfo& info) {
+    std::uint64_t value = 0;
+    std::memcpy(&value, info.version.data(), sizeof(value));
+    return value;
+  }
+  std::vector<std::uint64_t> versions_;
+};
 
 }  // namespace
 
@@ -100,20 +132,82 @@ void fill_info(const RecordMetadata& metadata, const Version& version, RecordInf
   info.version = version;
 }
 
+namespace {
+
+// One list of a scope. While a scope's key is replaced, its rows move to other places, forwards and
+// backwards; so what is under older keys is visited first then, what is under the newest after it,
+// and nothing twice.
+class Listing {
+ public:
+  Listing(KeyStore& keys, RecordStore& store, const ScopeAccess& scope, std::string_view prefix)
+      : keys_(keys), store_(store), scope_(scope), page_(prefix) {}
+
+  Result<void> run(const Records::Visitor& visit) {
+    QUIETUS_TRY_AS(Outcome outcome, one_pass(Pass::kAll, visit));
+    while (outcome == Outcome::kMoved) {
+      seen_.sort();
+      settled_ = seen_;
+      generation_ = 0;
+      QUIETUS_TRY_AS(outcome, one_pass(Pass::kOlder, visit));
+      if (outcome != Outcome::kDone) continue;
+      seen_.sort();
+      settled_ = seen_;
+      QUIETUS_TRY_AS(outcome, one_pass(Pass::kNewest, visit));
+    }
+    return {};
+  }
+
+ private:
+  enum class Outcome { kDone, kStopped, kMoved };
+
+  Result<Outcome> one_pass(Pass pass, const Records::Visitor& visit) {
+    std::optional<Bytes> from = Bytes();
+    while (from) {
+      bool moved = false;
+      QUIETUS_TRY(keys_.with_scope(
+          scope_, KeyUse::kProcess, [&](const ScopeKeys& keys, const KeyCache::Use& use) {
+            moved = must_begin_again(pass, keys);
+            return moved ? Result<void>()
+                         : read_page(store_, {*from, pass}, {keys_.vault_id(), keys, use}, page_);
+          }));
+      if (moved) return Outcome::kMoved;
+      QUIETUS_TRY_AS(const bool more, visit_page(visit));
+      if (!more) return Outcome::kStopped;
+      from = page_.next();
+    }
+    return Outcome::kDone;
+  }
+
+  bool must_begin_again(Pass pass, const ScopeKeys& keys) {
+    if (generation_ == 0) generation_ = keys.generation;
+    return keys.generation != generation_ || (pass == Pass::kAll && !keys.older.empty());
+  }
+
+  // Outside of any snapshot. False when the caller has seen enough.
+  Result<bool> visit_page(const Records::Visitor& visit) {
+    for (const RecordInfo& info : page_.infos()) {
+      if (settled_.contains(info)) continue;
+      seen_.add(info);
+      QUIETUS_TRY_AS(const bool more, visit(info));
+      if (!more) return false;
+    }
+    return true;
+  }
+
+  KeyStore& keys_;
+  RecordStore& store_;
+  ScopeAccess scope_;
+  ListPage page_;
+  std::uint32_t generation_ = 0;  // of the newest key, since this pass began; 0: not known yet
+  Seen seen_;
+  Seen settled_;  // what was seen before this pass
+};
+
+}  // namespace
+
 Result<void> Records::list(const ScopeAccess& scope, std::string_view prefix,
                            const Visitor& visit) {
-  ListPage page(prefix);
-  std::optional<Bytes> from = Bytes();
-  while (from) {
-    QUIETUS_TRY(keys_.with_scope(
-        scope, KeyUse::kProcess, [&](const ScopeKeys& keys, const KeyCache::Use& use) {
-          return read_page(store_, *from, {keys_.vault_id(), keys, use}, page);
-        }));
-    QUIETUS_TRY_AS(const bool more, visit_page(page, visit));
-    if (!more) return {};
-    from = page.next();
-  }
-  return {};
+  return Listing(keys_, store_, scope, prefix).run(visit);
 }
 
 }  // namespace quietus

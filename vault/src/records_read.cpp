@@ -57,16 +57,17 @@ Result<void> Records::open_row(ByteView value, const Prf128& row, const HeldKeys
 
 Result<std::optional<RecordInfo>> Records::stat(const ScopeAccess& scope, std::string_view name) {
   RecordInfo info;
-  QUIETUS_TRY_AS(const bool found, open_record(scope, name,
-                                               [&](const StoredRecord& record, const Prf128&,
-                                                   RecordOpener& opener) -> Result<void> {
-                                                 MetadataRoom room;
-                                                 QUIETUS_TRY_AS(const RecordMetadata metadata,
-                                                                opener.open_metadata(room));
-                                                 if (metadata.name != name) return misplaced();
-                                                 fill_info(metadata, record.version(), info);
-                                                 return {};
-                                               }));
+  QUIETUS_TRY_AS(
+      const bool found,
+      open_record(
+          scope, name,
+          [&](const StoredRecord& record, const Prf128&, RecordOpener& opener) -> Result<void> {
+            MetadataRoom room;
+            QUIETUS_TRY_AS(const RecordMetadata metadata, opener.open_metadata(room));
+            if (metadata.name != name) return misplaced();
+            fill_info(metadata, public_version(metadata, record), info);
+            return {};
+          }));
   if (!found) return std::optional<RecordInfo>();
   return std::optional(std::move(info));
 }
@@ -173,7 +174,7 @@ Result<bool> Records::find_again(const ScopeAccess& scope, std::string_view name
   });
   if (!content && content.error().code() == ErrorCode::kChanged) return false;
   QUIETUS_TRY(content);
-  if (content->kind != Content::Kind::kObject || content->object.version != object.version)
+  if (content->kind != Content::Kind::kObject || content->object.ref.origin != object.ref.origin)
     return false;
   if (content->object.ref.id == object.ref.id) return false;
   object = content->object;

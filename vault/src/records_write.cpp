@@ -130,12 +130,14 @@ Result<void> Records::check_condition_early(const ScopeAccess& scope, std::strin
                                             const PutOptions& options) {
   if (!options.expected && !options.must_be_new) return {};
   std::optional<Version> now;
-  QUIETUS_TRY_AS(const bool found, open_record(scope, name,
-                                               [&](const StoredRecord& record, const Prf128&,
-                                                   RecordOpener&) -> Result<void> {
-                                                 now = record.version();
-                                                 return {};
-                                               }));
+  const auto note_version = [&](const StoredRecord& record, const Prf128&,
+                                RecordOpener& opener) -> Result<void> {
+    MetadataRoom room;
+    QUIETUS_TRY_AS(const RecordMetadata metadata, opener.open_metadata(room));
+    now = public_version(metadata, record);
+    return {};
+  };
+  QUIETUS_TRY_AS(const bool found, open_record(scope, name, note_version));
   if (!found) now.reset();
   return check_condition(now, options.expected, options.must_be_new);
 }

@@ -7,6 +7,7 @@
 #include <quietus/result.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,6 +44,34 @@ struct KeyReport {
 struct StandingReport {
   std::uint32_t acknowledged = 0;
   std::uint32_t unconfirmed = 0;
+};
+
+struct RotationOptions {
+  // Destroys the older generations as soon as nothing needs them; otherwise the next sweep does
+  // when no backup needs them either. Copies of the vault from before are then dead for this
+  // scope's own records, which is the point of it.
+  bool destroy_old = false;
+  // Records moved so far, and in all.
+  std::function<bool(std::uint64_t done, std::uint64_t total)> progress;
+};
+
+struct RotationReport {
+  std::uint32_t generation = 0;        // of the data line, now
+  std::uint64_t records = 0;           // re-encrypted
+  std::uint64_t bytes = 0;             // of content
+  std::uint64_t scopes_rewrapped = 0;  // children, and what was derived
+  std::uint64_t keys_destroyed = 0;    // of older generations
+  std::uint64_t root_generation = 0;   // afterwards
+};
+
+// A rotation that was begun, or whose older keys are still there.
+struct RotationInfo {
+  std::uint64_t scope_id = 0;
+  std::string path;  // empty when it cannot be read
+  std::uint32_t generation = 0;
+  bool moved = false;         // nothing needs the older generations any more
+  bool destroys_old = false;  // they are to go at once
+  std::int64_t begun_unix_ms = 0;
 };
 
 struct HoldInfo {
@@ -82,6 +111,27 @@ class QUIETUS_EXPORT Lifecycle {
   // Others may know the keys: nothing more is written under them, and reading needs a stated use,
   // until the key is replaced.
   Result<StandingReport> compromise(std::string_view path, std::string_view reason);
+
+  // Replaces the key of a scope's data line: everything is sealed under a new generation from the
+  // beginning of the call on, and what older ones sealed is re-encrypted in bounded transactions,
+  // beside reads and writes of all processes. Record versions stay. Children are re-wrapped, their
+  // records are not touched. A compromised scope is active again afterwards. Interrupted by a crash
+  // or by `progress` (kRefused), it is taken up by the next call, by resume_rotations(), or by a
+  // sweep. kCorrupt: records that do not open keep the old key alive; `check` names them. kHeld
+  // when it is to destroy and a hold covers the scope. kErasureIncomplete as erase().
+  Result<RotationReport> rotate(std::string_view path, std::string_view reason,
+                                const RotationOptions& options = {});
+  // As rotate() with destroy_old, for making removed records, and old versions of replaced ones,
+  // unrecoverable in every copy of the vault.
+  Result<RotationReport> purge(std::string_view path, std::string_view reason,
+                               RotationOptions options = {});
+  Result<std::vector<RotationInfo>> rotations();
+  // Brings everything that rotate() and purge() began to its end; how many.
+  Result<std::uint64_t> resume_rotations();
+
+  // Removes rows of erased scopes from the record store, at most so many bytes of them, in bounded
+  // transactions, so that their room is used again; the bytes removed. 0: nothing was left.
+  Result<std::uint64_t> reclaim(std::uint64_t max_bytes = ~std::uint64_t{0});
 
   // Keeps the scope, what lies below it and was derived from it, and all that its keys depend on,
   // from being erased; records that it covers from being overwritten or removed. An erasure that

@@ -80,7 +80,8 @@ class QUIETUS_EXPORT Scope {
   Result<Version> put(std::string_view name, ByteView value, const PutOptions& options = {});
 
   // Stores a large object of any size from a source, in constant memory. The record appears, whole,
-  // when it returns; nothing is visible before, and nothing stays after an error.
+  // when it returns; nothing is visible before, and nothing stays after an error. kBusy: the
+  // scope's key was replaced meanwhile; begin again.
   Result<Version> put_stream(std::string_view name, const ByteSource& source,
                              const PutOptions& options = {});
 

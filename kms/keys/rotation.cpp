@@ -1,0 +1,261 @@
+#include "keys/rotation.hpp"
+
+#include <algorithm>
+
+#include "base/byte_reader.hpp"
+#include "evidence/log_store.hpp"
+#include "keys/holds.hpp"
+#include "keys/sealed_rows.hpp"
+
+namespace quietus {
+namespace rows {
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+
+std::optional<RotationRow> decode_rotation(ByteView content) {
+  ByteReader in(content);
+  RotationRow row;
+  const std::uint8_t version = in.u8();
+  const std::uint8_t stage = in.u8();
+  row.stage = static_cast<RotationStage>(stage);
+  row.generation = in.u32();
+  row.begun = static_cast<UnixMillis>(in.u64());
+  row.moved = static_cast<UnixMillis>(in.u64());
+  const std::uint8_t destroys = in.u8();
+  row.destroys = destroys == 1;
+  row.reason = in.text(Code::kMaxSize);
+  const bool known = version == kVersion && stage >= 1 && stage <= 2 && destroys <= 1;
+  return in.done() && known ? std::optional(std::move(row)) : std::nullopt;
+}
+
+}  // namespace
+
+Result<std::optional<RotationRow>> rotation(ControlReader& reader, const RowSeal& seal,
+                                            ScopeId scope) {
+  QUIETUS_TRY_AS(auto row, get_row(reader, seal, row_key('G', scope), decode_rotation));
+  if (row) row->scope = scope;
+  return row;
+}
+
+Result<std::vector<RotationRow>> all_rotations(ControlReader& reader, const RowSeal& seal) {
+  QUIETUS_TRY_AS(auto found, all_rows(reader, seal, Bytes{'G'}, decode_rotation));
+  std::vector<RotationRow> rotations;
+  for (auto& [key, row] : found) {
+    ByteReader in(key);
+    row.scope = in.u64();
+    if (!in.done()) return damaged('G');
+    rotations.push_back(std::move(row));
+  }
+  return rotations;
+}
+
+Result<void> put_rotation(ControlWriter& writer, const RowSeal& seal, const RotationRow& row) {
+  ByteWriter content;
+  content.u8(kVersion)
+      .u8(static_cast<std::uint8_t>(row.stage))
+      .u32(row.generation)
+      .u64(static_cast<std::uint64_t>(row.begun))
+      .u64(static_cast<std::uint64_t>(row.moved))
+      .u8(row.destroys ? 1 : 0)
+      .text(row.reason);
+  return put_sealed(writer, seal, row_key('G', row.scope), content.take());
+}
+
+Result<void> remove_rotation(ControlWriter& writer, ScopeId scope) {
+  return writer.remove(row_key('G', scope));
+}
+
+}  // namespace rows
+
+namespace {
+
+constexpr std::size_t kRowsAtOnce = 256;
+
+Result<void> log_entry(ControlWriter& writer, const RowSeal& seal, const std::string& entry) {
+  QUIETUS_TRY(append_entry(writer, {seal.key, seal.vault, seal.context}, as_bytes(entry)));
+  return {};
+}
+
+// Rows that the scope's own key seals, sealed anew: what it is called, and on whose authority it is
+// held.
+Result<void> reseal_own_rows(ControlWriter& writer, ScopeTable& scopes, const ScopeKeys& keys) {
+  const RowSeal newest = scopes.seal_under(keys);
+  if (keys.id != kVaultScope) {
+    QUIETUS_TRY_AS(const InfoRow info, scopes.info(writer, keys.id));
+    QUIETUS_TRY(rows::put_info(writer, newest, keys.id, info));
+  }
+  QUIETUS_TRY_AS(const auto holds, rows::holds_of(writer, scopes.seal(), keys.id));
+  for (const HoldRow& hold : holds) {
+    for (const GenerationKeys& older : keys.older) {
+      const auto text = rows::authority(writer, scopes.seal_under(older), hold);
+      if (text) QUIETUS_TRY(rows::put_authority(writer, newest, hold, *text));
+    }
+  }
+  return {};
+}
+
+// The free text of why a child was erased.
+Result<void> reseal_reason(ControlWriter& writer, ScopeTable& scopes, const ScopeKeys& keys,
+                           ScopeId child) {
+  for (const GenerationKeys& older : keys.older) {
+    const auto text = rows::reason_text(writer, scopes.seal_under(older), child);
+    if (text) QUIETUS_TRY(rows::put_reason_text(writer, scopes.seal_under(keys), child, *text));
+  }
+  return {};
+}
+
+// The name of an erased child is gone with its key; its row stays as it is, and goes with the key
+// that it was made under.
+Result<void> move_child(ControlWriter& writer, ScopeTable& scopes, const ScopeKeys& keys,
+                        const std::pair<rows::ChildName, ScopeId>& child) {
+  const auto& [name, id] = child;
+  QUIETUS_TRY(scopes.rewrap(writer, id));
+  if (name.generation == keys.generation) return {};
+  const auto info = scopes.info(writer, id);
+  if (!info && info.error().code() == ErrorCode::kErased)
+    return reseal_reason(writer, scopes, keys, id);
+  if (!info) return info.error();
+  const Prf128 renamed = prf128(keys.names, as_bytes(info->name));
+  QUIETUS_TRY(rows::remove_child(writer, name));
+  return rows::put_child(writer, scopes.seal(), {name.parent, keys.generation, renamed}, id);
+}
+
+// The first name behind another; none behind the last.
+std::optional<rows::ChildName> behind(rows::ChildName name) {
+  for (std::size_t i = name.name.size(); i-- > 0;)
+    if (++name.name[i] != 0) return name;
+  return std::nullopt;
+}
+
+Result<void> move_children(ControlWriter& writer, ScopeTable& scopes, const ScopeKeys& keys,
+                           RewrapCursor& at) {
+  std::vector<std::pair<rows::ChildName, ScopeId>> page;
+  const rows::ChildName from = at.child.value_or(rows::ChildName{keys.id, 0, {}});
+  QUIETUS_TRY(rows::child_names(writer, scopes.seal(), from,
+                                [&](const rows::ChildName& name, ScopeId id) -> Result<bool> {
+                                  page.emplace_back(name, id);
+                                  return page.size() < kRowsAtOnce;
+                                }));
+  for (const auto& child : page) QUIETUS_TRY(move_child(writer, scopes, keys, child));
+  at.moved += page.size();
+  at.child = page.size() < kRowsAtOnce ? std::nullopt : behind(page.back().first);
+  if (!at.child) at.stage = RewrapCursor::Stage::kDerived;
+  return {};
+}
+
+Result<void> move_derived(ControlWriter& writer, ScopeTable& scopes, ScopeId scope,
+                          RewrapCursor& at) {
+  QUIETUS_TRY_AS(const auto derived, rows::derived(writer, scope));
+  std::size_t done = 0;
+  for (const ScopeId id : derived) {
+    if (id < at.derived) continue;
+    if (done == kRowsAtOnce) {
+      at.derived = id;
+      return {};
+    }
+    QUIETUS_TRY(scopes.rewrap(writer, id));
+    ++done;
+  }
+  at.moved += done;
+  at.stage = RewrapCursor::Stage::kDone;
+  return {};
+}
+
+Result<KeyRow> rotatable_row(ControlReader& reader, const RowSeal& seal,
+                             const RotationRequest& request) {
+  QUIETUS_TRY_AS(auto row, rows::key_row(reader, seal, request.scope));
+  if (!row) return Error(ErrorCode::kNotFound, "no such scope");
+  if (is_destroyed(row->state)) return Error(ErrorCode::kErased, "the scope was erased");
+  if (row->state == KeyState::kPreActivation)
+    return Error(ErrorCode::kRefused, "a key that is not active yet is not replaced");
+  if (request.destroys) QUIETUS_TRY(check_not_held(reader, seal, {request.scope}));
+  return std::move(*row);
+}
+
+}  // namespace
+
+Result<RotationRow> begin_rotation(ControlWriter& writer, ScopeTable& scopes, RootRow& root,
+                                   const RotationRequest& request) {
+  const RowSeal seal = scopes.seal();
+  QUIETUS_TRY_AS(KeyRow row, rotatable_row(writer, seal, request));
+  // Erased with an ancestor or a source.
+  QUIETUS_TRY(scopes.keys(writer, request.scope));
+  QUIETUS_TRY_AS(const auto begun, rows::rotation(writer, seal, request.scope));
+  if (begun && begun->stage == RotationStage::kMoving) {
+    RotationRow taken_up = *begun;
+    taken_up.destroys = begun->destroys || request.destroys;
+    if (taken_up.destroys != begun->destroys)
+      QUIETUS_TRY(rows::put_rotation(writer, seal, taken_up));
+    return taken_up;
+  }
+  const bool compromised = row.state == KeyState::kCompromised;
+  if (compromised) {
+    row.state = KeyState::kActive;
+    row.changed = request.now;
+    row.reason = request.reason.text();
+  }
+  RotationRow rotation;
+  rotation.scope = request.scope;
+  rotation.begun = request.now;
+  rotation.destroys = request.destroys;
+  rotation.reason = request.reason.text();
+  QUIETUS_TRY_AS(rotation.generation,
+                 scopes.renew(writer, root, row, {compromised, row.state, request.now}));
+  QUIETUS_TRY(rows::put_key_row(writer, seal, row));
+  QUIETUS_TRY(rows::put_rotation(writer, seal, rotation));
+  QUIETUS_TRY(
+      log_entry(writer, seal,
+                entry_text(new_entry(request.now),
+                           RotationBegun{request.scope, rotation.generation, request.reason})));
+  return rotation;
+}
+
+Result<RewrapCursor> rewrap_some(ControlWriter& writer, ScopeTable& scopes, ScopeId scope,
+                                 RewrapCursor from) {
+  QUIETUS_TRY_AS(const auto keys, scopes.keys(writer, scope));
+  switch (from.stage) {
+    case RewrapCursor::Stage::kOwnRows:
+      QUIETUS_TRY(reseal_own_rows(writer, scopes, *keys));
+      from.stage = RewrapCursor::Stage::kChildren;
+      break;
+    case RewrapCursor::Stage::kChildren:
+      QUIETUS_TRY(move_children(writer, scopes, *keys, from));
+      break;
+    case RewrapCursor::Stage::kDerived:
+      QUIETUS_TRY(move_derived(writer, scopes, scope, from));
+      break;
+    case RewrapCursor::Stage::kDone: break;
+  }
+  return from;
+}
+
+Result<void> finish_moving(ControlWriter& writer, const RowSeal& seal, const RotationRow& row,
+                           UnixMillis now) {
+  QUIETUS_TRY_AS(const auto stored, rows::rotation(writer, seal, row.scope));
+  if (!stored || stored->generation != row.generation)
+    return Error(ErrorCode::kBusy, "another rotation of the scope came in between");
+  if (stored->stage == RotationStage::kMoved) return {};
+  RotationRow moved = *stored;
+  moved.stage = RotationStage::kMoved;
+  moved.moved = now;
+  QUIETUS_TRY(rows::put_rotation(writer, seal, moved));
+  return log_entry(writer, seal,
+                   entry_text(new_entry(now), RotationDone{row.scope, row.generation}));
+}
+
+Result<std::vector<KeyId>> retirable_keys(ControlReader& reader, const RowSeal& seal,
+                                          ScopeId scope) {
+  std::vector<KeyId> keys;
+  QUIETUS_TRY_AS(const auto rotation, rows::rotation(reader, seal, scope));
+  if (!rotation || rotation->stage != RotationStage::kMoved) return keys;
+  QUIETUS_TRY_AS(const auto row, rows::key_row(reader, seal, scope));
+  if (!row) return Error(ErrorCode::kCorrupt, "scope: its row is missing");
+  for (const KeyRecord& key : row->keys)
+    if (key.line == KeyLine::kData && !is_destroyed(key.state) &&
+        key.generation < rotation->generation)
+      keys.push_back(key.id);
+  return keys;
+}
+
+}  // namespace quietus

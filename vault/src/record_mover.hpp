@@ -1,0 +1,83 @@
+// Moves the records of one scope to the newest generation of its key: opens what an older one
+// sealed and seals it again, in bounded transactions, beside readers and writers. A record's
+// version for callers stays what it was.
+#pragma once
+
+#include <quietus/vault.hpp>
+
+#include "object_store.hpp"
+
+namespace quietus {
+
+struct MovedRecords {
+  std::uint64_t records = 0;
+  std::uint64_t bytes = 0;    // of content
+  std::uint64_t damaged = 0;  // that do not open: left where they are
+};
+
+class RecordMover {
+ public:
+  // All borrowed for its life. `generation`: the newest one, which is to be the only one.
+  RecordMover(KeyStore& keys, RecordStore& store, ScopeId scope, std::uint32_t generation,
+              const WriterToken& token)
+      : keys_(keys), store_(store), scope_(scope), generation_(generation), token_(token) {}
+
+  // Raises the fence and moves everything; returns when one whole pass found nothing that an older
+  // generation sealed, but damaged records. `progress` gets the number of records moved and those
+  // in the scope; kRefused when it returns false. What was moved stays moved. Errors of
+  // KeyStore::with_scope, RecordStore and ObjectWriter.
+  Result<MovedRecords> run(const Progress& progress);
+
+ private:
+  struct Row {
+    Bytes key;
+    Bytes value;
+  };
+  struct Page {
+    std::vector<Row> rows;  // of older generations
+    std::optional<Bytes> next;
+  };
+  Result<Page> read_page(const Bytes& from);
+  Result<bool> pass(const Progress& progress, std::uint64_t total);
+  Result<void> move_page(const Page& page);
+  Result<void> move_inline(const std::vector<const Row*>& rows);
+  struct ObjectMove {
+    StoredObject old;
+    std::string name;
+    std::string content_type;
+    UnixMillis modified = 0;
+    WrittenObject written;
+    bool done = false;  // the record names what was written
+    ObjectMove() = default;
+    ObjectMove(const ObjectMove&) = delete;
+    ObjectMove& operator=(const ObjectMove&) = delete;
+    ~ObjectMove();
+  };
+  Result<void> move_object(const Row& row);
+  Result<void> settle_object(const Result<void>& moved);
+  Result<void> look_at_object(const Row& row, ObjectMove& move);
+  Result<void> copy_object(ObjectMove& move);
+  Result<void> flip(ObjectMove& move);
+  struct Resealed {
+    Prf128 from{};
+    Prf128 to{};
+    Version version{};  // that the row must still have
+    Bytes sealed;
+    std::uint64_t size = 0;
+  };
+  Result<Resealed> reseal(const ScopeKeys& keys, const KeyCache::Use& use, const Row& row);
+  Result<void> flip_in(RecordWriter& writer, const KeyCache::Use& use, const Resealed& to,
+                       ObjectMove& move);
+  Result<bool> put_in_place(RecordWriter& writer, const Resealed& moved);
+  Result<bool> still_there(RecordReader& reader, const Resealed& moved);
+
+  KeyStore& keys_;
+  RecordStore& store_;
+  ScopeId scope_;
+  std::uint32_t generation_;
+  WriterToken token_;
+  MovedRecords moved_;
+  bool found_ = false;  // something to be moved, in this pass
+};
+
+}  // namespace quietus
