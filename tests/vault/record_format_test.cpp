@@ -120,6 +120,7 @@ TEST_CASE_METHOD(RecordFixture, "the record of a large object holds what opens t
   CHECK(opened.metadata.object->id == object.id);
   CHECK(opened.metadata.object->sealed_size == object.sealed_size);
   CHECK(opened.metadata.object->header == object.header);
+  CHECK(opened.metadata.object->origin == object.origin);
 }
 
 TEST_CASE_METHOD(RecordFixture,
@@ -153,7 +154,8 @@ TEST_CASE("the record format is the one that an independent program writes") {
       const auto& object = vector.at("object");
       metadata.object = ObjectRef{to_array<16>(hex_field(object, "id")),
                                   object.at("sealed_size").get<std::uint64_t>(),
-                                  to_array<cobblestone::kHeaderSize>(hex_field(object, "header"))};
+                                  to_array<cobblestone::kHeaderSize>(hex_field(object, "header")),
+                                  to_array<sizeof(Version)>(hex_field(object, "origin"))};
     }
     const Bytes content = hex_field(vector, "content");
     Bytes stored(stored_record_size(metadata, content.size()));

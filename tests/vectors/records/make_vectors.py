@@ -36,6 +36,7 @@ def seal(case):
         metadata += bytes.fromhex(case["object"]["id"])
         metadata += struct.pack(">Q", case["object"]["sealed_size"])
         metadata += bytes.fromhex(case["object"]["header"])
+        metadata += bytes.fromhex(case["object"]["origin"])
     flags = 1 if "object" in case else 0
     header = struct.pack(">BBIH", 1, flags, case["generation"], len(metadata)) + nonce
 
@@ -64,7 +65,8 @@ CASES = [
     dict(BASE, case="inline", content=sample(0, 33), size=33),
     dict(BASE, case="empty", content="", size=0, content_type="", generation=0x01020304),
     dict(BASE, case="object", content="", size=16384, nonce=sample(0xE1, 24),
-         object={"id": sample(0xA0, 16), "sealed_size": 56 + 16384 + 32, "header": sample(7, 56)}),
+         object={"id": sample(0xA0, 16), "sealed_size": 56 + 16384 + 32, "header": sample(7, 56),
+                 "origin": sample(0x33, 24)}),
 ]
 
 print(json.dumps([seal(case) for case in CASES], indent=1))
