@@ -1,7 +1,8 @@
 #include "keys/holds.hpp"
 
+#include <algorithm>
+
 #include "base/byte_reader.hpp"
-#include "keys/scope_table.hpp"
 #include "keys/sealed_rows.hpp"
 
 namespace quietus {
@@ -79,21 +80,6 @@ std::optional<std::string> authority(ControlReader& reader, const RowSeal& scope
 
 }  // namespace rows
 
-Result<std::set<ScopeId>> scopes_above(ControlReader& reader, const RowSeal& seal, ScopeId scope) {
-  std::set<ScopeId> found;
-  std::vector<ScopeId> open{scope};
-  while (!open.empty()) {
-    const ScopeId next = open.back();
-    open.pop_back();
-    if (next == kVaultScope || !found.insert(next).second) continue;
-    QUIETUS_TRY_AS(const auto row, rows::key_row(reader, seal, next));
-    if (!row) return Error(ErrorCode::kCorrupt, "scope: its row is missing");
-    open.push_back(row->parent);
-    open.insert(open.end(), row->sources.begin(), row->sources.end());
-  }
-  return found;
-}
-
 Result<std::vector<HoldRow>> holds_above(ControlReader& reader, const RowSeal& seal,
                                          ScopeId scope) {
   std::vector<HoldRow> found;
@@ -105,29 +91,46 @@ Result<std::vector<HoldRow>> holds_above(ControlReader& reader, const RowSeal& s
   return found;
 }
 
+namespace {
+
+// Where a hold keeps the targets from being destroyed: on what dies with them, and on everything
+// that any of it depends on. No value when a damaged row hides that: then any hold counts.
+Result<std::optional<std::set<ScopeId>>> reach_of(ControlReader& reader, const RowSeal& seal,
+                                                  const std::vector<ScopeId>& targets) {
+  const auto hidden = [](const Result<std::set<ScopeId>>& scopes) {
+    return !scopes && scopes.error().code() == ErrorCode::kCorrupt;
+  };
+  const auto dying = scopes_dying_with(reader, seal, targets);
+  if (hidden(dying)) return std::optional<std::set<ScopeId>>();
+  QUIETUS_TRY(dying);
+  std::set<ScopeId> reach;
+  for (const ScopeId scope : *dying) {
+    const auto above = scopes_above(reader, seal, scope);
+    if (hidden(above)) return std::optional<std::set<ScopeId>>();
+    QUIETUS_TRY(above);
+    reach.insert(above->begin(), above->end());
+  }
+  return std::optional(std::move(reach));
+}
+
+}  // namespace
+
 Result<bool> hold_covers(ControlReader& reader, const RowSeal& seal, ScopeId held, ScopeId target) {
-  if (held == target) return true;
-  // A row that cannot be read hides what depends on what: then the hold counts.
-  const auto above_held = scopes_above(reader, seal, held);
-  if (!above_held && above_held.error().code() != ErrorCode::kCorrupt) return above_held.error();
-  if (!above_held || above_held->count(target) > 0) return true;
-  const auto above_target = scopes_above(reader, seal, target);
-  if (!above_target && above_target.error().code() != ErrorCode::kCorrupt)
-    return above_target.error();
-  return !above_target || above_target->count(held) > 0;
+  QUIETUS_TRY_AS(const auto reach, reach_of(reader, seal, {target}));
+  return !reach || reach->count(held) > 0;
 }
 
 Result<void> check_not_held(ControlReader& reader, const RowSeal& seal,
                             const std::vector<ScopeId>& targets, bool destroys_vault) {
   QUIETUS_TRY_AS(const auto holds, rows::all_holds(reader, seal));
-  std::size_t in_the_way = 0;
-  for (const HoldRow& hold : holds) {
-    bool covers = destroys_vault;
-    for (std::size_t i = 0; i < targets.size() && !covers; ++i) {
-      QUIETUS_TRY_AS(covers, hold_covers(reader, seal, hold.scope, targets[i]));
-    }
-    in_the_way += covers ? 1 : 0;
+  if (holds.empty()) return {};
+  std::optional<std::set<ScopeId>> reach;
+  if (!destroys_vault) {
+    QUIETUS_TRY_AS(reach, reach_of(reader, seal, targets));
   }
+  const auto in_the_way = std::count_if(holds.begin(), holds.end(), [&](const HoldRow& hold) {
+    return !reach || reach->count(hold.scope) > 0;
+  });
   if (in_the_way == 0) return {};
   return Error(
       ErrorCode::kHeld,

@@ -1,6 +1,6 @@
 // Legal holds: as long as one is there, nothing that it covers is destroyed, deleted or
-// overwritten. A hold on a scope covers it, all that lies below it or was derived from it, and it
-// keeps everything from being destroyed on which the scope's keys depend.
+// overwritten. A hold on a scope covers it and all that lies below it or was derived from it, and
+// so keeps everything from being destroyed on which the keys of any of that depend.
 //
 //   "B" scope id || hold id      HoldRow, sealed under the vault's row key
 //   "U" scope id || hold id      the authority as text ("file number 7"), sealed under the scope's
@@ -13,12 +13,11 @@
 #include <quietus/result.hpp>
 
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "keys/control_rows.hpp"
+#include "keys/scope_graph.hpp"
 
 namespace quietus {
 
@@ -45,16 +44,12 @@ std::optional<std::string> authority(ControlReader& reader, const RowSeal& scope
 
 }  // namespace rows
 
-// The scope itself and everything that its keys depend on: parents and sources, up to the vault's
-// own scope, which is not among them. kCorrupt when a row on the way is missing or damaged.
-Result<std::set<ScopeId>> scopes_above(ControlReader& reader, const RowSeal& seal, ScopeId scope);
-
 // The holds on the scope itself and on what it depends on.
 Result<std::vector<HoldRow>> holds_above(ControlReader& reader, const RowSeal& seal, ScopeId scope);
 
-// kHeld when destroying any of the scopes would destroy something that is held; the text says how
-// many holds are in the way. Where a damaged row hides what a scope depends on, any hold at all
-// counts. `destroys_vault`: everything is a target.
+// kHeld when destroying the scopes would destroy something that is held; the text says how many
+// holds are in the way. Where a damaged row hides what depends on what, any hold at all counts.
+// `destroys_vault`: everything is a target.
 Result<void> check_not_held(ControlReader& reader, const RowSeal& seal,
                             const std::vector<ScopeId>& targets, bool destroys_vault = false);
 

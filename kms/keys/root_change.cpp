@@ -343,8 +343,8 @@ Error RootChange::abort(const Intent& intent, Error reason, Code why) {
     const auto removed = parts_.provider.destroy(intent.slot);
     if (!removed || !removed->gone) return incomplete(reason);
   }
-  // Whoever was told that it will be finished must not find it given up.
-  if (resuming_) return incomplete(reason);
+  // Whoever was told that it will be finished must not find it given up, unless by a hold.
+  if (resuming_ && reason.code() != ErrorCode::kHeld) return incomplete(reason);
   const auto recorded =
       parts_.control.update(WriteClass::kErasure, [&](ControlWriter& writer) -> Result<void> {
         QUIETUS_TRY_AS(SealedRootRow sealed, read_root_row(writer));

@@ -124,7 +124,10 @@ Result<void> RootChange::resume(Intent intent, std::vector<RootChangeOutcome>& o
     if (given_up.code() == ErrorCode::kErasureIncomplete) return given_up;
     return {};
   }
-  QUIETUS_TRY_AS(RootChangeOutcome outcome, change({}, std::move(intent)));
+  auto changed = change({}, std::move(intent));
+  // A hold was placed after prepare() looked and before T1: T2 saw it, and the erasure is given up.
+  if (!changed && changed.error().code() == ErrorCode::kHeld) return {};
+  QUIETUS_TRY_AS(RootChangeOutcome outcome, std::move(changed));
   // Before the next one's slot takes the place of what was destroyed, and the evidence with it.
   QUIETUS_TRY(remember_destroyed(outcome));
   outcomes.push_back(std::move(outcome));

@@ -183,13 +183,14 @@ bool Adversary::unwrap_with(const KeyRow& row, const KeyRecord& key, const Input
   return scopes_[row.id].insert({raw(*unwrapped), key.generation}).second;
 }
 
-// What is about a scope lies under its own key, the reason of an erasure under the parent's, what
-// opens a certificate's commitment under the tenant's.
+// What is about a scope lies under its own key, the authority of its holds too, the reason of an
+// erasure under the parent's, what opens a certificate's commitment under the tenant's.
 void Adversary::open_scope_rows() {
   for (const auto& [scope, secrets] : scopes_)
     for (const ScopeSecret& secret : secrets)
       for (const auto& [key, values] : control_rows_)
-        if (is_of_table(key, 'I', 9) || is_of_table(key, 'Z', 9) || is_of_table(key, 'O', 33))
+        if (is_of_table(key, 'I', 9) || is_of_table(key, 'U', 25) || is_of_table(key, 'Z', 9) ||
+            is_of_table(key, 'O', 33))
           open_rows_with(expanded(secret.key, edges::kRows.label), key, values);
 }
 

@@ -37,7 +37,8 @@ inline Bytes binding(const VaultId& vault, const KeyRow& row, const KeyRecord& k
   out.raw(vault).u64(row.id).u64(row.parent).u64(key.id).u8(key.line == KeyLine::kData ? 0 : 1);
   out.u32(key.generation).u32(key.parent_generation);
   out.u8(static_cast<std::uint8_t>(row.sources.size()));
-  for (const ScopeId source : row.sources) out.u64(source);
+  for (std::size_t i = 0; i < row.sources.size(); ++i)
+    out.u64(row.sources[i]).u32(key.source_generations.at(i));
   return out.take();
 }
 

@@ -121,9 +121,13 @@ void Adversary::open_object(ScopeId scope, const RawKey& record_key,
 
 std::size_t Adversary::opened_by(const RawKey& key, ScopeId scope) const {
   std::size_t opened = 0;
-  const Bytes info = ByteWriter().u8('I').u64(scope).take();
-  if (const auto rows = control_rows_.find(info); rows != control_rows_.end())
-    for (const Bytes& value : rows->second) opened += opens_row(key, info, value) ? 1 : 0;
+  for (const char table : {'I', 'U'}) {
+    const auto number = static_cast<std::uint8_t>(table);
+    const auto first = control_rows_.lower_bound(ByteWriter().u8(number).u64(scope).take());
+    const auto last = control_rows_.lower_bound(ByteWriter().u8(number).u64(scope + 1).take());
+    for (auto row = first; row != last; ++row)
+      for (const Bytes& value : row->second) opened += opens_row(key, row->first, value) ? 1 : 0;
+  }
   const auto first = record_rows_.lower_bound(ByteWriter().u64(scope).take());
   const auto last = record_rows_.lower_bound(ByteWriter().u64(scope + 1).take());
   const RecordKey sealing = made<RecordKey>(key);

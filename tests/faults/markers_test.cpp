@@ -47,6 +47,7 @@ struct Story {
   std::string imported_content = markers.plant("imported content");
   std::string type = markers.plant("content type");
   std::string reason = markers.plant("reason");
+  std::string authority = markers.plant("authority of a hold");
   std::string unknown = markers.plant("name that is not there");
   std::string passphrase = markers.plant("passphrase");
 
@@ -75,6 +76,22 @@ void write_records(const Story& story, Scope scope) {
   std::filesystem::remove_all(folder);
 }
 
+// Only the authority of a hold is free text; what is no code is refused and written nowhere.
+void restrict_and_hold(const Story& story, Vault& vault, const std::string& path) {
+  Lifecycle lifecycle = vault.lifecycle();
+  CHECK_FAILS_WITH(lifecycle.suspend(path, story.reason), ErrorCode::kInvalidArgument);
+  CHECK_FAILS_WITH(lifecycle.place_hold(path, story.reason), ErrorCode::kInvalidArgument);
+  const HoldInfo hold = must(lifecycle.place_hold(path, "litigation", {story.authority, {}}));
+  CHECK(must(lifecycle.holds(path)).at(0).authority == story.authority);
+  const std::string held[] = {path};
+  CHECK_FAILS_WITH(vault.erase(held, story.reason), ErrorCode::kHeld);
+  CHECK_FAILS_WITH(must(vault.scope(path)).remove("large"), ErrorCode::kHeld);
+  must(lifecycle.suspend(path, "objection"));
+  must(must(vault.scope(path, RestrictedUse::kConsent)).get("large"));
+  must(lifecycle.resume(path, "resolved"));
+  must(lifecycle.release_hold(hold.id));
+}
+
 void tell(const Story& story) {
   must(new_key_file(story.key_file()));
   std::ofstream(story.passphrase_file()) << story.passphrase << '\n';
@@ -96,11 +113,13 @@ void tell(const Story& story) {
   const std::string missing[] = {story.tenant + "/" + story.unknown};
   CHECK_FAILS_WITH(vault.erase(missing, story.reason), ErrorCode::kNotFound);
   const std::string subject[] = {data + "/" + story.subject};
+  restrict_and_hold(story, vault, subject[0]);
   const std::string certificate = must(vault.erase(subject, story.reason)).certificate;
   CHECK(story.markers.found_in(as_bytes(certificate)).empty());
   must(vault.change_unlock(Unlock::passphrase_file(story.passphrase_file())));
   const std::string tenant[] = {story.tenant};
   must(vault.erase(tenant, story.reason));
+  must(vault.lifecycle().place_hold(story.other, "audit", {story.authority, {}}));
 }
 
 void end(const Story& story) {
@@ -108,6 +127,8 @@ void end(const Story& story) {
       must(Vault::open(story.vault_folder(), Unlock::passphrase_file(story.passphrase_file())));
   CHECK(must(vault.check()).damages.empty());
   const auto certificate = story.watched() / "certificate";
+  CHECK_FAILS_WITH(vault.destroy(certificate, story.reason), ErrorCode::kHeld);
+  must(vault.lifecycle().release_hold(must(vault.lifecycle().holds()).at(0).id));
   must(vault.destroy(certificate, story.reason));
 }
 

@@ -91,9 +91,9 @@ void check_without_destroyed_slots(const Adversary& adversary, const Life& life)
     CHECK(adversary.scope_keys(scope.id).empty() == is_erased(scope));
     if (is_erased(scope)) CHECK(adversary.brute_force(scope.id) == 0);
   }
-  for (const std::string name : {"gamma", "person-7", "derived-1"})
+  for (const std::string name : {"gamma", "person-7", "derived-1", "file 12"})
     CHECK_FALSE(any_row_holds(adversary, name));
-  for (const std::string name : {"alpha", "person-8", "derived-2"})
+  for (const std::string name : {"alpha", "person-8", "derived-2", "file 13"})
     CHECK(any_row_holds(adversary, name));
 }
 
@@ -157,6 +157,7 @@ TEST_CASE("the time machine opens nothing of what was erased and everything else
   const auto all = known_facts(with_all, life, [](const LifeOfScope&) { return true; });
   CHECK(all.first == all.second);
   CHECK(any_row_holds(with_all, "person-7"));
+  CHECK(any_row_holds(with_all, "file 12"));
   CHECK(with_all.brute_force(life.scopes().at("gamma").id) > 0);
 
   // Pages that were flushed and never committed are reached through the abandoned slot alone.

@@ -93,6 +93,24 @@ std::string crash_and_recover(Life& life, const std::string& path) {
   return abandoned;
 }
 
+// Held while something goes on, and released again.
+template <class F>
+void while_held(Life& life, const std::string& path, const std::string& authority, F&& something) {
+  Lifecycle lifecycle = life.vault().lifecycle();
+  const HoldInfo hold = must(lifecycle.place_hold(path, "litigation", {authority, {}}));
+  something();
+  must(lifecycle.release_hold(hold.id));
+}
+
+// Through every state that destroys nothing.
+void change_states(Life& life, const std::string& path) {
+  Lifecycle lifecycle = life.vault().lifecycle();
+  must(lifecycle.suspend(path, "accuracy-contested"));
+  must(lifecycle.resume(path, "resolved"));
+  must(lifecycle.deactivate(path, "contract-ended"));
+  must(lifecycle.compromise(path, "incident"));
+}
+
 void abort_an_erasure(Life& life, const std::string& path) {
   failpoint::install([](std::string_view name) -> Result<void> {
     if (name == "slot/before-read-back") return Error(ErrorCode::kIo, "as the test wants it");
@@ -201,6 +219,13 @@ void live(WholeLife& whole) {
   whole.abandoned = crash_and_recover(life, "beta/billing");
   rewrite(life, "gamma");
   abort_an_erasure(life, "delta");
+  while_held(life, "gamma/billing", "file 12, on gamma", [&] {
+    const std::string paths[] = {"gamma"};
+    CHECK_FAILS_WITH(life.vault().erase(paths, "test"), ErrorCode::kHeld);
+  });
+  while_held(life, "alpha/billing", "file 13, on alpha",
+             [&] { life.put("alpha/billing", "while held", 130); });
+  change_states(life, "gamma/customer-data");
   life.erase({"gamma"});
   for (int n = 4; n <= 6; ++n) {  // into the leaves that became free
     const std::string subject = "delta/billing/user-" + std::to_string(n);

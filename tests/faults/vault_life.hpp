@@ -1,5 +1,6 @@
-// A vault's life, recorded: tenants, classes, subjects and derived data come and go, the unlock
-// secret changes, an erasure is killed and another one fails.
+// A vault's life, recorded: tenants, classes, subjects and derived data come and go, keys change
+// their states, scopes are held, the unlock secret changes, an erasure is killed and another one
+// fails.
 #pragma once
 
 #include <quietus/vault.hpp>

@@ -9,6 +9,7 @@
 #include "base/text_encoding.hpp"
 #include "crypto/random.hpp"
 #include "evidence/subject.hpp"
+#include "keys/scope_graph.hpp"
 #include "reasons.hpp"
 #include "refusals.hpp"
 #include "scope_paths.hpp"
@@ -23,38 +24,6 @@ constexpr std::size_t kRoomForCertificate = std::size_t{64} * 1024;
 Error closed() {
   return {ErrorCode::kUnavailable, "the vault is closed"};
 }
-
-// Everything that dies with the targets: what lies below them and what was derived from any of it.
-class Closure {
- public:
-  Closure(ControlReader& reader, ScopeTable& scopes) : reader_(reader), scopes_(scopes) {}
-
-  // What an earlier erasure took, with all below it, is gone already and not counted again.
-  Result<void> add(ScopeId scope) {
-    std::vector<ScopeId> open{scope};
-    while (!open.empty()) {
-      const ScopeId next = open.back();
-      open.pop_back();
-      if (is_erased(next) || !seen_.insert(next).second) continue;
-      QUIETUS_TRY_AS(const auto below, rows::children(reader_, scopes_.seal(), next));
-      QUIETUS_TRY_AS(const auto derived, rows::derived(reader_, next));
-      open.insert(open.end(), below.begin(), below.end());
-      open.insert(open.end(), derived.begin(), derived.end());
-    }
-    return {};
-  }
-  const std::set<ScopeId>& scopes() const noexcept { return seen_; }
-
- private:
-  bool is_erased(ScopeId scope) {
-    const auto row = rows::key_row(reader_, scopes_.seal(), scope);
-    return row.ok() && row.value() && is_destroyed(row.value()->state);
-  }
-
-  ControlReader& reader_;
-  ScopeTable& scopes_;
-  std::set<ScopeId> seen_;
-};
 
 // A scope whose rows are damaged can still be erased, by its id.
 ScopeInfo damaged_scope(ScopeId id) {
@@ -95,18 +64,18 @@ void count_records(RecordStore& store, const std::set<ScopeId>& scopes, ErasePla
 Result<ErasePlan> plan_in(ControlReader& reader, ScopeTable& scopes, RecordStore& store,
                           const std::vector<ScopeId>& targets) {
   ErasePlan plan;
-  Closure closure(reader, scopes);
   for (const ScopeId target : targets) {
     auto info = describe_scope(reader, scopes, target);
     if (!info && info.error().code() != ErrorCode::kCorrupt) return std::move(info).error();
     plan.targets.push_back(info.ok() ? std::move(info).value() : damaged_scope(target));
-    QUIETUS_TRY(closure.add(target));
   }
-  for (const ScopeId scope : closure.scopes()) {
+  // What an earlier erasure took, with all below it, is gone already and not counted again.
+  QUIETUS_TRY_AS(const auto dying, scopes_dying_with(reader, scopes.seal(), targets));
+  for (const ScopeId scope : dying) {
     const bool is_target = std::find(targets.begin(), targets.end(), scope) != targets.end();
     add_to_plan(reader, scopes, scope, is_target, plan);
   }
-  count_records(store, closure.scopes(), plan);
+  count_records(store, dying, plan);
   return plan;
 }
 
