@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "date_option.hpp"
+#include "rotation_commands.hpp"
 
 namespace quietus::cli {
 namespace {
@@ -121,6 +122,7 @@ void attach_key(CLI::App& app, Action& chosen) {
                                             chosen);
   attach_transition<&Lifecycle::compromise>(
       group, "compromise", "Others may know the keys: nothing more is written under them", chosen);
+  attach_rotate(group, chosen);
 }
 
 // ---- hold ---------------------------------------------------------------------------------------

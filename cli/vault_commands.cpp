@@ -95,7 +95,17 @@ void attach_init(CLI::App& app, Action& chosen) {
 
 // ---- status -----------------------------------------------------------------------------------
 
-Json status_json(const std::string& folder, const VaultStatus& status) {
+std::string stage_of(const RotationInfo& rotation) {
+  if (!rotation.moved) return "re-encrypting";
+  return rotation.destroys_old ? "old key to be destroyed" : "old key kept";
+}
+
+std::string scope_of(const RotationInfo& rotation) {
+  return rotation.path.empty() ? hex16(rotation.scope_id) : rotation.path;
+}
+
+Json status_json(const std::string& folder, const VaultStatus& status,
+                 const std::vector<RotationInfo>& rotations) {
   Json document = place_json(folder, status);
   document["root_generation"] = status.root_generation;
   document["tenants"] = status.tenants;
@@ -109,14 +119,21 @@ Json status_json(const std::string& folder, const VaultStatus& status) {
     document["pending_erasures"].push_back({{"erasure_id", pending.erasure_id},
                                             {"step", pending.step},
                                             {"begun", timestamp(pending.begun_unix_ms)}});
+  document["rotations"] = Json::array();
+  for (const RotationInfo& rotation : rotations)
+    document["rotations"].push_back({{"scope", scope_of(rotation)},
+                                     {"generation", rotation.generation},
+                                     {"stage", stage_of(rotation)},
+                                     {"begun", timestamp(rotation.begun_unix_ms)}});
   return document;
 }
 
 Result<ExitCode> run_status(const NoOptions&, Invocation& invocation) {
   QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
   QUIETUS_TRY_AS(const VaultStatus status, vault.status());
+  QUIETUS_TRY_AS(const auto rotations, vault.lifecycle().rotations());
   if (invocation.terminal.json) {
-    invocation.terminal.document(status_json(invocation.options.vault, status));
+    invocation.terminal.document(status_json(invocation.options.vault, status, rotations));
     return ExitCode::kDone;
   }
   auto rows = place_rows(invocation.options.vault, status);
@@ -130,6 +147,8 @@ Result<ExitCode> run_status(const NoOptions&, Invocation& invocation) {
   rows.push_back({"opened", status.read_only ? "read-only" : "for reading and writing"});
   rows.push_back(
       {"key memory", status.key_memory_locked ? "locked" : "not locked: may be swapped"});
+  for (const RotationInfo& rotation : rotations)
+    rows.push_back({"rotation", scope_of(rotation) + "  " + stage_of(rotation)});
   for (const PendingErasure& pending : status.pending)
     rows.push_back({"pending erasure", pending.erasure_id + "  " + pending.step + "  " +
                                            timestamp(pending.begun_unix_ms)});

@@ -1,0 +1,131 @@
+// key rotate, purge, reclaim: keys that are replaced, and room that becomes free.
+#include "rotation_commands.hpp"
+#include "attach.hpp"
+#include "printable_text.hpp"
+#include "progress.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace quietus::cli {
+namespace {
+
+struct RotateCommand {
+  std::string scope;
+  std::string reason = "other";
+  bool now = false;  // destroy what is replaced
+  bool yes = false;
+  bool resume = false;
+};
+
+std::string purge_plan(const std::string& scope) {
+  return printable("This replaces the key of " + scope) +
+         " and destroys the one it had, for ever.\n"
+         "Records that were removed from it, and old versions of replaced ones, are gone then in "
+         "every copy.\n"
+         "Of copies and backups of the vault that were made before, nothing of this scope's own "
+         "records\n"
+         "opens any more; what lies below it is not affected.\n";
+}
+
+Json to_json(const RotationReport& report, const std::string& scope) {
+  return {{"scope", scope},
+          {"generation", report.generation},
+          {"records", report.records},
+          {"bytes", report.bytes},
+          {"scopes_rewrapped", report.scopes_rewrapped},
+          {"keys_destroyed", report.keys_destroyed}};
+}
+
+void print_report(Terminal& terminal, const RotationReport& report, const std::string& scope) {
+  if (terminal.json) return terminal.document(to_json(report, scope));
+  std::vector<std::vector<std::string>> rows = {
+      {"generation", std::to_string(report.generation)},
+      {"re-encrypted", counted(report.records, "record") + ", " + byte_size(report.bytes)},
+      {"re-wrapped", counted(report.scopes_rewrapped, "scope")},
+      {"destroyed", counted(report.keys_destroyed, "key")}};
+  terminal.print(columns(rows));
+}
+
+Result<ExitCode> replace_key(const RotateCommand& command, Invocation& invocation) {
+  QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
+  if (command.now) {
+    Terminal::plan(purge_plan(command.scope));
+    if (!command.yes)
+      QUIETUS_TRY(Terminal::confirm("Replace the key and destroy the old one?", command.scope));
+  }
+  ProgressLine line("re-encrypting", "records");
+  RotationOptions options;
+  options.destroy_old = command.now;
+  options.progress = line.callback();
+  QUIETUS_TRY_AS(
+      const RotationReport report,
+      vault.lifecycle().rotate(command.scope, command.reason, options).within(command.scope));
+  print_report(invocation.terminal, report, command.scope);
+  return ExitCode::kDone;
+}
+
+Result<ExitCode> resume(Invocation& invocation) {
+  QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
+  QUIETUS_TRY_AS(const std::uint64_t finished, vault.lifecycle().resume_rotations());
+  if (invocation.terminal.json)
+    invocation.terminal.document({{"finished", finished}});
+  else
+    invocation.terminal.line("finished " + counted(finished, "rotation"));
+  return ExitCode::kDone;
+}
+
+Result<ExitCode> run_rotate(const RotateCommand& command, Invocation& invocation) {
+  if (!command.resume && command.scope.empty())
+    return Error(ErrorCode::kInvalidArgument, "key rotate: name a scope, or --resume");
+  if (command.resume && !command.scope.empty())
+    return Error(ErrorCode::kInvalidArgument,
+                 "key rotate --resume finishes what was begun; name no scope");
+  return command.resume ? resume(invocation) : replace_key(command, invocation);
+}
+
+struct ReclaimCommand {
+  std::uint64_t max_bytes = ~std::uint64_t{0};
+};
+
+Result<ExitCode> run_reclaim(const ReclaimCommand& command, Invocation& invocation) {
+  QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
+  QUIETUS_TRY_AS(const std::uint64_t bytes, vault.lifecycle().reclaim(command.max_bytes));
+  if (invocation.terminal.json)
+    invocation.terminal.document({{"bytes", bytes}});
+  else
+    invocation.terminal.line("freed " + byte_size(bytes) + " of ciphertext that nothing opens");
+  return ExitCode::kDone;
+}
+
+}  // namespace
+
+void attach_rotate(CLI::App& group, Action& chosen) {
+  auto options = std::make_shared<RotateCommand>();
+  CLI::App& rotate = *group.add_subcommand(
+      "rotate", "Replace the key of a scope's records and re-encrypt them; beside normal work");
+  rotate.add_option("SCOPE", options->scope, "");
+  rotate.add_option("--reason", options->reason, "Why: a code")->capture_default_str();
+  rotate.add_flag("--now", options->now, "Destroy the old key at once, as purge does");
+  rotate.add_flag("--yes", options->yes, "Do not ask");
+  rotate.add_flag("--resume", options->resume, "Finish what was interrupted");
+  on_chosen(rotate, chosen, std::move(options), run_rotate);
+}
+
+void attach_rotation_commands(CLI::App& app, Action& chosen) {
+  auto options = std::make_shared<RotateCommand>();
+  options->now = true;
+  CLI::App& purge = *app.add_subcommand(
+      "purge", "Make removed records and old versions unrecoverable: replace the scope's key");
+  purge.add_option("SCOPE", options->scope, "")->required();
+  purge.add_option("--reason", options->reason, "Why: a code")->capture_default_str();
+  purge.add_flag("--yes", options->yes, "Do not ask");
+  on_chosen(purge, chosen, std::move(options), replace_key);
+
+  auto room = std::make_shared<ReclaimCommand>();
+  CLI::App& reclaim =
+      *app.add_subcommand("reclaim", "Free the room of erased scopes' ciphertext inside the vault");
+  reclaim.add_option("--max-bytes", room->max_bytes, "Stop after about so many bytes");
+  on_chosen(reclaim, chosen, std::move(room), run_reclaim);
+}
+
+}  // namespace quietus::cli
