@@ -83,9 +83,9 @@ class QUIETUS_EXPORT Lifecycle {
   // until the key is replaced.
   Result<StandingReport> compromise(std::string_view path, std::string_view reason);
 
-  // Keeps the scope, what lies below it and was derived from it, and all that its keys depend on,
-  // from being erased; records that it covers from being overwritten or removed. An erasure that
-  // was begun and is not decided is given up; kErased: it was decided.
+  // Covers the scope and what lies below it or was derived from it: no erasure that would destroy
+  // any of that is made, and no record in it overwritten or removed. An erasure that was begun and
+  // is not decided is given up; kErased: it was decided.
   Result<HoldInfo> place_hold(std::string_view path, std::string_view reason,
                               const HoldOptions& options = {});
   // kNotFound.
