@@ -196,6 +196,20 @@ TEST_CASE("a compromise is one of every key of the scope, also of the older ones
   for (const KeyRecord& key : row.keys) CHECK(key.state == kCompromised);
 }
 
+TEST_CASE("a change that was made and not published takes effect when it is asked for again",
+          "[states]") {
+  ErasableVault vault;
+  const ScopeId scope = vault.scopes.user;
+  must(use(*vault, scope, KeyUse::kProcess));
+  // As by a process that is killed after its commit.
+  must(vault->keys().update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) {
+    return change_state(writer, scopes.seal(), {scope, kSuspended, "test", 1790000001000});
+  }));
+  must(use(*vault, scope, KeyUse::kProcess));
+  CHECK_FAILS_WITH(change(*vault, scope, kSuspended), kRefused);
+  CHECK_FAILS_WITH(use(*vault, scope, KeyUse::kProcess), kRestricted);
+}
+
 TEST_CASE("a restriction holds in other processes as soon as it is reported",
           "[states][concurrent]") {
   ErasableVault vault;
