@@ -72,8 +72,7 @@ Result<ExitCode> run_show(const KeyCommand& command, Invocation& invocation) {
   return ExitCode::kDone;
 }
 
-// ---- key suspend, resume, deactivate, compromise
-// ---------------------------------------------------
+// ---- key suspend, resume, deactivate, compromise ------------------------------------------------
 
 using Transition = Result<StandingReport> (Lifecycle::*)(std::string_view, std::string_view);
 
@@ -172,7 +171,9 @@ Result<ExitCode> run_release(const HoldCommand& command, Invocation& invocation)
 
 Result<ExitCode> run_list(const HoldCommand& command, Invocation& invocation) {
   QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
-  QUIETUS_TRY_AS(const std::vector<HoldInfo> holds, vault.lifecycle().holds(command.scope));
+  const std::string of = command.scope.empty() ? "hold list" : command.scope;
+  QUIETUS_TRY_AS(const std::vector<HoldInfo> holds,
+                 vault.lifecycle().holds(command.scope).within(of));
   Json list = Json::array();
   std::vector<std::vector<std::string>> rows;
   for (const HoldInfo& hold : holds) {

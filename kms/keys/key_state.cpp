@@ -17,8 +17,10 @@ struct Row {
   std::array<bool, kAllKeyStates.size()> next;  // in the order of kAllKeyStates
 };
 
+// NOLINTBEGIN(readability-identifier-naming): marks in a table
 constexpr bool o = false;
 constexpr bool x = true;
+// NOLINTEND(readability-identifier-naming)
 
 // Columns of `next`: pre-activation, active, suspended, deactivated, compromised, destroyed,
 // destroyed-compromised. The numbers are those of the transitions in SP 800-57.

@@ -14,6 +14,8 @@ SCOPE = ["path", "name", "id", "class", "state", "created", "erased", "derived_f
 PLACE = ["vault", "vault_id", "format_version", "root_provider", "root_location", "assurance"]
 ERASURE = ["erasure_id", "certificate_id", "root_generation_before", "root_generation_after",
            "holders_acknowledged", "holders_ended", "subjects"]
+KEY_REPORT = ["scope", "id", "state", "changed", "reason", "effective", "held", "keys"]
+KEY_CHANGE = KEY_REPORT + ["acknowledged", "unconfirmed"]
 TRANSFER = ["scope", "path", "records", "bytes", "skipped", "failed", "stopped"]
 HEAD = ["origin", "size", "root_hash"]
 KEYS = {
@@ -34,6 +36,14 @@ KEYS = {
     "rm": ["scope", "name", "removed"],
     "import": TRANSFER,
     "export": TRANSFER + ["recorded"],
+    "key show": KEY_REPORT,
+    "key suspend": KEY_CHANGE,
+    "key resume": KEY_CHANGE,
+    "key deactivate": KEY_CHANGE,
+    "key compromise": KEY_CHANGE,
+    "hold place": ["hold", "scope", "scope_id", "placed", "until", "reason", "authority"],
+    "hold list": ["holds"],
+    "hold release": ["hold", "released"],
     "erase": ["erased", "also", "keys_destroyed", "records", "bytes", *ERASURE, "certificate_file"],
     "erase --resume": ["finished"],
     "unlock change": ["changed", "root_generation", "key_file_made"],
@@ -61,7 +71,8 @@ KEYS = {
 
 COMMANDS = ["init", "status", "doctor", "check", "unlock", "unlock change", "tenant", "tenant create",
             "tenant list", "tenant show", "scope", "scope create", "scope list", "scope show", "put",
-            "get", "ls", "rm", "import", "export", "erase", "vault", "vault destroy", "cert",
+            "get", "ls", "rm", "import", "export", "key", "key show", "key suspend", "key resume",
+            "key deactivate", "key compromise", "hold", "hold place", "hold release", "hold list", "erase", "vault", "vault destroy", "cert",
             "cert list", "cert show", "cert verify", "cert key", "cert timestamp-request",
             "cert timestamp-import", "cert render", "audit", "audit report", "audit log",
             "audit verify", "audit checkpoint", "audit proof", "audit export", "audit witness-key", "audit cosign",
@@ -83,6 +94,10 @@ class Json(Scenario):
             ("put", "acme/data", "a"), ("get", "acme/data", "a", "-o", self.folder / "out"),
             ("ls", "acme/data"), ("import", "acme/data", self.folder / "in"),
             ("export", "acme/data", "-o", self.folder / "out.ndjson"), ("rm", "acme/data", "a"),
+            ("key show", "acme"), ("key suspend", "acme", "--reason", "test"),
+            ("key resume", "acme", "--reason", "test"), ("key deactivate", "acme", "--reason", "test"),
+            ("key compromise", "acme", "--reason", "test"),
+            ("hold place", "acme/data", "--reason", "test"), ("hold list",), ("hold release",),
             ("unlock change", "--new-key-file", self.key),
             ("erase", "acme", "--reason", "x", "--yes", "--certificate", certificate),
             ("erase --resume",), ("cert list",), ("cert show",), ("cert key",),
@@ -101,6 +116,8 @@ class Json(Scenario):
         ]
         self.assertEqual(set(KEYS), {step[0] for step in script})
         for name, *arguments in script:
+            if name == "hold release":
+                arguments = [self.document("hold", "list")["holds"][0]["hold"]]
             if name == "cert show":
                 arguments = [self.document("cert", "list")["certificates"][0]["id"]]
             document = self.document(*name.split(), *arguments)
@@ -122,9 +139,32 @@ class Json(Scenario):
         self.assertIsNone(made["erased"])
 
 
+    def test_words_for_states(self):
+        """Of a scope, of its keys, and of what they come to."""
+        self.must("init", self.vault, *self.anywhere())
+        scope = self.tenant("acme", "data")
+        for change, word in (("show", "active"), ("suspend", "suspended"), ("resume", "active"),
+                             ("deactivate", "deactivated"), ("compromise", "compromised")):
+            reason = () if change == "show" else ("--reason", "test")
+            self.must("key", change, "acme", *reason)
+            above, below = (self.document("key", "show", path) for path in ("acme", scope))
+            self.assertEqual((word, word), (above["state"], above["effective"]))
+            self.assertEqual(("active", word), (below["state"], below["effective"]))
+            self.assertEqual({word}, {key["state"] for key in above["keys"]})
+            self.assertEqual(word, self.document("tenant", "show", "acme")["state"])
+            self.assertEqual(word, self.document("scope", "show", scope)["state"])
+        self.must("erase", scope, "--reason", "test", "--yes")
+        [listed] = self.document("scope", "list", "acme")["scopes"]
+        self.assertEqual("erased", listed["state"])
+
+
 class ErrorDocuments(Scenario):
     def test_every_error_is_one_document(self):
         scope = self.tenant("acme", "data")
+        for name, guard in (("restricted", ("key", "suspend")), ("held", ("hold", "place"))):
+            self.tenant(name)
+            self.must("put", name, "a", stdin=b"x")
+            self.must(*guard, name, "--reason", "test")
         other = self.write("other", b"x\n")
         self.tenant("gone")
         self.must("erase", "gone", "--reason", "x", "--yes")
@@ -136,6 +176,9 @@ class ErrorDocuments(Scenario):
             (ERASED, "erased", ["ls", "gone"]),
             (REFUSED, "refused", ["erase", "acme", "--reason", "x"]),
             (REFUSED, "already_exists", ["tenant", "create", "acme"]),
+            (REFUSED, "restricted", ["ls", "restricted"]),
+            (REFUSED, "held", ["rm", "held", "a"]),
+            (REFUSED, "held", ["erase", "held", "--reason", "x", "--yes"]),
             (LOCKED, "wrong_key", ["--passphrase-file", other, "status"]),
             (UNAVAILABLE, "unsupported", ["init", self.folder / "v2", "--root", "tpm2:"]),
             (FAILURE, "io", ["put", scope, "a", self.folder / "none"]),
@@ -187,6 +230,16 @@ class CommandLine(Scenario):
             if " " not in name:
                 self.assertRegex(overview, rf"(?m)^  {name}\s")
 
+    def test_every_command_is_known_here(self):
+        found, groups = [], [[]]
+        while groups:
+            group = groups.pop()
+            listed = self.must(*group, "--help").decode().partition("Subcommands:\n")[2].partition("\n\n")[0]
+            below = [[*group, name] for name in re.findall(r"(?m)^  (\S+)", listed)]
+            found += [" ".join(path) for path in below]
+            groups += below
+        self.assertCountEqual(COMMANDS, found)
+
     def test_no_option_takes_a_secret(self):
         """Secrets come from files, the environment names files, or a prompt: what stands on a command
         line can be read by every user of the machine."""
@@ -216,7 +269,8 @@ class CommandLine(Scenario):
         for arguments in ([], ["nonsense"], ["put"], ["put", "a"], ["get", "a"], ["tenant"],
                           ["tenant", "nonsense"], ["status", "extra"], ["status", "--nonsense"],
                           ["ls"], ["ls", "a", "b"], ["cert"], ["cert", "show"], ["audit"], ["unlock"],
-                          ["vault"], ["export", "a"], ["import", "a"], ["init"]):
+                          ["vault"], ["export", "a"], ["import", "a"], ["init"], ["key"], ["key", "show"],
+                          ["key", "suspend", "a"], ["hold"], ["hold", "place", "a"], ["hold", "release"]):
             done = self.exits(USAGE, *arguments)
             self.assertEqual(b"", done.stdout)
 

@@ -57,6 +57,27 @@ TEST_CASE("each kind of entry has one text", "[log-entry]") {
         start("export-made") + R"(,"scope":"0000000000000010","records":100,"bytes":4096})");
 }
 
+TEST_CASE("each kind of entry about states and holds has one text", "[log-entry]") {
+  const auto a = filled<16>(1);
+  const std::string scope = R"(,"scope":"0000000000000010")";
+  const std::string hold = R"(,"hold":"01010101010101010101010101010101")";
+  CHECK(entry_text(head(), StateChanged{16, "active", "suspended", "objection"}) ==
+        start("state-changed") + scope +
+            R"(,"from":"active","to":"suspended","reason":"objection"})");
+  CHECK(entry_text(head(), RestrictedUseMade{16, "legal-claims"}) ==
+        start("restricted-use") + scope + R"(,"use":"legal-claims"})");
+  CHECK(entry_text(head(), HoldPlaced{16, a, "litigation"}) ==
+        start("hold-placed") + scope + hold + R"(,"reason":"litigation"})");
+  CHECK(entry_text(head(), HoldReleased{16, a}) == start("hold-released") + scope + hold + "}");
+  CHECK(entry_text(head(), AttemptRefused{16, "erase", "held"}) ==
+        start("attempt-refused") + scope + R"(,"attempt":"erase","reason":"held"})");
+  for (const std::string& text :
+       {entry_text(head(), StateChanged{}), entry_text(head(), RestrictedUseMade{}),
+        entry_text(head(), HoldPlaced{}), entry_text(head(), HoldReleased{}),
+        entry_text(head(), AttemptRefused{})})
+    CHECK(must(LogEntry::parse(as_bytes(text))).head().id == head().id);
+}
+
 TEST_CASE("an entry reads back", "[log-entry]") {
   const std::string text = entry_text(head(), KeysUnreachable{filled<16>(1), 4, 5, {1, 2}});
   const LogEntry entry = must(LogEntry::parse(as_bytes(text)));

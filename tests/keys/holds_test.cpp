@@ -215,6 +215,20 @@ TEST_CASE("where a damaged row hides what a scope depends on, any hold counts", 
   CHECK(vault->tombstone(vault.scopes.other).has_value());
 }
 
+TEST_CASE("a hold whose own row is damaged still keeps everything from being destroyed",
+          "[holds]") {
+  ErasableVault vault;
+  const HoldRow hold = must(place(*vault, vault.scopes.globex));
+  const Bytes key = ByteWriter().u8('B').u64(hold.scope).raw(hold.id).take();
+  must(vault->control().update(
+      WriteClass::kOrdinary, [&](ControlWriter& writer) { return writer.put(key, Bytes(60, 1)); }));
+  CHECK_FAILS_WITH(vault->erase({vault.scopes.other}), kCorrupt);
+  CHECK_FAILS_WITH(vault->destroy(), kCorrupt);
+  CHECK_FAILS_WITH(release(*vault, hold), kCorrupt);
+  check_settled(*vault);
+  CHECK_FALSE(vault->tombstone(vault.scopes.other).has_value());
+}
+
 TEST_CASE("the authority of a hold is sealed under the scope that is held", "[holds]") {
   ErasableVault vault;
   const HoldRow hold = must(place(*vault, vault.scopes.user, "file number 7"));

@@ -19,7 +19,8 @@ namespace {
 
 // SP 800-57 Part 1 Rev. 5, section 7: transitions 2 to 15, and KMIP's report of a compromise after
 // the destruction.
-const std::set<std::pair<KeyState, KeyState>> kTransitions = {{kPreActivation, kDestroyed},
+const std::set<std::pair<KeyState, KeyState>>& transitions() {
+  static const std::set<std::pair<KeyState, KeyState>> all = {{kPreActivation, kDestroyed},
                                                               {kPreActivation, kCompromised},
                                                               {kPreActivation, kActive},
                                                               {kActive, kDestroyed},
@@ -34,15 +35,21 @@ const std::set<std::pair<KeyState, KeyState>> kTransitions = {{kPreActivation, k
                                                               {kDeactivated, kCompromised},
                                                               {kCompromised, kDestroyedCompromised},
                                                               {kDestroyed, kDestroyedCompromised}};
+  return all;
+}
 
-const std::map<KeyState, std::pair<Allowance, Allowance>> kUses = {
-    {kPreActivation, {Allowance::kNo, Allowance::kNo}},
-    {kActive, {Allowance::kYes, Allowance::kYes}},
-    {kSuspended, {Allowance::kByException, Allowance::kByException}},
-    {kDeactivated, {Allowance::kNo, Allowance::kYes}},
-    {kCompromised, {Allowance::kNo, Allowance::kByException}},
-    {kDestroyed, {Allowance::kNo, Allowance::kNo}},
-    {kDestroyedCompromised, {Allowance::kNo, Allowance::kNo}}};
+// Whether it protects, and whether it processes.
+const std::map<KeyState, std::pair<Allowance, Allowance>>& uses() {
+  static const std::map<KeyState, std::pair<Allowance, Allowance>> all = {
+      {kPreActivation, {Allowance::kNo, Allowance::kNo}},
+      {kActive, {Allowance::kYes, Allowance::kYes}},
+      {kSuspended, {Allowance::kByException, Allowance::kByException}},
+      {kDeactivated, {Allowance::kNo, Allowance::kYes}},
+      {kCompromised, {Allowance::kNo, Allowance::kByException}},
+      {kDestroyed, {Allowance::kNo, Allowance::kNo}},
+      {kDestroyedCompromised, {Allowance::kNo, Allowance::kNo}}};
+  return all;
+}
 
 // A scope in a state, by whatever way: written as no program would write it.
 void force(TestVault& vault, ScopeId scope, KeyState state) {
@@ -87,11 +94,11 @@ TEST_CASE("the table of states is that of SP 800-57", "[states]") {
   for (const KeyState from : kAllKeyStates) {
     for (const KeyState to : kAllKeyStates) {
       INFO(name_of(from) << " to " << name_of(to));
-      CHECK(may_become(from, to) == kTransitions.contains({from, to}));
+      CHECK(may_become(from, to) == transitions().contains({from, to}));
     }
     INFO(name_of(from));
-    CHECK(allowance(from, KeyUse::kProtect) == kUses.at(from).first);
-    CHECK(allowance(from, KeyUse::kProcess) == kUses.at(from).second);
+    CHECK(allowance(from, KeyUse::kProtect) == uses().at(from).first);
+    CHECK(allowance(from, KeyUse::kProcess) == uses().at(from).second);
     CHECK((allowance(from, KeyUse::kMaintain) == Allowance::kYes) == !is_destroyed(from));
   }
 }
@@ -108,7 +115,7 @@ TEST_CASE("every transition happens and is logged, or is refused and changes not
       const auto changed = change(*vault, scope, to);
       const KeyRow row = *vault->key_row(scope);
       // Only a root change destroys.
-      if (kTransitions.contains({from, to}) && !is_destroyed(to)) {
+      if (transitions().contains({from, to}) && !is_destroyed(to)) {
         REQUIRE(changed.ok());
         CHECK(row.state == to);
         CHECK(row.reason == "test");
@@ -156,7 +163,7 @@ TEST_CASE("each state allows what the table says, to the scope and to what depen
       INFO(name_of(state) << ", scope " << scope);
       for (const KeyUse wanted : {KeyUse::kProtect, KeyUse::kProcess}) {
         const Allowance given =
-            wanted == KeyUse::kProtect ? kUses.at(state).first : kUses.at(state).second;
+            wanted == KeyUse::kProtect ? uses().at(state).first : uses().at(state).second;
         const auto plain = use(*vault, scope, wanted);
         CHECK(plain.ok() == (given == Allowance::kYes));
         if (!plain) CHECK(plain.error().code() == refusal);
@@ -187,6 +194,20 @@ TEST_CASE("a compromise is one of every key of the scope, also of the older ones
   must(change(*vault, vault.scopes.user, kCompromised));
   const KeyRow row = *vault->key_row(vault.scopes.user);
   for (const KeyRecord& key : row.keys) CHECK(key.state == kCompromised);
+}
+
+TEST_CASE("a change that was made and not published takes effect when it is asked for again",
+          "[states]") {
+  ErasableVault vault;
+  const ScopeId scope = vault.scopes.user;
+  must(use(*vault, scope, KeyUse::kProcess));
+  // As by a process that is killed after its commit.
+  must(vault->keys().update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) {
+    return change_state(writer, scopes.seal(), {scope, kSuspended, "test", 1790000001000});
+  }));
+  must(use(*vault, scope, KeyUse::kProcess));
+  CHECK_FAILS_WITH(change(*vault, scope, kSuspended), kRefused);
+  CHECK_FAILS_WITH(use(*vault, scope, KeyUse::kProcess), kRestricted);
 }
 
 TEST_CASE("a restriction holds in other processes as soon as it is reported",

@@ -16,6 +16,7 @@ KeyRow key_row() {
   row.sources = {7, 9};
   row.state = KeyState::kActive;
   row.changed = 1234567890123;
+  row.reason = "objection";
   for (const KeyLine line : {KeyLine::kData, KeyLine::kLasting}) {
     KeyRecord key;
     key.id = 77;
@@ -23,8 +24,10 @@ KeyRow key_row() {
     key.generation = 3;
     key.state = line == KeyLine::kData ? KeyState::kActive : KeyState::kDestroyed;
     key.created = -1;
+    key.changed = 99;
     key.leaf = 123;
     key.parent_generation = 2;
+    key.source_generations = {4, 1};
     key.log_index = 8;
     key.commitment.fill(0xCC);
     if (line == KeyLine::kData) key.wrapped = Bytes(kWrappedKeySize, 0xEE);
@@ -95,7 +98,10 @@ TEST_CASE("rows are read as they were written", "[codec]") {
   CHECK(key->sources == std::vector<ScopeId>{7, 9});
   CHECK(key->newest(KeyLine::kData) != nullptr);
   CHECK(key->newest(KeyLine::kLasting) == nullptr);
+  CHECK(key->reason == "objection");
   CHECK(key->keys[0].created == -1);
+  CHECK(key->keys[0].changed == 99);
+  CHECK(key->keys[0].source_generations == std::vector<std::uint32_t>{4, 1});
   CHECK(key->keys[0].wrapped == Bytes(kWrappedKeySize, 0xEE));
   const auto change = codec::decode_intent(codec::encode(intent()));
   REQUIRE(change);
@@ -133,6 +139,18 @@ TEST_CASE("one content has one form: what is accepted is written the same again"
         FAIL_CHECK(row.name << " is accepted with " << value << " at " << offset);
         break;
       }
+}
+
+TEST_CASE("scopes and keys are in a state of SP 800-57 or not understood", "[codec]") {
+  for (int number = 0; number < 256; ++number) {
+    INFO(number);
+    KeyRow scope = key_row();
+    scope.state = static_cast<KeyState>(number);
+    KeyRow key = key_row();
+    key.keys[0].state = static_cast<KeyState>(number);
+    for (const KeyRow& row : {scope, key})
+      CHECK(codec::decode_key_row(codec::encode(row)).has_value() == (number >= 1 && number <= 7));
+  }
 }
 
 TEST_CASE("a row of another version is not understood", "[codec]") {

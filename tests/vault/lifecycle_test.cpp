@@ -11,7 +11,9 @@ using enum ErrorCode;
 
 namespace {
 
-const Bytes kOne = {'o', 'n', 'e'};
+Bytes one() {
+  return {'o', 'n', 'e'};
+}
 
 struct Tenants {
   TempVault place;
@@ -64,13 +66,13 @@ TEST_CASE("a restricted scope answers nothing, and all of it is there when it is
     check_reads(t.user, kRestricted);
     check_writes(t.user, kRestricted);
     CHECK_FAILS_WITH(t.vault.create_scope("acme/customer-data/user-7/below"), kRestricted);
-    CHECK(must(t.other.get("a")) == kOne);
+    CHECK(must(t.other.get("a")) == one());
     CHECK(must(t.vault.describe("acme/customer-data/user-7")).state == ScopeState::kSuspended);
     CHECK(must(t.lifecycle.keys("acme/customer-data/user-7")).effective == "suspended");
     CHECK_FAILS_WITH(t.lifecycle.suspend(restricted, "accuracy-contested"), kRefused);
     CHECK(must(t.vault.check()).damages.empty());
     must(t.lifecycle.resume(restricted, "resolved"));
-    CHECK(must(t.user.get("a")) == kOne);
+    CHECK(must(t.user.get("a")) == one());
     must(t.user.put("c", as_bytes("three")));
   }
   CHECK(t.logged("state-changed") == 6);
@@ -82,7 +84,7 @@ TEST_CASE("a restricted scope is used for what the law allows, and the log says 
   must(t.lifecycle.suspend("acme", "objection"));
   Scope allowed = must(t.vault.scope("acme/customer-data/user-7", RestrictedUse::kLegalClaims));
   CHECK(t.logged("\"use\":\"legal-claims\"") == 1);
-  CHECK(must(allowed.get("a")) == kOne);
+  CHECK(must(allowed.get("a")) == one());
   CHECK(must(allowed.get("large"))->size() == 300'000);
   must(allowed.put("b", as_bytes("two")));
   must(allowed.remove("b"));
@@ -105,14 +107,14 @@ TEST_CASE("what is deactivated is read and not written; what is compromised, by 
           "[lifecycle]") {
   Tenants t;
   must(t.lifecycle.deactivate("acme/customer-data", "contract-ended"));
-  CHECK(must(t.user.get("a")) == kOne);
+  CHECK(must(t.user.get("a")) == one());
   check_writes(t.user, kRefused);
   CHECK_FAILS_WITH(t.lifecycle.resume("acme/customer-data", "resolved"), kRefused);
   must(t.lifecycle.compromise("acme/customer-data", "incident"));
   check_reads(t.user, kRefused);
   check_writes(t.user, kRefused);
   Scope allowed = must(t.vault.scope("acme/customer-data/user-7", RestrictedUse::kConsent));
-  CHECK(must(allowed.get("a")) == kOne);
+  CHECK(must(allowed.get("a")) == one());
   check_writes(allowed, kRefused);
 }
 
@@ -138,7 +140,7 @@ TEST_CASE("what is held is not erased, overwritten or removed; new records may c
   CHECK_FALSE(must(t.user.remove("never there")));
   must(t.user.put("new", as_bytes("x")));
   must(t.other.put("a", as_bytes("changed")));
-  CHECK(must(t.user.get("a")) == kOne);
+  CHECK(must(t.user.get("a")) == one());
   CHECK(must(t.user.get("large"))->at(0) == 7);
 
   const std::string acme[] = {"acme"};

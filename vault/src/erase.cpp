@@ -246,6 +246,8 @@ Result<ErasureReport> Vault::destroy(const std::filesystem::path& certificate,
   request.scopes = {kVaultScope};
   auto outcome = core_->keys->change_root(request);
   if (!outcome) {
+    if (outcome.error().code() == ErrorCode::kHeld)
+      note_refused(*core_->keys, kVaultScope, "destroy-vault", core_->environment.clock.now());
     const auto removed = files.remove(certificate);
     static_cast<void>(removed);
     return std::move(outcome).error();

@@ -133,9 +133,9 @@ class QUIETUS_EXPORT Lifecycle {
   // transactions, so that their room is used again; the bytes removed. 0: nothing was left.
   Result<std::uint64_t> reclaim(std::uint64_t max_bytes = ~std::uint64_t{0});
 
-  // Keeps the scope, what lies below it and was derived from it, and all that its keys depend on,
-  // from being erased; records that it covers from being overwritten or removed. An erasure that
-  // was begun and is not decided is given up; kErased: it was decided.
+  // Covers the scope and what lies below it or was derived from it: no erasure that would destroy
+  // any of that is made, and no record in it overwritten or removed. An erasure that was begun and
+  // is not decided is given up; kErased: it was decided.
   Result<HoldInfo> place_hold(std::string_view path, std::string_view reason,
                               const HoldOptions& options = {});
   // kNotFound.
