@@ -31,6 +31,7 @@ void attach_transfer_commands(CLI::App& app, Action& chosen);     // import expo
 void attach_erase_commands(CLI::App& app, Action& chosen);        // erase vault
 void attach_key_commands(CLI::App& app, Action& chosen);          // key hold
 void attach_rotation_commands(CLI::App& app, Action& chosen);     // purge reclaim
+void attach_policy_commands(CLI::App& app, Action& chosen);       // policy
 void attach_certificate_commands(CLI::App& app, Action& chosen);  // cert
 void attach_timestamp_commands(CLI::App& group, Action& chosen);  // cert timestamp-…
 void attach_audit_commands(CLI::App& app, Action& chosen);        // audit

@@ -94,6 +94,7 @@ void attach_everything(CLI::App& app, Invocation& invocation, Action& chosen) {
   attach_erase_commands(app, chosen);
   attach_key_commands(app, chosen);
   attach_rotation_commands(app, chosen);
+  attach_policy_commands(app, chosen);
   attach_certificate_commands(app, chosen);
   attach_audit_commands(app, chosen);
   app.require_subcommand(1);

@@ -35,6 +35,10 @@ class EntryBuilder {
     json_[name] = value;
     return *this;
   }
+  EntryBuilder& time(const char* name, UnixMillis value) {
+    json_[name] = format_utc(value);
+    return *this;
+  }
   EntryBuilder& code(const char* name, const Code& value) {
     json_[name] = value.text();
     return *this;
@@ -196,6 +200,14 @@ std::string entry_text(const EntryHead& head, const RotationDone& entry) {
   return EntryBuilder(head, entry_kinds::kRotationDone)
       .id("scope", entry.scope)
       .number("generation", entry.generation)
+      .text();
+}
+
+std::string entry_text(const EntryHead& head, const PolicyApplied& entry) {
+  return EntryBuilder(head, entry_kinds::kPolicyApplied)
+      .number("version", entry.version)
+      .time("effective", entry.effective)
+      .bytes("text_sha256", entry.text)
       .text();
 }
 

@@ -118,6 +118,11 @@ struct RotationDone {
   ScopeId scope = 0;
   std::uint64_t generation = 0;
 };
+struct PolicyApplied {
+  std::uint64_t version = 0;
+  UnixMillis effective = 0;
+  Sha256 text{};  // SHA-256 of the policy's file
+};
 // An attempt that a guard stopped.
 struct AttemptRefused {
   ScopeId scope = 0;
@@ -142,6 +147,7 @@ inline constexpr std::string_view kHoldPlaced = "hold-placed";
 inline constexpr std::string_view kHoldReleased = "hold-released";
 inline constexpr std::string_view kRotationBegun = "rotation-begun";
 inline constexpr std::string_view kRotationDone = "rotation-done";
+inline constexpr std::string_view kPolicyApplied = "policy-applied";
 inline constexpr std::string_view kAttemptRefused = "attempt-refused";
 }  // namespace entry_kinds
 
@@ -161,6 +167,7 @@ std::string entry_text(const EntryHead& head, const HoldPlaced& entry);
 std::string entry_text(const EntryHead& head, const HoldReleased& entry);
 std::string entry_text(const EntryHead& head, const RotationBegun& entry);
 std::string entry_text(const EntryHead& head, const RotationDone& entry);
+std::string entry_text(const EntryHead& head, const PolicyApplied& entry);
 std::string entry_text(const EntryHead& head, const AttemptRefused& entry);
 
 // An entry read back.

@@ -43,6 +43,7 @@ THIRD_PARTY = {
     "sodium": {"kms/base", "kms/crypto"},
     "lmdb": {"kms/storage"},
     "nlohmann/": {"kms/evidence", "vault/src", "cli"},
+    "toml++/": {"kms/governance"},
     "CLI/": {"cli"},
     "catch2/": set(),
 }

@@ -41,6 +41,12 @@ StandingReport report_of(const HolderCount& count) {
   return {count.acknowledged, count.missing};
 }
 
+// So that an older copy of the control store, in which the change is not made, is recognised. If it
+// cannot be written, the anchor is merely older than the log.
+void remember(VaultCore& core) {
+  static_cast<void>(core.keys->refresh_anchor());
+}
+
 Result<StandingReport> put_into_state(const std::weak_ptr<VaultCore>& vault, std::string_view path,
                                       KeyState to, std::string_view reason) {
   QUIETUS_TRY_AS(const auto core, open_core(vault));
@@ -52,6 +58,7 @@ Result<StandingReport> put_into_state(const std::weak_ptr<VaultCore>& vault, std
                        QUIETUS_TRY_AS(const ScopeId scope, scope_of(writer, scopes, path));
                        return change_state(writer, scopes.seal(), {scope, to, why, now});
                      }));
+  remember(*core);
   return report_of(holders);
 }
 
@@ -156,6 +163,7 @@ Result<HoldInfo> Lifecycle::place_hold(std::string_view path, std::string_view r
         QUIETUS_TRY_AS(hold.scope, scope_of(writer, scopes, path));
         return place_hold_in(writer, scopes, root, {hold, options.authority});
       }));
+  remember(*core);
   return HoldInfo{to_hex(hold.id), hold.scope,  std::string(path), hold.placed,
                   hold.until,      hold.reason, options.authority};
 }
@@ -172,6 +180,7 @@ Result<void> Lifecycle::release_hold(std::string_view id) {
         if (found == holds.end()) return Error(ErrorCode::kNotFound, "no such hold");
         return release_hold_in(writer, scopes.seal(), *found, now);
       }));
+  remember(*core);
   return {};
 }
 

@@ -92,6 +92,21 @@ struct HoldOptions {
   std::optional<std::int64_t> until_unix_ms;
 };
 
+// A version of the retention policy (docs/policy.md).
+struct PolicyInfo {
+  std::uint32_t version = 0;
+  std::int64_t applied_unix_ms = 0;
+  std::int64_t effective_unix_ms = 0;
+  bool in_force = false;  // now
+  std::string text;       // the TOML file, byte for byte
+};
+
+// Whether the text is a policy. kInvalidArgument names the line. Needs no vault.
+QUIETUS_EXPORT Result<void> check_policy(std::string_view text);
+// What differs between two policies, one line each. kInvalidArgument.
+QUIETUS_EXPORT Result<std::vector<std::string>> policy_differences(std::string_view before,
+                                                                   std::string_view after);
+
 // Of an open vault; valid as long as that is. Thread-safe. Changes are durable on return and
 // logged. Reasons are codes of docs/lifecycle.md; kInvalidArgument lists them. All take scope paths
 // as Vault::scope() does, with its errors; kRefused when the table of states does not allow it.
@@ -142,6 +157,13 @@ class QUIETUS_EXPORT Lifecycle {
   Result<void> release_hold(std::string_view id);
   // All of them, or those on the scope and on what it depends on.
   Result<std::vector<HoldInfo>> holds(std::string_view path = {});
+
+  // Makes it the newest version of the vault's retention policy. kInvalidArgument names the line;
+  // kRefused: it would take effect before its notice period, or that of the version before it, is
+  // over; kAlreadyExists: it is the newest already.
+  Result<PolicyInfo> apply_policy(std::string_view text);
+  // Every version that was ever applied, oldest first.
+  Result<std::vector<PolicyInfo>> policies();
 
   explicit Lifecycle(std::weak_ptr<VaultCore> core) : core_(std::move(core)) {}
 

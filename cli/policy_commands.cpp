@@ -1,0 +1,152 @@
+// policy: the retention policy of the vault.
+#include "attach.hpp"
+#include "input_file.hpp"
+#include "printable_text.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace quietus::cli {
+namespace {
+
+constexpr std::size_t kMaxPolicyFile = std::size_t{64} * 1024;
+
+struct PolicyCommand {
+  std::string file;
+  std::uint32_t version = 0;
+  std::string before;
+  std::string after;
+};
+
+Json to_json(const PolicyInfo& policy) {
+  return {{"version", policy.version},
+          {"applied", timestamp(policy.applied_unix_ms)},
+          {"effective", timestamp(policy.effective_unix_ms)},
+          {"in_force", policy.in_force}};
+}
+
+Result<std::string> read_policy(const std::string& path) {
+  QUIETUS_TRY_AS(const Bytes bytes, read_file(path, kMaxPolicyFile));
+  return std::string(as_text(bytes));
+}
+
+Result<ExitCode> run_check(const PolicyCommand& command, Invocation& invocation) {
+  QUIETUS_TRY_AS(const std::string text, read_policy(command.file));
+  QUIETUS_TRY(check_policy(text).within(command.file));
+  if (invocation.terminal.json)
+    invocation.terminal.document({{"file", command.file}, {"valid", true}});
+  else
+    invocation.terminal.line("valid");
+  return ExitCode::kDone;
+}
+
+Result<ExitCode> run_apply(const PolicyCommand& command, Invocation& invocation) {
+  QUIETUS_TRY_AS(const std::string text, read_policy(command.file));
+  QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
+  QUIETUS_TRY_AS(const PolicyInfo applied,
+                 vault.lifecycle().apply_policy(text).within(command.file));
+  if (invocation.terminal.json)
+    invocation.terminal.document(to_json(applied));
+  else
+    invocation.terminal.print(columns({{"version", std::to_string(applied.version)},
+                                       {"effective", timestamp(applied.effective_unix_ms)}}));
+  return ExitCode::kDone;
+}
+
+Result<PolicyInfo> find_version(Vault& vault, std::uint32_t version) {
+  QUIETUS_TRY_AS(std::vector<PolicyInfo> policies, vault.lifecycle().policies());
+  if (policies.empty()) return Error(ErrorCode::kNotFound, "no policy was applied yet");
+  for (PolicyInfo& policy : policies)
+    if (policy.version == version || (version == 0 && policy.in_force)) return std::move(policy);
+  return Error(ErrorCode::kNotFound,
+               version == 0 ? std::string("no version of the policy is in force yet")
+                            : "there is no version " + std::to_string(version) + " of the policy");
+}
+
+Result<ExitCode> run_show(const PolicyCommand& command, Invocation& invocation) {
+  QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
+  QUIETUS_TRY_AS(const PolicyInfo policy, find_version(vault, command.version));
+  if (invocation.terminal.json) {
+    Json document = to_json(policy);
+    document["text"] = policy.text;
+    invocation.terminal.document(document);
+  } else {
+    invocation.terminal.verbatim(policy.text);
+  }
+  return ExitCode::kDone;
+}
+
+Result<ExitCode> run_list(const NoOptions&, Invocation& invocation) {
+  QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
+  QUIETUS_TRY_AS(const std::vector<PolicyInfo> policies, vault.lifecycle().policies());
+  Json list = Json::array();
+  std::vector<std::vector<std::string>> rows;
+  for (const PolicyInfo& policy : policies) {
+    list.push_back(to_json(policy));
+    rows.push_back({std::to_string(policy.version), "applied " + timestamp(policy.applied_unix_ms),
+                    "effective " + timestamp(policy.effective_unix_ms),
+                    policy.in_force ? "in force" : ""});
+  }
+  if (invocation.terminal.json)
+    invocation.terminal.document({{"policies", std::move(list)}});
+  else
+    invocation.terminal.print(columns(rows));
+  return ExitCode::kDone;
+}
+
+bool is_version(const std::string& name) {
+  return !name.empty() && name.size() <= 9 &&
+         name.find_first_not_of("0123456789") == std::string::npos;
+}
+
+// A number is a version of the vault's, which is opened for it; anything else is a file.
+Result<std::string> policy_text(const GlobalOptions& options, const std::string& name) {
+  if (!is_version(name)) return read_policy(name);
+  QUIETUS_TRY_AS(Vault vault, open_for_reading(options));
+  QUIETUS_TRY_AS(PolicyInfo policy,
+                 find_version(vault, static_cast<std::uint32_t>(std::stoul(name))));
+  return std::move(policy.text);
+}
+
+Result<ExitCode> run_diff(const PolicyCommand& command, Invocation& invocation) {
+  QUIETUS_TRY_AS(const std::string before, policy_text(invocation.options, command.before));
+  QUIETUS_TRY_AS(const std::string after, policy_text(invocation.options, command.after));
+  QUIETUS_TRY(check_policy(before).within(command.before));
+  QUIETUS_TRY(check_policy(after).within(command.after));
+  QUIETUS_TRY_AS(const std::vector<std::string> lines, policy_differences(before, after));
+  if (invocation.terminal.json) {
+    invocation.terminal.document({{"differences", lines}});
+    return ExitCode::kDone;
+  }
+  for (const std::string& line : lines) invocation.terminal.line(line);
+  return ExitCode::kDone;
+}
+
+}  // namespace
+
+void attach_policy_commands(CLI::App& app, Action& chosen) {
+  CLI::App& group = group_of(app, "policy", "The retention policy: what is kept how long");
+  auto checked = std::make_shared<PolicyCommand>();
+  CLI::App& check = *group.add_subcommand("check", "Whether a file is a policy; needs no vault");
+  check.add_option("FILE", checked->file, "TOML, as docs/policy.md explains")->required();
+  on_chosen(check, chosen, std::move(checked), run_check);
+
+  auto applied = std::make_shared<PolicyCommand>();
+  CLI::App& apply = *group.add_subcommand("apply", "Make a file the newest version of the policy");
+  apply.add_option("FILE", applied->file, "")->required();
+  on_chosen(apply, chosen, std::move(applied), run_apply);
+
+  auto shown = std::make_shared<PolicyCommand>();
+  CLI::App& show = *group.add_subcommand("show", "Print the version in force, or another");
+  show.add_option("--version", shown->version, "Its number, as `policy list` shows it");
+  on_chosen(show, chosen, std::move(shown), run_show);
+
+  plain_command(group, "list", "All versions that were ever applied", chosen, run_list);
+
+  auto compared = std::make_shared<PolicyCommand>();
+  CLI::App& diff = *group.add_subcommand("diff", "What differs between two versions or files");
+  diff.add_option("BEFORE", compared->before, "A version's number, or a file")->required();
+  diff.add_option("AFTER", compared->after, "")->required();
+  on_chosen(diff, chosen, std::move(compared), run_diff);
+}
+
+}  // namespace quietus::cli
