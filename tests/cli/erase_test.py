@@ -3,11 +3,8 @@
 import json
 import os
 import signal
-import subprocess
-import time
 
-from scenario import (DONE, ERASED, FAILURE, INCOMPLETE, NOT_FOUND, REFUSED, TOOL, USAGE, Scenario,
-                      command, main)
+from scenario import DONE, ERASED, FAILURE, INCOMPLETE, NOT_FOUND, REFUSED, USAGE, Scenario, main
 
 
 class Erase(Scenario):
@@ -125,10 +122,8 @@ class Incomplete(Scenario):
     def test_stopped_holder(self):
         scope = self.tenant("acme", "data")
         self.must("put", scope, "a", stdin=b"x")
-        holder = subprocess.Popen(command("put", scope, "b"), stdin=subprocess.PIPE,
-                                  stderr=subprocess.DEVNULL, env=self.environment)
+        holder = self.waiting_put(scope, "b")
         try:
-            self.wait_until_open(2)
             holder.send_signal(signal.SIGSTOP)
             done = self.exits(INCOMPLETE, "erase", "acme", "--reason", "x", "--yes",
                               "--certificate", self.folder / "c")
@@ -142,12 +137,6 @@ class Incomplete(Scenario):
         self.must("erase", "--resume")
         self.assertEqual(1, len(self.document("cert", "list")["certificates"]))
         self.assertEqual([], self.document("status")["pending_erasures"])
-
-    def wait_until_open(self, processes):
-        deadline = time.monotonic() + 30
-        while self.document("status")["processes"] < processes:
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.05)
 
 
 class Destroy(Scenario):

@@ -2,10 +2,8 @@
 
 import datetime
 import json
-import subprocess
-import time
 
-from scenario import (DONE, ERASED, INTEGRITY, NOT_FOUND, REFUSED, USAGE, Scenario, command, main)
+from scenario import DONE, ERASED, INTEGRITY, NOT_FOUND, REFUSED, USAGE, Scenario, main
 
 SCOPE = "acme/data/user-7"
 REASONS = ["litigation", "investigation", "audit", "tax", "test", "other"]
@@ -272,13 +270,7 @@ class Report(Held):
 
 class TwoProcesses(Held):
     def test_a_writer_is_told_at_once(self):
-        process = subprocess.Popen(command("--json", "put", SCOPE, "a"), stdin=subprocess.PIPE,
-                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self.environment)
-        self.addCleanup(process.kill)
-        deadline = time.monotonic() + 30
-        while self.document("status")["processes"] < 2:
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.05)
+        process = self.waiting_put(SCOPE, "a")
         hold = self.hold("acme")["hold"]
         shown, _ = process.communicate(b"changed", timeout=60)
         self.assertEqual(REFUSED, process.returncode)

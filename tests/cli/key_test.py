@@ -2,10 +2,8 @@
 
 import json
 import signal
-import subprocess
-import time
 
-from scenario import (DONE, ERASED, INTEGRITY, NOT_FOUND, REFUSED, USAGE, Scenario, command, main)
+from scenario import DONE, ERASED, INTEGRITY, NOT_FOUND, REFUSED, USAGE, Scenario, main
 
 SCOPE = "acme/data/user-7"
 REASONS = ["accuracy-contested", "unlawful-processing", "legal-claims", "objection", "contract-ended",
@@ -299,19 +297,8 @@ class OtherStates(Keys):
 class TwoProcesses(Keys):
     """One has the vault open while the state changes in another."""
 
-    def writer(self, *arguments):
-        """A put that waits for its content."""
-        process = subprocess.Popen(command("--json", "put", *arguments), stdin=subprocess.PIPE,
-                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self.environment)
-        self.addCleanup(process.kill)
-        deadline = time.monotonic() + 30
-        while self.document("status")["processes"] < 2:
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.05)
-        return process
-
     def test_it_is_told_at_once(self):
-        process = self.writer(SCOPE, "b")
+        process = self.waiting_put(SCOPE, "b")
         changed = self.document("key", "suspend", "acme", "--reason", "objection")
         self.assertEqual((2, 0), (changed["acknowledged"], changed["unconfirmed"]))
         shown, _ = process.communicate(b"x", timeout=60)
@@ -321,7 +308,7 @@ class TwoProcesses(Keys):
         self.exits(NOT_FOUND, "get", SCOPE, "b")
 
     def test_one_that_does_not_confirm_is_told_of(self):
-        process = self.writer(SCOPE, "b")
+        process = self.waiting_put(SCOPE, "b")
         process.send_signal(signal.SIGSTOP)
         done = self.exits(DONE, "--json", "key", "suspend", "acme", "--reason", "objection")
         self.says(done, "1 process did not confirm in time")

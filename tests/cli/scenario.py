@@ -97,6 +97,19 @@ class Scenario(unittest.TestCase):
         self.must("scope", "create", f"{name}/{below}")
         return f"{name}/{below}"
 
+    def waiting_put(self, *arguments):
+        """A put that has the vault open and waits for the rest of its content."""
+        process = subprocess.Popen(command("--json", "put", *arguments), stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                   env=self.environment)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait, 60)
+        self.addCleanup(process.kill)
+        # More than the pipe holds: what is written was begun to be read, and so the vault is open.
+        process.stdin.write(bytes(100_000))
+        process.stdin.flush()
+        return process
+
     def write(self, name, content):
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

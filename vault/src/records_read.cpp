@@ -189,7 +189,7 @@ Result<void> Records::stream_object(const ScopeAccess& scope, std::string_view n
   reader.emplace(keys_, store_, object, ObjectReader::How{scope.by_exception});
   while (!reader->done()) {
     const MutableBytes piece = buffer.bytes().first(reader->next_size());
-    const Result<void> got = reader->next(piece);
+    Result<void> got = reader->next(piece);
     if (!got && got.error().code() == ErrorCode::kChanged) {
       QUIETUS_TRY_AS(const bool moved, find_again(scope, name, object));
       if (!moved) return got;
