@@ -44,6 +44,11 @@ KEYS = {
     "hold place": ["hold", "scope", "scope_id", "placed", "until", "reason", "authority"],
     "hold list": ["holds"],
     "hold release": ["hold", "released"],
+    "policy check": ["file", "valid"],
+    "policy apply": ["version", "applied", "effective", "in_force"],
+    "policy list": ["policies"],
+    "policy show": ["version", "applied", "effective", "in_force", "text"],
+    "policy diff": ["differences"],
     "erase": ["erased", "also", "keys_destroyed", "records", "bytes", *ERASURE, "certificate_file"],
     "erase --resume": ["finished"],
     "unlock change": ["changed", "root_generation", "key_file_made"],
@@ -72,7 +77,8 @@ KEYS = {
 COMMANDS = ["init", "status", "doctor", "check", "unlock", "unlock change", "tenant", "tenant create",
             "tenant list", "tenant show", "scope", "scope create", "scope list", "scope show", "put",
             "get", "ls", "rm", "import", "export", "key", "key show", "key suspend", "key resume",
-            "key deactivate", "key compromise", "hold", "hold place", "hold release", "hold list", "erase", "vault", "vault destroy", "cert",
+            "key deactivate", "key compromise", "hold", "hold place", "hold release", "hold list", "policy", "policy check", "policy apply", "policy list", "policy show",
+            "policy diff", "erase", "vault", "vault destroy", "cert",
             "cert list", "cert show", "cert verify", "cert key", "cert timestamp-request",
             "cert timestamp-import", "cert render", "audit", "audit report", "audit log",
             "audit verify", "audit checkpoint", "audit proof", "audit export", "audit witness-key", "audit cosign",
@@ -87,6 +93,7 @@ class Json(Scenario):
         pem = self.folder / "issuer.pem"
         certificate = self.folder / "certificate"
         trust = self.write("trust", b"quorum none\n")
+        policy = self.write("policy.toml", b"effective = 2027-01-01\n")
         script = [
             ("init", self.vault, *self.anywhere()), ("status",), ("doctor",), ("check",),
             ("tenant create", "acme"), ("tenant show", "acme"), ("tenant list",),
@@ -99,6 +106,8 @@ class Json(Scenario):
             ("key compromise", "acme", "--reason", "test"),
             ("hold place", "acme/data", "--reason", "test"), ("hold list",), ("hold release",),
             ("unlock change", "--new-key-file", self.key),
+            ("policy check", policy), ("policy apply", policy), ("policy list",),
+            ("policy show", "--version", 1), ("policy diff", policy, policy),
             ("erase", "acme", "--reason", "x", "--yes", "--certificate", certificate),
             ("erase --resume",), ("cert list",), ("cert show",), ("cert key",),
             ("cert verify", certificate, "--key", pem),
