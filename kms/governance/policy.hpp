@@ -66,7 +66,7 @@ struct Policy {
 };
 
 // Strict: what is not known is refused. kInvalidArgument: "line 7: …".
-Result<Policy> parse_policy(std::string_view toml);
+Result<Policy> parse_policy(std::string_view text);
 
 // Whether `next` may be applied now. A change takes effect no sooner than the longer of both notice
 // periods after it was applied, so that no change does away with its own; the first policy of a
