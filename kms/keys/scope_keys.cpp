@@ -178,6 +178,18 @@ Result<bool> ScopeTable::rewrap(ControlWriter& writer, ScopeId scope) {
   return changed;
 }
 
+namespace {
+
+void deactivate(KeyRow& row, KeyLine line, UnixMillis now) {
+  for (KeyRecord& key : row.keys) {
+    if (key.line != line || !may_become(key.state, KeyState::kDeactivated)) continue;
+    key.state = KeyState::kDeactivated;
+    key.changed = now;
+  }
+}
+
+}  // namespace
+
 Result<std::uint32_t> ScopeTable::renew(ControlWriter& writer, RootRow& root, KeyRow& row,
                                         const Renewal& renewal) {
   std::uint32_t generation = 0;
@@ -186,11 +198,7 @@ Result<std::uint32_t> ScopeTable::renew(ControlWriter& writer, RootRow& root, Ke
     const KeyRecord* newest = row.newest(line);
     if (newest == nullptr) return Error(ErrorCode::kCorrupt, "scope: a key line has no key");
     const NewKey made{line, newest->generation + 1, renewal.now};
-    for (KeyRecord& key : row.keys) {
-      if (key.line != line || !may_become(key.state, KeyState::kDeactivated)) continue;
-      key.state = KeyState::kDeactivated;
-      key.changed = renewal.now;
-    }
+    deactivate(row, line, renewal.now);
     auto record = line == KeyLine::kData
                       ? make_key(writer, root, row, made, random_key<ScopeRole>())
                       : make_key(writer, root, row, made, random_key<LastingRole>());

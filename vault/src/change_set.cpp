@@ -56,7 +56,7 @@ void ChangeSet::add(const RecordChange& change) {
 
 Result<void> ChangeSet::apply(UnixMillis now) {
   for (int tries = 1;; ++tries) {
-    const Result<void> applied = apply_once(now);
+    Result<void> applied = apply_once(now);
     sweep(applied.ok());
     const bool replaced = !applied && applied.error().code() == ErrorCode::kBusy;
     if (!replaced || tries == kMaxTries || !take_back_objects()) return applied;
