@@ -1,8 +1,21 @@
 // Reads a policy, and says in which line something is wrong.
+//
+// toml++ 3.3 asserts what its input need not keep: that a table header begins with a character that
+// a key may have. So that this is an error, and neither the end of the program nor undefined, its
+// assertions are on in every build, and throw; what they throw ends in parse_toml().
+namespace {
+struct TomlAssertion {};
+}  // namespace
+#define TOML_ASSERT(condition) ((condition) ? static_cast<void>(0) : throw TomlAssertion())
 #define TOML_HEADER_ONLY 1
-#define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
+#pragma push_macro("NDEBUG")
+#undef NDEBUG
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wterminate"  // some of them stand in functions that are noexcept
 #include <toml++/toml.h>
+#pragma GCC diagnostic pop
+#pragma pop_macro("NDEBUG")
 
 #include <algorithm>
 #include <span>
@@ -221,15 +234,36 @@ Result<void> take_deadlines(const toml::node& node, Policy& policy) {
   return {};
 }
 
+// toml++ 3.3 has undefined behaviour where a letter that is not ASCII is looked at.
+Result<void> check_ascii(std::string_view text) {
+  const auto strange = std::find_if(text.begin(), text.end(),
+                                    [](char c) { return static_cast<unsigned char>(c) > 0x7e; });
+  if (strange == text.end()) return {};
+  const auto line = 1 + std::count(text.begin(), strange, '\n');
+  return Error(ErrorCode::kInvalidArgument,
+               "line " + std::to_string(line) +
+                   ": only ASCII; other letters are written in quotes, as \"\\u00e9\"");
+}
+
+// What toml++ throws ends here.
+Result<toml::table> parse_toml(std::string_view text) {
+  QUIETUS_TRY(check_ascii(text));
+  try {
+    return toml::parse(text);
+  } catch (const toml::parse_error& error) {
+    return at_line(error.source().begin, std::string(error.description()));
+  } catch (const TomlAssertion&) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "not TOML: a table header or a key begins with a character that none may have");
+  }
+}
+
 }  // namespace
 
 Result<Policy> parse_policy(std::string_view text) {
   if (text.size() > kMaxPolicyText)
     return Error(ErrorCode::kInvalidArgument, "a policy has at most 49152 bytes");
-  const toml::parse_result parsed = toml::parse(text);
-  if (!parsed)
-    return at_line(parsed.error().source().begin, std::string(parsed.error().description()));
-  const toml::table& root = parsed.table();
+  QUIETUS_TRY_AS(const toml::table root, parse_toml(text));
   static constexpr std::string_view kKnown[] = {"effective", "notice", "backup-retention",
                                                 "tenant",    "class",  "deadline"};
   QUIETUS_TRY(check_keys(root, kKnown));

@@ -83,6 +83,10 @@ TEST_CASE("each mistake is told with its line and what to do") {
       {"class = 1", "line 2: `class` is a table"},
       {"[class]\na = 1", "line 3: a class is a table"},
       {"[class.a", "line 2: "},
+      {"# donn\xc3\xa9"
+       "es",
+       "line 2: only ASCII"},        // undefined in toml++ 3.3
+      {"[$class.a]", "not TOML: "},  // an assertion of toml++ 3.3 ended the program here
   };
   for (const auto& one : cases) {
     INFO(one.text);
@@ -96,6 +100,13 @@ TEST_CASE("each mistake is told with its line and what to do") {
              Catch::StartsWith("line 1: "));
   CHECK_FAILS_WITH(parse_policy(std::string(kMaxPolicyText + 1, '#')), ErrorCode::kInvalidArgument);
   CHECK_FAILS_WITH(parse_policy("effective = 2027-02-01\n\xff"), ErrorCode::kInvalidArgument);
+}
+
+TEST_CASE("a class may be named by any letters, as escapes") {
+  const Policy policy = must(parse_policy(
+      std::string(kFirst) + "[class.\"donn\\u00e9es\"]\ntrigger = \"creation\"\nafter = \"1d\""));
+  CHECK(policy.classes.count("donn\xc3\xa9"
+                             "es") == 1);
 }
 
 TEST_CASE("a change takes effect no sooner than its notice period, and the one before it") {
