@@ -270,6 +270,7 @@ Result<void> RootChange::decide_in(ControlWriter& writer, Intent& intent, const 
   QUIETUS_TRY(check_holds(writer, intent));
   QUIETUS_TRY(check_fence(writer, intent, sealed.row, new_root));
   QUIETUS_TRY(check_retirable(writer, intent));
+  QUIETUS_TRY(add_newer_keys(writer, intent));
   QUIETUS_TRY(rekey(writer, intent, new_root));
   QUIETUS_TRY(bury(writer, intent));
   std::vector<KeyId> destroyed;

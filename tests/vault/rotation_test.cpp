@@ -1,4 +1,5 @@
 // Rotation and purge beside normal work.
+#include <quietus/certificate.hpp>
 #include <quietus/vault.hpp>
 
 #include <sys/wait.h>
@@ -9,8 +10,10 @@
 #include <set>
 #include <thread>
 
+#include "keys/rotation.hpp"
 #include "record_fence.hpp"
 #include "record_format.hpp"
+#include "scope_paths.hpp"
 #include "support/failpoint_hook.hpp"
 #include "support/record_rows.hpp"
 #include "support/temp_vault.hpp"
@@ -355,6 +358,42 @@ TEST_CASE("a scope that is erased while its key is replaced is erased", "[rotati
     CHECK_FAILS_WITH(t.user.get("record 1"), kErased);
     CHECK(must(t.lifecycle.resume_rotations()) == 0);
     CHECK(must(t.lifecycle.rotations()).empty());
+  }
+}
+
+TEST_CASE("I-5: an erasure that a rotation comes in between destroys the new key too",
+          "[rotation]") {
+  for (const char* path : {"acme/customer-data/user-7", "acme/customer-data"}) {
+    INFO(path);
+    Rotated t(10, 0);
+    bool rotated = false;
+    ErasureReport erased;
+    {
+      const FailpointHook hook([&](std::string_view name) -> Result<void> {
+        if (name != "change/after-t1" || std::exchange(rotated, true)) return {};
+        // What another process does meanwhile; the rest of its rotation waits for the lock.
+        return t.place.keys().update(
+            [&](ControlWriter& writer, ScopeTable& scopes, RootRow& root) -> Result<void> {
+              QUIETUS_TRY_AS(const ScopeId scope, resolve_path(writer, scopes, path));
+              QUIETUS_TRY(begin_rotation(writer, scopes, root, {scope, "test", false, 1}));
+              return {};
+            });
+      });
+      const std::string paths[] = {path};
+      erased = must(t.vault.erase(paths, "test"));
+    }
+    REQUIRE(rotated);
+    // The certificate names three keys: two generations of the data line, and the lasting one.
+    const std::string payload =
+        must(read_unverified_certificate(as_bytes(erased.certificate))).payload;
+    std::size_t keys = 0;
+    for (std::size_t at = 0; (at = payload.find("\"key_id\"", at)) != std::string::npos; ++at)
+      ++keys;
+    CHECK(keys == 3);
+    CHECK_FAILS_WITH(t.user.get("record 1"), kErased);
+    // No leaf of a destroyed key is left in the key tree.
+    for (const Damage& damage : must(t.vault.check()).damages)
+      FAIL_CHECK(damage.where << ": " << damage.what);
   }
 }
 
