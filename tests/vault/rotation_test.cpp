@@ -397,6 +397,24 @@ TEST_CASE("I-5: an erasure that a rotation comes in between destroys the new key
   }
 }
 
+TEST_CASE("a rotation that others finished, and whose key was replaced again, ends", "[rotation]") {
+  const std::string path = "acme/customer-data/user-7";
+  Rotated t(1200, 1);
+  bool overtaken = false;
+  const FailpointHook hook([&](std::string_view name) -> Result<void> {
+    if (name != "move/before-update" || std::exchange(overtaken, true)) return {};
+    must(t.lifecycle.rotate(path, "test"));
+    must(t.lifecycle.rotate(path, "test"));
+    return {};
+  });
+  RotationOptions options;
+  options.progress = [](std::uint64_t done, std::uint64_t) { return done < 10'000; };
+  CHECK_FAILS_WITH(t.lifecycle.rotate(path, "test", options), kBusy);
+  CHECK(overtaken);
+  CHECK(t.generations() == std::set<std::uint32_t>{3});
+  t.check_all();
+}
+
 TEST_CASE("threads read and write while the key is replaced again and again",
           "[rotation][concurrent]") {
   Rotated t(300, 1);
