@@ -65,7 +65,8 @@ Result<RootChangeOutcome> RootChange::run(const RootChangeRequest& request) {
 }
 
 Result<void> RootChange::update(KeyStore::WriteWork work) {
-  QUIETUS_TRY_AS(const auto use, parts_.cache.begin());
+  QUIETUS_TRY_AS(auto use, parts_.cache.begin());
+  use.set_apart();
   return parts_.control.update(WriteClass::kErasure, [&](ControlWriter& writer) -> Result<void> {
     QUIETUS_TRY_AS(SealedRootRow sealed, read_root_row(writer));
     if (!sealed.authentic(keys_->root))

@@ -145,7 +145,7 @@ Result<void> RecordMover::move_inline(const std::vector<const Row*>& rows) {
                          QUIETUS_FAILPOINT("move/before-update");
                          QUIETUS_TRY(store_.update([&](RecordWriter& writer) -> Result<void> {
                            done.records = done.bytes = 0;
-                           QUIETUS_TRY(check_fence(writer, scope_, keys.generation));
+                           QUIETUS_TRY(check_fence(writer, scope_, keys.generation, use));
                            if (!use.current()) return replaced_again();
                            for (const Resealed& one : sealed) {
                              QUIETUS_TRY_AS(const bool moved, put_in_place(writer, one));
@@ -283,7 +283,7 @@ Result<void> RecordMover::flip(ObjectMove& move) {
 Result<void> RecordMover::flip_in(RecordWriter& writer, const KeyCache::Use& use,
                                   const Resealed& to, ObjectMove& move) {
   move.done = false;
-  QUIETUS_TRY(check_fence(writer, scope_, move.written.generation));
+  QUIETUS_TRY(check_fence(writer, scope_, move.written.generation, use));
   if (!use.current()) return replaced_again();
   QUIETUS_TRY(check_announced(writer, scope_, move.written.ref.id, token_));
   QUIETUS_TRY_AS(const bool there, still_there(writer, to));
