@@ -315,3 +315,73 @@ TEST_CASE("C9: who hears of no epoch finds what a rotation moved, and writes und
   for (const Damage& damage : must(vault.check()).damages)
     FAIL_CHECK(damage.where << ": " << damage.what);
 }
+
+namespace {
+
+// A record that was not visited yet and that moves to before what was, when it is written under the
+// newest key.
+std::optional<std::string> moves_back(const VaultCore& core, ScopeId scope, int records,
+                                      const std::set<std::string>& visited) {
+  std::optional<std::string> found;
+  must(core.keys->with_scope(
+      scope, KeyUse::kMaintain, [&](const ScopeKeys& keys, const KeyCache::Use&) -> Result<void> {
+        Prf128 last{};
+        for (const std::string& name : visited)
+          last = std::max(last, prf128(keys.older.at(0).names, as_bytes(name)));
+        for (int n = 0; n < records && !found; ++n)
+          if (!visited.contains(name_of_record(n)) &&
+              prf128(keys.names, as_bytes(name_of_record(n))) < last)
+            found = name_of_record(n);
+        return {};
+      }));
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("C9: a list misses no record that is written under a new key that nobody published",
+          "[concurrent]") {
+  constexpr int kListed = 600;
+  constexpr int kFirstPage = 256;
+  const VaultPlace place;
+  {
+    Vault vault(must(place.create()));
+    Scope scope = must(vault.create_scope("acme"));
+    Batch batch;
+    for (int n = 0; n < kListed; ++n) batch.put(name_of_record(n), as_bytes("x"));
+    must(scope.write(batch));
+  }
+  Worker lister([&](const Telling& parent) {
+    auto core = place.open();
+    if (!core) return false;
+    Vault vault(*core);
+    std::set<std::string> listed;
+    const auto visit = [&](const RecordInfo& info) -> Result<bool> {
+      listed.insert(info.name);
+      if (listed.size() <= kFirstPage) parent.tell(info.name);
+      if (listed.size() == kFirstPage) static_cast<void>(raise(SIGSTOP));
+      return true;
+    };
+    const auto done = must(vault.scope("acme")).list("", visit);
+    return done.ok() && listed.size() == kListed;
+  });
+  std::set<std::string> visited;
+  while (visited.size() < kFirstPage) visited.insert(lister.hear());
+  lister.await_stopped();
+  {
+    Vault killed(must(place.open()));
+    const FailpointHook hook([](std::string_view name) -> Result<void> {
+      return name == "rotate/before-publish" ? Result<void>(Error(ErrorCode::kIo, "planned"))
+                                             : Result<void>();
+    });
+    CHECK_FAILS_WITH(killed.lifecycle().rotate("acme", "test"), ErrorCode::kIo);
+  }
+  auto core = must(place.open());
+  Vault vault(core);
+  Scope scope = must(vault.scope("acme"));
+  const auto name = moves_back(*core, scope.id(), kListed, visited);
+  REQUIRE(name);
+  must(scope.put(*name, as_bytes("y")));
+  lister.go_on();
+  CHECK(lister.succeeds());
+}

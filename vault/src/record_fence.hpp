@@ -25,7 +25,7 @@ Result<void> raise_fence(RecordWriter& writer, ScopeId scope, std::uint32_t leas
 
 // kErased; kBusy when the key that the caller works with is being replaced: the Use is outdated
 // then. kCorrupt. Checked in every transaction that stores what a scope's key sealed, first; and in
-// every snapshot in which a name was not found.
+// every snapshot in which a name was not found, or names are listed.
 Result<void> check_fence(RecordReader& reader, ScopeId scope, std::uint32_t generation,
                          const KeyCache::Use& use);
 
