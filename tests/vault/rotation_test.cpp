@@ -179,6 +179,21 @@ TEST_CASE("a rotation after a compromise makes the scope active again", "[rotati
   t.check_all();
 }
 
+TEST_CASE("a key that is compromised while it takes over is replaced too", "[rotation]") {
+  Rotated t(1500, 0);
+  RotationOptions options;
+  options.progress = [](std::uint64_t done, std::uint64_t) { return done < 600; };
+  CHECK_FAILS_WITH(t.lifecycle.rotate("acme/customer-data/user-7", "test", options), kRefused);
+  must(t.lifecycle.compromise("acme/customer-data/user-7", "incident"));
+  CHECK_FAILS_WITH(t.user.get("record 1"), kRefused);
+  const auto report = must(t.lifecycle.purge("acme/customer-data/user-7", "incident"));
+  CHECK(report.keys_destroyed == 2);
+  CHECK(t.generations() == std::set<std::uint32_t>{3});
+  CHECK(t.state_of("data", 2) == "destroyed-compromised");
+  CHECK(t.state_of("data", 3) == "active");
+  t.check_all();
+}
+
 TEST_CASE("what is suspended or deactivated can be purged and stays what it is", "[rotation]") {
   Rotated t(5, 1);
   must(t.lifecycle.suspend("acme/customer-data/user-7", "objection"));
