@@ -195,6 +195,10 @@ Result<RotationRow> begin_rotation(ControlWriter& writer, ScopeTable& scopes, Ro
     row.state = KeyState::kActive;
     row.changed = request.now;
     row.reason = request.reason.text();
+    QUIETUS_TRY(log_entry(
+        writer, seal,
+        entry_text(new_entry(request.now),
+                   StateChanged{request.scope, "compromised", "active", request.reason})));
   }
   RotationRow rotation;
   rotation.scope = request.scope;

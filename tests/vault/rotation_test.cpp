@@ -172,6 +172,14 @@ TEST_CASE("a rotation after a compromise makes the scope active again", "[rotati
   must(t.lifecycle.compromise("acme/customer-data/user-7", "incident"));
   CHECK_FAILS_WITH(t.user.get("record 1"), kRefused);
   must(t.lifecycle.purge("acme/customer-data/user-7", "incident"));
+  // Whoever follows the states in the log knows that it may be used again.
+  std::size_t logged = 0;
+  for (std::uint64_t i = 0; i < must(t.vault.log_head()).size; ++i)
+    logged += must(t.vault.log_entry(i)).find(R"("from":"compromised","to":"active")") !=
+                      std::string::npos
+                  ? 1
+                  : 0;
+  CHECK(logged == 1);
   CHECK(t.state_of("data", 1) == "destroyed-compromised");
   CHECK(t.state_of("data", 2) == "active");
   CHECK(t.state_of("lasting", 1) == "compromised");
@@ -488,4 +496,18 @@ TEST_CASE("reclaim frees the rows of erased scopes and of nothing else", "[rotat
     CHECK(rows_of(t.place.store(), table, t.user.id()).empty());
   CHECK(must(other.get("a")).has_value());
   CHECK(must(t.vault.check()).erased_records == 0);
+}
+
+TEST_CASE("I-1: nothing is reclaimed before an erasure is confirmed", "[rotation]") {
+  Rotated t(5, 0);
+  const std::string paths[] = {"acme"};
+  {
+    const FailpointHook hook([](std::string_view name) -> Result<void> {
+      return name == "change/after-t2" ? Result<void>(Error(kIo, "planned")) : Result<void>();
+    });
+    CHECK_FALSE(t.vault.erase(paths, "test").ok());
+  }
+  CHECK(must(t.lifecycle.reclaim()) == 0);
+  must(t.vault.resume());
+  CHECK(must(t.lifecycle.reclaim()) > 0);
 }
