@@ -186,6 +186,7 @@ std::uint64_t Holders::epoch() const noexcept {
 }
 
 std::uint64_t Holders::publish() noexcept {
+  if (row_ == nullptr) return epoch();
   const std::uint64_t next = table_->epoch.fetch_add(1, std::memory_order_seq_cst) + 1;
   wake();
   return next;

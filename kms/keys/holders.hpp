@@ -52,7 +52,8 @@ class Holders {
   Holders& operator=(const Holders&) = delete;
 
   std::uint64_t epoch() const noexcept;
-  // Raises the epoch; the new one.
+  // Raises the epoch; the new one. Nothing happens where nothing can have been changed: opened for
+  // reading, or before fork.
   std::uint64_t publish() noexcept;
   // This process holds no key that was loaded before `epoch`.
   void acknowledge(std::uint64_t epoch) noexcept;

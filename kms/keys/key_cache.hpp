@@ -108,6 +108,15 @@ class KeyCache {
     void set_committed() const noexcept { committed_ = true; }
     bool committed() const noexcept { return committed_; }
 
+    // Called when a newer generation of a scope's key was met than the Use knows of, though no
+    // epoch says so: whoever began to replace the key was killed, or published where this process
+    // does not look.
+    void set_outdated() const noexcept { outdated_ = true; }
+    bool outdated() const noexcept { return outdated_; }
+
+    // From here on scopes are looked up for this Use alone, as if nothing had been cached.
+    void set_apart();
+
     std::shared_ptr<const VaultKeys> vault() const;
     std::shared_ptr<const ScopeKeys> scope(ScopeId id) const;
     void keep(std::shared_ptr<const VaultKeys> keys) const;
@@ -122,10 +131,13 @@ class KeyCache {
     std::uint64_t epoch_;
     std::shared_ptr<Contents> contents_;
     mutable bool committed_ = false;
+    mutable bool outdated_ = false;
   };
 
   // kUnavailable in a forked child.
   Result<Use> begin();
+  // Drops the scopes that are cached: Uses that begin afterwards load them again.
+  void forget_scopes();
 
   // Whether this is the copy in a forked child.
   bool forked() const noexcept { return forked_.load(std::memory_order_relaxed); }

@@ -11,6 +11,7 @@ namespace quietus {
 namespace {
 
 constexpr int kMaxTries = 16;
+constexpr int kMaxReloads = 2;  // of keys that are said to be outdated
 constexpr std::string_view kIssuingKey = "issuing-key";
 constexpr std::string_view kLogKey = "log-key";
 constexpr LeafRef kControlLeaf{kControlKeyId, 0};
@@ -175,8 +176,9 @@ Result<void> KeyStore::update(WriteWork work) {
     bool unconfirmed = false;
     Result<void> result;
     {
-      QUIETUS_TRY_AS(const auto use, parts_.cache.begin());
+      QUIETUS_TRY_AS(auto use, parts_.cache.begin());
       QUIETUS_TRY_AS(const auto keys, tries == 0 ? vault_keys(use) : fresh_vault_keys(use));
+      use.set_apart();
       result =
           parts_.control.update(WriteClass::kOrdinary, [&](ControlWriter& writer) -> Result<void> {
             QUIETUS_TRY_AS(SealedRootRow sealed, read_root_row(writer));
@@ -207,6 +209,7 @@ Result<HolderCount> KeyStore::update_standing(WriteWork work) {
 }
 
 Result<void> KeyStore::with_scope(const ScopeAccess& access, KeyUse wanted, ScopeWork work) {
+  int reloads = 0;
   for (int tries = 0; tries < kMaxTries; ++tries) {
     QUIETUS_TRY_AS(const auto use, parts_.cache.begin());
     auto keys = use.scope(access.scope);
@@ -221,7 +224,12 @@ Result<void> KeyStore::with_scope(const ScopeAccess& access, KeyUse wanted, Scop
     }
     auto result = check_allowed(*keys, access, wanted);
     if (result) result = work(*keys, use);
-    if (use.current() || use.committed()) return result;
+    if (use.committed()) return result;
+    if (use.outdated() && ++reloads <= kMaxReloads) {
+      parts_.cache.forget_scopes();
+      continue;
+    }
+    if (use.current()) return result;
   }
   return Error(ErrorCode::kBusy, "the root key keeps changing; try again");
 }

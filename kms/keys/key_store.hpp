@@ -87,7 +87,8 @@ class KeyStore {
 
   // Runs `work` with the keys of a scope, inside one Use, if they may be used so. When a root
   // change is published meanwhile, `work` is run again with new keys: whatever it produced before
-  // must be overwritten. Work that writes calls Use::set_committed() after its commit, and is then
+  // must be overwritten. The same when it says that the keys are outdated, but not for ever: then
+  // its result counts. Work that writes calls Use::set_committed() after its commit, and is then
   // not run again. Errors of ScopeTable::keys and check_allowed.
   using ScopeWork = FunctionRef<Result<void>(const ScopeKeys&, const KeyCache::Use&)>;
   Result<void> with_scope(const ScopeAccess& access, KeyUse wanted, ScopeWork work);
@@ -95,8 +96,8 @@ class KeyStore {
   // Runs `work` on a snapshot of the control store.
   using ReadWork = FunctionRef<Result<void>(ControlReader&, ScopeTable&, const RootRow&)>;
   Result<void> read(ReadWork work);
-  // Runs `work` in a durable transaction of the control store. It waits for a root change under
-  // way.
+  // Runs `work` in a durable transaction of the control store, with scopes as that transaction
+  // shows them. It waits for a root change under way.
   using WriteWork = FunctionRef<Result<void>(ControlWriter&, ScopeTable&, RootRow&)>;
   Result<void> update(WriteWork work);
   // As update(), for changes of what keys may be used for: no operation of any process goes on with

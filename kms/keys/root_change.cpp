@@ -65,7 +65,8 @@ Result<RootChangeOutcome> RootChange::run(const RootChangeRequest& request) {
 }
 
 Result<void> RootChange::update(KeyStore::WriteWork work) {
-  QUIETUS_TRY_AS(const auto use, parts_.cache.begin());
+  QUIETUS_TRY_AS(auto use, parts_.cache.begin());
+  use.set_apart();
   return parts_.control.update(WriteClass::kErasure, [&](ControlWriter& writer) -> Result<void> {
     QUIETUS_TRY_AS(SealedRootRow sealed, read_root_row(writer));
     if (!sealed.authentic(keys_->root))
@@ -270,6 +271,7 @@ Result<void> RootChange::decide_in(ControlWriter& writer, Intent& intent, const 
   QUIETUS_TRY(check_holds(writer, intent));
   QUIETUS_TRY(check_fence(writer, intent, sealed.row, new_root));
   QUIETUS_TRY(check_retirable(writer, intent));
+  QUIETUS_TRY(add_newer_keys(writer, intent));
   QUIETUS_TRY(rekey(writer, intent, new_root));
   QUIETUS_TRY(bury(writer, intent));
   std::vector<KeyId> destroyed;

@@ -53,6 +53,7 @@ class RootChange {
   Result<void> check_holds(ControlReader& reader, const Intent& intent);
   Result<void> check_fence(ControlWriter& writer, const Intent& intent, const RootRow& row,
                            const RootKey& new_root);
+  Result<void> add_newer_keys(ControlReader& reader, Intent& intent);
   Result<void> rekey(ControlWriter& writer, const Intent& intent, const RootKey& new_root);
   Result<void> bury(ControlWriter& writer, const Intent& intent);
   Result<void> bury_retired(ControlWriter& writer, const Intent& intent,

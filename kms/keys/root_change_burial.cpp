@@ -77,6 +77,23 @@ Result<void> RootChange::bury(ControlWriter& writer, const Intent& intent) {
   return {};
 }
 
+// A rotation may have given a target a newer key since T1: it dies with the others. Every key that
+// T2 marks as destroyed must be one whose leaf it zeroes.
+Result<void> RootChange::add_newer_keys(ControlReader& reader, Intent& intent) {
+  if (intent.kind != ChangeKind::kErase) return {};
+  for (IntentTarget& target : intent.targets) {
+    const auto row = rows::key_row(reader, seal(), target.scope);
+    // A damaged row is not rotated, and its keys were found without it.
+    if (!row.ok() || !row.value()) continue;
+    for (const KeyRecord& key : row.value()->keys) {
+      const bool named =
+          std::find(target.keys.begin(), target.keys.end(), key.id) != target.keys.end();
+      if (!named && !is_destroyed(key.state)) target.keys.push_back(key.id);
+    }
+  }
+  return {};
+}
+
 Result<IntentTarget> RootChange::retired_target_of(ControlReader& reader, ScopeId scope) {
   IntentTarget target;
   target.scope = scope;

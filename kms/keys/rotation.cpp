@@ -182,18 +182,23 @@ Result<RotationRow> begin_rotation(ControlWriter& writer, ScopeTable& scopes, Ro
   // Erased with an ancestor or a source.
   QUIETUS_TRY(scopes.keys(writer, request.scope));
   QUIETUS_TRY_AS(const auto begun, rows::rotation(writer, seal, request.scope));
-  if (begun && begun->stage == RotationStage::kMoving) {
+  const bool compromised = row.state == KeyState::kCompromised;
+  // One whose new key is compromised too is not taken up: there must be another key.
+  if (begun && begun->stage == RotationStage::kMoving && !compromised) {
     RotationRow taken_up = *begun;
     taken_up.destroys = begun->destroys || request.destroys;
     if (taken_up.destroys != begun->destroys)
       QUIETUS_TRY(rows::put_rotation(writer, seal, taken_up));
     return taken_up;
   }
-  const bool compromised = row.state == KeyState::kCompromised;
   if (compromised) {
     row.state = KeyState::kActive;
     row.changed = request.now;
     row.reason = request.reason.text();
+    QUIETUS_TRY(log_entry(
+        writer, seal,
+        entry_text(new_entry(request.now),
+                   StateChanged{request.scope, "compromised", "active", request.reason})));
   }
   RotationRow rotation;
   rotation.scope = request.scope;

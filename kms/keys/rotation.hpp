@@ -54,7 +54,8 @@ struct RotationRequest {
 };
 
 // Begins a rotation, or takes up one that was begun and is not moved yet; then it may turn into one
-// that destroys, but not back. A compromised scope is active again afterwards, under the new key.
+// that destroys, but not back. A compromised scope gets a new key in any case, and is active again
+// afterwards.
 // For KeyStore::update_standing(). kErased; kNotFound; kRefused before its activation; kHeld when
 // it destroys and a legal hold covers the scope.
 Result<RotationRow> begin_rotation(ControlWriter& writer, ScopeTable& scopes, RootRow& root,

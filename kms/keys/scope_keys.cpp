@@ -79,6 +79,9 @@ Result<WrapKey> ScopeTable::wrapping_key(const KeyRow& row, const KeyRecord& key
   std::vector<const GenerationKeys*> inputs;
   const auto take = [&](ScopeId scope, std::uint32_t generation) -> Result<void> {
     QUIETUS_TRY_AS(auto keys, unwrap(reader, scope, depth + 1));
+    if (keys->of_generation(generation) == nullptr) {
+      QUIETUS_TRY_AS(keys, unwrap_anew(reader, scope, depth + 1));
+    }
     inputs.push_back(keys->of_generation(generation));
     holders.push_back(std::move(keys));
     return inputs.back() != nullptr ? Result<void>() : no_such_generation();

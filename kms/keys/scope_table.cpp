@@ -81,6 +81,11 @@ Result<std::shared_ptr<const ScopeKeys>> ScopeTable::keys(ControlReader& reader,
 Result<std::shared_ptr<const ScopeKeys>> ScopeTable::unwrap(ControlReader& reader, ScopeId scope,
                                                             std::size_t depth) {
   if (auto cached = use_.scope(scope)) return cached;
+  return unwrap_anew(reader, scope, depth);
+}
+
+Result<std::shared_ptr<const ScopeKeys>> ScopeTable::unwrap_anew(ControlReader& reader,
+                                                                 ScopeId scope, std::size_t depth) {
   if (depth > kMaxScopeDepth) return Error(ErrorCode::kCorrupt, "scope: nested too deep");
   QUIETUS_TRY_AS(const auto row, rows::key_row(reader, seal(), scope));
   if (!row) return Error(ErrorCode::kNotFound, "no such scope");
@@ -146,22 +151,44 @@ Result<std::optional<ScopeId>> ScopeTable::child(ControlReader& reader, ScopeId 
 // While the parent's key is being replaced, some of its children are found under the older one.
 Result<std::optional<ScopeId>> ScopeTable::child_of_any_state(ControlReader& reader, ScopeId parent,
                                                               std::string_view name) {
-  QUIETUS_TRY_AS(const auto keys_of_parent, keys(reader, parent));
-  const auto look = [&](const GenerationKeys& generation) {
+  const auto look_under = [&](const GenerationKeys& generation) {
     return rows::child(reader, seal(), parent, prf128(generation.names, as_bytes(name)));
   };
-  QUIETUS_TRY_AS(auto id, look(*keys_of_parent));
-  for (std::size_t i = 0; i < keys_of_parent->older.size() && !id; ++i) {
-    QUIETUS_TRY_AS(id, look(keys_of_parent->older[i]));
-  }
-  return id;
+  const auto look = [&](const ScopeKeys& of_parent) -> Result<std::optional<ScopeId>> {
+    QUIETUS_TRY_AS(auto id, look_under(of_parent));
+    for (std::size_t i = 0; i < of_parent.older.size() && !id; ++i) {
+      QUIETUS_TRY_AS(id, look_under(of_parent.older[i]));
+    }
+    return id;
+  };
+  QUIETUS_TRY_AS(auto keys_of_parent, keys(reader, parent));
+  QUIETUS_TRY_AS(const auto id, look(*keys_of_parent));
+  if (id) return id;
+  QUIETUS_TRY_AS(const bool newest, are_newest(reader, *keys_of_parent));
+  if (newest) return id;
+  QUIETUS_TRY_AS(keys_of_parent, unwrap_anew(reader, parent, 0));
+  return look(*keys_of_parent);
+}
+
+Result<bool> ScopeTable::are_newest(ControlReader& reader, const ScopeKeys& keys) {
+  QUIETUS_TRY_AS(const auto row, rows::key_row(reader, seal(), keys.id));
+  const KeyRecord* newest = row ? row->newest(KeyLine::kData) : nullptr;
+  return newest == nullptr || newest->generation <= keys.generation;
 }
 
 Result<InfoRow> ScopeTable::info(ControlReader& reader, ScopeId scope) {
-  QUIETUS_TRY_AS(const auto scope_keys, keys(reader, scope));
-  Result<std::optional<InfoRow>> row = rows::info(reader, seal_under(*scope_keys), scope);
-  for (std::size_t i = 0; i < scope_keys->older.size() && !row; ++i)
-    row = rows::info(reader, seal_under(scope_keys->older[i]), scope);
+  const auto look = [&](const ScopeKeys& own) {
+    Result<std::optional<InfoRow>> row = rows::info(reader, seal_under(own), scope);
+    for (std::size_t i = 0; i < own.older.size() && !row; ++i)
+      row = rows::info(reader, seal_under(own.older[i]), scope);
+    return row;
+  };
+  QUIETUS_TRY_AS(auto own, keys(reader, scope));
+  Result<std::optional<InfoRow>> row = look(*own);
+  if (!row) {
+    QUIETUS_TRY_AS(own, unwrap_anew(reader, scope, 0));
+    row = look(*own);
+  }
   if (!row) return std::move(row).error();
   if (!*row) return Error(ErrorCode::kCorrupt, "scope: its own row is missing");
   return std::move(**row);

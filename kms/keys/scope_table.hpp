@@ -45,7 +45,9 @@ struct ScopeAccess {
 // are.
 Result<void> check_allowed(const ScopeKeys& keys, const ScopeAccess& access, KeyUse use);
 
-// One transaction's view of the scopes: keys come from the cache or are unwrapped.
+// One transaction's view of the scopes: keys come from the cache or are unwrapped. What is cached
+// may lack a generation that was made since and is not published yet; where that shows, it is
+// unwrapped again.
 class ScopeTable {
  public:
   // All borrowed for one transaction. `vault` must be of the root generation that the reader shows.
@@ -112,6 +114,9 @@ class ScopeTable {
  private:
   Result<std::shared_ptr<const ScopeKeys>> unwrap(ControlReader& reader, ScopeId scope,
                                                   std::size_t depth);
+  Result<std::shared_ptr<const ScopeKeys>> unwrap_anew(ControlReader& reader, ScopeId scope,
+                                                       std::size_t depth);
+  Result<bool> are_newest(ControlReader& reader, const ScopeKeys& keys);
   Result<Standing> standing_of(ControlReader& reader, const KeyRow& row, std::size_t depth);
   Result<void> wrap_under_newest(ControlReader& reader, const KeyRow& row, KeyRecord& record);
   template <class Role>

@@ -46,9 +46,9 @@ class TempVault {
   }
 
   void close() { core_.reset(); }
-  void reopen() {
+  void reopen(const OpenOptions& options = {}) {
     core_.reset();
-    core_ = must(VaultCore::open(vault_folder(), unlock(), {}, {}));
+    core_ = must(VaultCore::open(vault_folder(), unlock(), options, {}));
   }
 
  private:

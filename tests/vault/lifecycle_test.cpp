@@ -3,6 +3,8 @@
 #include <quietus/vault.hpp>
 
 #include "base/failpoint.hpp"
+#include "support/child_process.hpp"
+#include "support/failpoint_hook.hpp"
 #include "support/temp_vault.hpp"
 
 using namespace quietus;        // NOLINT: a test
@@ -116,6 +118,39 @@ TEST_CASE("what is deactivated is read and not written; what is compromised, by 
   Scope allowed = must(t.vault.scope("acme/customer-data/user-7", RestrictedUse::kConsent));
   CHECK(must(allowed.get("a")) == one());
   check_writes(allowed, kRefused);
+}
+
+TEST_CASE("what cannot change the vault is refused, and the process lives on", "[lifecycle]") {
+  const std::string user = "acme/customer-data/user-7";
+  Tenants t;
+  {
+    const FailpointHook hook([](std::string_view name) -> Result<void> {
+      return name == "move/before-fence" ? Result<void>(Error(kIo, "planned")) : Result<void>();
+    });
+    CHECK_FAILS_WITH(t.lifecycle.rotate(user, "test"), kIo);
+  }
+  // Opened before fork.
+  CHECK(true_in_child([&] {
+    const auto suspended = t.lifecycle.suspend(user, "objection");
+    const auto resumed = t.lifecycle.resume_rotations();
+    return !suspended && suspended.error().code() == kUnavailable && !resumed &&
+           resumed.error().code() == kUnavailable;
+  }));
+  // Opened for reading.
+  t.vault = Vault(nullptr);
+  OpenOptions options;
+  options.read_only = true;
+  t.place.reopen(options);
+  t.vault = t.place.vault();
+  t.lifecycle = t.vault.lifecycle();
+  CHECK_FAILS_WITH(t.lifecycle.suspend(user, "objection"), kRefused);
+  CHECK_FAILS_WITH(t.lifecycle.place_hold(user, "audit"), kRefused);
+  CHECK_FAILS_WITH(t.lifecycle.release_hold(std::string(32, '0')), kRefused);
+  CHECK_FAILS_WITH(t.lifecycle.purge(user, "test"), kRefused);
+  CHECK_FAILS_WITH(t.lifecycle.resume_rotations(), kRefused);
+  CHECK_FAILS_WITH(t.lifecycle.reclaim(), kRefused);
+  CHECK(must(t.lifecycle.rotations()).size() == 1);
+  CHECK(must(must(t.vault.scope(user)).get("a")) == one());
 }
 
 TEST_CASE("reasons of changes of state are codes", "[lifecycle]") {

@@ -1,4 +1,5 @@
 // Rotation and purge beside normal work.
+#include <quietus/certificate.hpp>
 #include <quietus/vault.hpp>
 
 #include <sys/wait.h>
@@ -9,8 +10,10 @@
 #include <set>
 #include <thread>
 
+#include "keys/rotation.hpp"
 #include "record_fence.hpp"
 #include "record_format.hpp"
+#include "scope_paths.hpp"
 #include "support/failpoint_hook.hpp"
 #include "support/record_rows.hpp"
 #include "support/temp_vault.hpp"
@@ -169,10 +172,33 @@ TEST_CASE("a rotation after a compromise makes the scope active again", "[rotati
   must(t.lifecycle.compromise("acme/customer-data/user-7", "incident"));
   CHECK_FAILS_WITH(t.user.get("record 1"), kRefused);
   must(t.lifecycle.purge("acme/customer-data/user-7", "incident"));
+  // Whoever follows the states in the log knows that it may be used again.
+  std::size_t logged = 0;
+  for (std::uint64_t i = 0; i < must(t.vault.log_head()).size; ++i)
+    logged += must(t.vault.log_entry(i)).find(R"("from":"compromised","to":"active")") !=
+                      std::string::npos
+                  ? 1
+                  : 0;
+  CHECK(logged == 1);
   CHECK(t.state_of("data", 1) == "destroyed-compromised");
   CHECK(t.state_of("data", 2) == "active");
   CHECK(t.state_of("lasting", 1) == "compromised");
   CHECK(t.state_of("lasting", 2) == "active");
+  t.check_all();
+}
+
+TEST_CASE("a key that is compromised while it takes over is replaced too", "[rotation]") {
+  Rotated t(1500, 0);
+  RotationOptions options;
+  options.progress = [](std::uint64_t done, std::uint64_t) { return done < 600; };
+  CHECK_FAILS_WITH(t.lifecycle.rotate("acme/customer-data/user-7", "test", options), kRefused);
+  must(t.lifecycle.compromise("acme/customer-data/user-7", "incident"));
+  CHECK_FAILS_WITH(t.user.get("record 1"), kRefused);
+  const auto report = must(t.lifecycle.purge("acme/customer-data/user-7", "incident"));
+  CHECK(report.keys_destroyed == 2);
+  CHECK(t.generations() == std::set<std::uint32_t>{3});
+  CHECK(t.state_of("data", 2) == "destroyed-compromised");
+  CHECK(t.state_of("data", 3) == "active");
   t.check_all();
 }
 
@@ -358,6 +384,60 @@ TEST_CASE("a scope that is erased while its key is replaced is erased", "[rotati
   }
 }
 
+TEST_CASE("I-5: an erasure that a rotation comes in between destroys the new key too",
+          "[rotation]") {
+  for (const char* path : {"acme/customer-data/user-7", "acme/customer-data"}) {
+    INFO(path);
+    Rotated t(10, 0);
+    bool rotated = false;
+    ErasureReport erased;
+    {
+      const FailpointHook hook([&](std::string_view name) -> Result<void> {
+        if (name != "change/after-t1" || std::exchange(rotated, true)) return {};
+        // What another process does meanwhile; the rest of its rotation waits for the lock.
+        return t.place.keys().update(
+            [&](ControlWriter& writer, ScopeTable& scopes, RootRow& root) -> Result<void> {
+              QUIETUS_TRY_AS(const ScopeId scope, resolve_path(writer, scopes, path));
+              QUIETUS_TRY(begin_rotation(writer, scopes, root, {scope, "test", false, 1}));
+              return {};
+            });
+      });
+      const std::string paths[] = {path};
+      erased = must(t.vault.erase(paths, "test"));
+    }
+    REQUIRE(rotated);
+    // The certificate names three keys: two generations of the data line, and the lasting one.
+    const std::string payload =
+        must(read_unverified_certificate(as_bytes(erased.certificate))).payload;
+    std::size_t keys = 0;
+    for (std::size_t at = 0; (at = payload.find("\"key_id\"", at)) != std::string::npos; ++at)
+      ++keys;
+    CHECK(keys == 3);
+    CHECK_FAILS_WITH(t.user.get("record 1"), kErased);
+    // No leaf of a destroyed key is left in the key tree.
+    for (const Damage& damage : must(t.vault.check()).damages)
+      FAIL_CHECK(damage.where << ": " << damage.what);
+  }
+}
+
+TEST_CASE("a rotation that others finished, and whose key was replaced again, ends", "[rotation]") {
+  const std::string path = "acme/customer-data/user-7";
+  Rotated t(1200, 1);
+  bool overtaken = false;
+  const FailpointHook hook([&](std::string_view name) -> Result<void> {
+    if (name != "move/before-update" || std::exchange(overtaken, true)) return {};
+    must(t.lifecycle.rotate(path, "test"));
+    must(t.lifecycle.rotate(path, "test"));
+    return {};
+  });
+  RotationOptions options;
+  options.progress = [](std::uint64_t done, std::uint64_t) { return done < 10'000; };
+  CHECK_FAILS_WITH(t.lifecycle.rotate(path, "test", options), kBusy);
+  CHECK(overtaken);
+  CHECK(t.generations() == std::set<std::uint32_t>{3});
+  t.check_all();
+}
+
 TEST_CASE("threads read and write while the key is replaced again and again",
           "[rotation][concurrent]") {
   Rotated t(300, 1);
@@ -416,4 +496,19 @@ TEST_CASE("reclaim frees the rows of erased scopes and of nothing else", "[rotat
     CHECK(rows_of(t.place.store(), table, t.user.id()).empty());
   CHECK(must(other.get("a")).has_value());
   CHECK(must(t.vault.check()).erased_records == 0);
+}
+
+TEST_CASE("I-1: nothing is reclaimed before an erasure is confirmed", "[rotation]") {
+  Rotated t(5, 0);
+  const std::string paths[] = {"acme"};
+  {
+    const FailpointHook hook([](std::string_view name) -> Result<void> {
+      return name == "change/after-t2" ? Result<void>(Error(kIo, "planned")) : Result<void>();
+    });
+    CHECK_FALSE(t.vault.erase(paths, "test").ok());
+  }
+  t.place.core().cache->forget_scopes();  // as a process that did not use them
+  CHECK(must(t.lifecycle.reclaim()) == 0);
+  must(t.vault.resume());
+  CHECK(must(t.lifecycle.reclaim()) > 0);
 }

@@ -106,6 +106,7 @@ Result<void> ChangeSet::seal_and_commit(const ScopeKeys& keys, const KeyCache::U
   QUIETUS_FAILPOINT("records/before-update");
   QUIETUS_TRY(store_.update([&](RecordWriter& writer) -> Result<void> {
     QUIETUS_TRY(check_all(writer, keys, use));
+    QUIETUS_TRY(raise_fence(writer, scope_, keys.generation));
     return write_all(writer, sealed);
   }));
   use.set_committed();
@@ -114,7 +115,7 @@ Result<void> ChangeSet::seal_and_commit(const ScopeKeys& keys, const KeyCache::U
 
 Result<void> ChangeSet::check_all(RecordWriter& writer, const ScopeKeys& keys,
                                   const KeyCache::Use& use) {
-  QUIETUS_TRY(check_fence(writer, scope_, keys.generation));
+  QUIETUS_TRY(check_fence(writer, scope_, keys.generation, use));
   // with_scope() then begins again.
   if (!use.current()) return Error(ErrorCode::kBusy, "the keys were replaced meanwhile");
   for (Step& step : steps_) QUIETUS_TRY(check(writer, keys, use, step));

@@ -116,10 +116,11 @@ Result<void> ObjectWriter::seal_piece(const ScopeKeys& keys, const KeyCache::Use
 Result<void> ObjectWriter::put_rows(RecordWriter& writer, const KeyCache::Use& use,
                                     ByteView stream) {
   const ObjectId& id = object_.ref.id;
-  QUIETUS_TRY(check_fence(writer, scope_, object_.generation));
+  QUIETUS_TRY(check_fence(writer, scope_, object_.generation, use));
   if (!use.current()) return key_replaced();  // with_scope() begins again
   QUIETUS_TRY(next_row_ == 0 ? announce_object(writer, scope_, id, token_)
                              : check_announced(writer, scope_, id, token_));
+  QUIETUS_TRY(raise_fence(writer, scope_, object_.generation));
   for (auto number = static_cast<std::uint32_t>(next_row_); !stream.empty(); ++number) {
     const ByteView row = stream.first(std::min(stream.size(), kObjectRowSize));
     QUIETUS_TRY(writer.put({RecordTable::kChunks, scope_, ChunkKey(id, number).view()}, row));

@@ -24,13 +24,14 @@ Result<std::set<ScopeId>> scopes_with_rows(RecordStore& store) {
   return scopes;
 }
 
-// Only what is erased for certain: a damaged row is no erasure.
+// Only what is erased for certain: a damaged row is no erasure, and one that is not confirmed may
+// be lost in a power cut, after which the scope lives (I-1).
 Result<bool> is_erased(VaultCore& core, ScopeId scope) {
   bool erased = false;
-  QUIETUS_TRY(
-      core.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+  QUIETUS_TRY(core.read(
+      [&](ControlReader& reader, ScopeTable& scopes, const RootRow& root) -> Result<void> {
         const auto keys = scopes.keys(reader, scope);
-        erased = !keys && keys.error().code() == ErrorCode::kErased;
+        erased = root.confirmed && !keys && keys.error().code() == ErrorCode::kErased;
         return {};
       }));
   return erased;

@@ -1,10 +1,14 @@
 #include "record_fence.hpp"
 
+#include <algorithm>
+
 #include "base/byte_reader.hpp"
 #include "base/byte_writer.hpp"
 
 namespace quietus {
 namespace {
+
+constexpr std::uint32_t kFirstGeneration = 1;  // for which there need be no row
 
 RecordKeyRef fence_row(ScopeId scope) {
   return {RecordTable::kFence, scope, {}};
@@ -23,16 +27,17 @@ Result<std::uint32_t> least_generation_of(RecordReader& reader, ScopeId scope) {
 
 Result<void> raise_fence(RecordWriter& writer, ScopeId scope, std::uint32_t least_generation) {
   QUIETUS_TRY_AS(const std::uint32_t now, least_generation_of(writer, scope));
-  if (least_generation <= now) return {};
+  if (least_generation <= std::max(now, kFirstGeneration)) return {};
   return writer.put(fence_row(scope), ByteWriter().u32(least_generation).take());
 }
 
-Result<void> check_fence(RecordReader& reader, ScopeId scope, std::uint32_t generation) {
+Result<void> check_fence(RecordReader& reader, ScopeId scope, std::uint32_t generation,
+                         const KeyCache::Use& use) {
   QUIETUS_TRY_AS(const std::uint32_t least, least_generation_of(reader, scope));
   if (least == kErasedFence) return Error(ErrorCode::kErased, "the scope was erased");
-  if (generation < least)
-    return Error(ErrorCode::kBusy, "the scope's key is being replaced; try again");
-  return {};
+  if (generation >= least) return {};
+  use.set_outdated();
+  return Error(ErrorCode::kBusy, "the scope's key is being replaced; try again");
 }
 
 }  // namespace quietus

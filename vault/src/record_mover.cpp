@@ -98,6 +98,12 @@ Result<void> RecordMover::move_page(const Page& page) {
   return rows.empty() ? Result<void>() : move_inline(rows);
 }
 
+// Rows of a newer generation than the one that is moved to are somebody else's work: without this,
+// each pass would find them again.
+Result<void> RecordMover::check_newest(const ScopeKeys& keys) const {
+  return keys.generation == generation_ ? Result<void>() : replaced_again();
+}
+
 // The same content and metadata, under the newest key and the same N.
 Result<RecordMover::Resealed> RecordMover::reseal(const ScopeKeys& keys, const KeyCache::Use& use,
                                                   const Row& row) {
@@ -125,6 +131,7 @@ Result<void> RecordMover::move_inline(const std::vector<const Row*>& rows) {
   QUIETUS_TRY(
       keys_.with_scope(scope_, KeyUse::kMaintain,
                        [&](const ScopeKeys& keys, const KeyCache::Use& use) -> Result<void> {
+                         QUIETUS_TRY(check_newest(keys));
                          std::vector<Resealed> sealed;
                          done = {};
                          for (const Row* row : rows) {
@@ -138,7 +145,7 @@ Result<void> RecordMover::move_inline(const std::vector<const Row*>& rows) {
                          QUIETUS_FAILPOINT("move/before-update");
                          QUIETUS_TRY(store_.update([&](RecordWriter& writer) -> Result<void> {
                            done.records = done.bytes = 0;
-                           QUIETUS_TRY(check_fence(writer, scope_, keys.generation));
+                           QUIETUS_TRY(check_fence(writer, scope_, keys.generation, use));
                            if (!use.current()) return replaced_again();
                            for (const Resealed& one : sealed) {
                              QUIETUS_TRY_AS(const bool moved, put_in_place(writer, one));
@@ -208,6 +215,7 @@ Result<void> RecordMover::move_object(const Row& row) {
 
 Result<void> RecordMover::look_at_object(const Row& row, ObjectMove& move) {
   const auto look = [&](const ScopeKeys& keys, const KeyCache::Use& use) -> Result<void> {
+    QUIETUS_TRY(check_newest(keys));
     QUIETUS_TRY_AS(const StoredRecord record, StoredRecord::parse(row.value));
     QUIETUS_TRY_AS(const Prf128 at, row_of(row.key));
     QUIETUS_TRY_AS(const RecordSeal seal,
@@ -275,7 +283,7 @@ Result<void> RecordMover::flip(ObjectMove& move) {
 Result<void> RecordMover::flip_in(RecordWriter& writer, const KeyCache::Use& use,
                                   const Resealed& to, ObjectMove& move) {
   move.done = false;
-  QUIETUS_TRY(check_fence(writer, scope_, move.written.generation));
+  QUIETUS_TRY(check_fence(writer, scope_, move.written.generation, use));
   if (!use.current()) return replaced_again();
   QUIETUS_TRY(check_announced(writer, scope_, move.written.ref.id, token_));
   QUIETUS_TRY_AS(const bool there, still_there(writer, to));

@@ -23,9 +23,10 @@ class RecordMover {
       : keys_(keys), store_(store), scope_(scope), generation_(generation), token_(token) {}
 
   // Raises the fence and moves everything; returns when one whole pass found nothing that an older
-  // generation sealed, but damaged records. `progress` gets the number of records moved and those
-  // in the scope; kRefused when it returns false. What was moved stays moved. Errors of
-  // KeyStore::with_scope, RecordStore and ObjectWriter.
+  // generation sealed, but damaged records. kBusy when the key is replaced again meanwhile.
+  // `progress` gets the number of records moved and those in the scope; kRefused when it returns
+  // false. What was moved stays moved. Errors of KeyStore::with_scope, RecordStore and
+  // ObjectWriter.
   Result<MovedRecords> run(const Progress& progress);
 
  private:
@@ -65,6 +66,7 @@ class RecordMover {
     Bytes sealed;
     std::uint64_t size = 0;
   };
+  Result<void> check_newest(const ScopeKeys& keys) const;
   Result<Resealed> reseal(const ScopeKeys& keys, const KeyCache::Use& use, const Row& row);
   Result<void> flip_in(RecordWriter& writer, const KeyCache::Use& use, const Resealed& to,
                        ObjectMove& move);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "record_fence.hpp"
 #include "record_keys.hpp"
 #include "records.hpp"
 
@@ -89,7 +90,9 @@ struct PageRequest {
 Result<void> read_page(RecordStore& store, const PageRequest& request, const HeldScope& held,
                        ListPage& page) {
   page.begin();
-  return store.read([&](RecordReader& reader) {
+  return store.read([&](RecordReader& reader) -> Result<void> {
+    // Else what moved to before this page would be missed.
+    QUIETUS_TRY(check_fence(reader, held.keys.id, held.keys.generation, held.use));
     return reader.scan(
         {RecordTable::kRecords, held.keys.id, request.from},
         [&](ByteView key, ByteView value) -> Result<bool> {

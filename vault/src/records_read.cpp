@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "plaintext_buffer.hpp"
+#include "record_fence.hpp"
 #include "record_keys.hpp"
 #include "records.hpp"
 
@@ -40,7 +41,8 @@ Result<bool> Records::open_record(const ScopeAccess& scope, std::string_view nam
         QUIETUS_TRY_AS(value, reader.get({RecordTable::kRecords, keys.id, row}));
       }
       found = value.has_value();
-      return found ? open_row(*value, row, {keys, use}, open) : Result<void>();
+      if (found) return open_row(*value, row, {keys, use}, open);
+      return check_fence(reader, keys.id, keys.generation, use);
     });
   };
   QUIETUS_TRY(keys_.with_scope(scope, KeyUse::kProcess, look));

@@ -1,6 +1,7 @@
 // Rotation and purge: what Lifecycle offers, from the new generation to the destroyed old one.
 #include <quietus/vault.hpp>
 
+#include "base/failpoint.hpp"
 #include "keys/holds.hpp"
 #include "keys/rotation.hpp"
 #include "reasons.hpp"
@@ -118,6 +119,7 @@ Result<RotationReport> Lifecycle::rotate(std::string_view path, std::string_view
   if (!begun && begun.error().code() == ErrorCode::kHeld)
     note_refused(*core->keys, scope, "purge", now);
   QUIETUS_TRY(begun);
+  QUIETUS_FAILPOINT("rotate/before-publish");
   core->holders->publish();
   return Rotation(*core, row).finish(options.progress);
 }
@@ -147,6 +149,8 @@ Result<std::vector<RotationInfo>> Lifecycle::rotations() {
 
 Result<std::uint64_t> Lifecycle::resume_rotations() {
   QUIETUS_TRY_AS(const auto core, open_core(core_));
+  if (core->options.read_only)
+    return Error(ErrorCode::kRefused, "the vault is open for reading only");
   QUIETUS_TRY_AS(const auto rotations, begun_rotations(*core));
   std::uint64_t finished = 0;
   // Whoever was killed between commit and publication left processes that know only the old key.
