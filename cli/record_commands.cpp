@@ -212,7 +212,7 @@ Result<ExitCode> run_rm(const RecordCommand& command, Invocation& invocation) {
 void attach_rm(CLI::App& app, Action& chosen) {
   auto options = std::make_shared<RecordCommand>();
   CLI::App& rm = *app.add_subcommand(
-      "rm", "Remove a record. Copies of the vault keep it until the scope is erased");
+      "rm", "Remove a record. Copies of the vault keep it until the scope is purged or erased");
   rm.add_option("SCOPE", options->scope, "")->required();
   rm.add_option("NAME", options->name, "")->required();
   add_restricted_use(rm, options->use);
