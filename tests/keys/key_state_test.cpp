@@ -227,7 +227,7 @@ TEST_CASE("a restriction holds in other processes as soon as it is reported",
       const auto read = use(theirs, vault.scopes.user, KeyUse::kProcess);
       if (!read) {
         telling.tell(read.error().code() == ErrorCode::kRestricted ? "restricted" : "failed");
-        return true;
+        pause();  // one that ends here may end before it is counted
       }
       if (late) telling.tell("read what is restricted");
       if (!told) telling.tell("reads");
@@ -238,7 +238,7 @@ TEST_CASE("a restriction holds in other processes as soon as it is reported",
   must(vault.open());
   const HolderCount holders = must(change(*vault, vault.scopes.data, kSuspended));
   *restricted = true;
-  CHECK(holders.acknowledged + holders.ended == 2);  // it ends when it is refused
+  CHECK(holders.acknowledged == 2);
   CHECK(holders.missing == 0);
   CHECK(other.hear() == "restricted");
   munmap(restricted, sizeof(std::atomic<bool>));

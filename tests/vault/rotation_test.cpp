@@ -167,6 +167,27 @@ TEST_CASE("a parent's rotation re-wraps its children and touches no record", "[r
   t.check_all();
 }
 
+TEST_CASE("more children and derived scopes than one transaction moves", "[rotation]") {
+  Rotated t(0, 0);
+  must(t.vault.create_scope("globex"));
+  constexpr int kMany = 600;
+  const auto child = [](int n) { return "acme/customer-data/child " + std::to_string(n); };
+  const auto derived = [](int n) { return "globex/derived " + std::to_string(n); };
+  for (int n = 0; n < kMany; ++n) {
+    must(t.vault.create_scope(child(n)));
+    must(t.vault.create_scope(derived(n), {"", {"acme/customer-data"}}));
+  }
+  for (int round = 0; round < 2; ++round) {
+    must(t.lifecycle.purge("acme/customer-data", "test"));
+    CHECK(must(t.vault.children("acme/customer-data")).size() == kMany + 1);
+    for (int n = 0; n < kMany; ++n) {
+      REQUIRE(t.vault.scope(child(n)).ok());
+      REQUIRE(t.vault.scope(derived(n)).ok());
+    }
+    t.check_all();
+  }
+}
+
 TEST_CASE("a rotation after a compromise makes the scope active again", "[rotation]") {
   Rotated t(5, 1);
   must(t.lifecycle.compromise("acme/customer-data/user-7", "incident"));
