@@ -132,6 +132,14 @@ TEST_CASE("purge: the old key is destroyed, once and again", "[rotation]") {
   CHECK(t.state_of("lasting", 1) == "active");
 }
 
+TEST_CASE("a plan of an erasure counts the keys that are still there", "[rotation]") {
+  Rotated t(2, 0);
+  must(t.lifecycle.purge("acme/customer-data/user-7", "test"));
+  must(t.lifecycle.rotate("acme/customer-data/user-7", "test"));
+  const std::string paths[] = {"acme/customer-data/user-7"};
+  CHECK(must(t.vault.plan_erase(paths)).keys_destroyed == 3);
+}
+
 TEST_CASE("a purge takes up what rotations left behind", "[rotation]") {
   Rotated t(10, 0);
   must(t.lifecycle.rotate("acme/customer-data/user-7", "test"));

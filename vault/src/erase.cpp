@@ -32,11 +32,18 @@ ScopeInfo damaged_scope(ScopeId id) {
   return info;
 }
 
+// Older generations may have been destroyed before.
+std::uint64_t living_keys(const KeyRow& row) {
+  return static_cast<std::uint64_t>(
+      std::count_if(row.keys.begin(), row.keys.end(),
+                    [](const KeyRecord& key) { return !is_destroyed(key.state); }));
+}
+
 // What a scope of the closure adds to the plan. One whose row is damaged is there without details.
 void add_to_plan(ControlReader& reader, ScopeTable& scopes, ScopeId scope, bool is_target,
                  ErasePlan& plan) {
   const auto row = rows::key_row(reader, scopes.seal(), scope);
-  const std::uint64_t keys = row.ok() && row.value() ? row.value()->keys.size() : 0;
+  const std::uint64_t keys = row.ok() && row.value() ? living_keys(*row.value()) : 0;
   plan.keys_destroyed += keys;
   if (is_target) return;
   plan.keys_below += keys;
