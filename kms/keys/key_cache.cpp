@@ -176,23 +176,16 @@ void KeyCache::Use::keep(std::shared_ptr<const ScopeKeys> keys) const {
   contents_->scopes[keys->id] = std::move(keys);
 }
 
+void KeyCache::Use::forget(ScopeId id) const {
+  const std::unique_lock lock(contents_->mutex);
+  contents_->scopes.erase(id);
+}
+
 void KeyCache::Use::set_apart() {
   auto own = std::make_shared<Contents>();
   own->epoch = contents_->epoch;
   own->vault = vault();
   contents_ = std::move(own);
-}
-
-// Uses that share the old contents are waited for at the next epoch, as ever.
-void KeyCache::forget_scopes() {
-  auto fresh = std::make_shared<Contents>();
-  const std::lock_guard lock(mutex_);
-  fresh->epoch = contents_->epoch;
-  {
-    const std::shared_lock old(contents_->mutex);
-    fresh->vault = contents_->vault;
-  }
-  contents_.swap(fresh);
 }
 
 void KeyCache::follow_epochs() {

@@ -121,6 +121,8 @@ class KeyCache {
     std::shared_ptr<const ScopeKeys> scope(ScopeId id) const;
     void keep(std::shared_ptr<const VaultKeys> keys) const;
     void keep(std::shared_ptr<const ScopeKeys> keys) const;
+    // A Use that begins afterwards loads them again.
+    void forget(ScopeId id) const;
 
    private:
     friend class KeyCache;
@@ -136,8 +138,6 @@ class KeyCache {
 
   // kUnavailable in a forked child.
   Result<Use> begin();
-  // Drops the scopes that are cached: Uses that begin afterwards load them again.
-  void forget_scopes();
 
   // Whether this is the copy in a forked child.
   bool forked() const noexcept { return forked_.load(std::memory_order_relaxed); }

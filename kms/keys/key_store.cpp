@@ -226,7 +226,7 @@ Result<void> KeyStore::with_scope(const ScopeAccess& access, KeyUse wanted, Scop
     if (result) result = work(*keys, use);
     if (use.committed()) return result;
     if (use.outdated() && ++reloads <= kMaxReloads) {
-      parts_.cache.forget_scopes();
+      use.forget(access.scope);
       continue;
     }
     if (use.current()) return result;

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <map>
+#include <mutex>
 #include <set>
 #include <thread>
 
@@ -529,6 +530,9 @@ TEST_CASE("reclaim frees the rows of erased scopes and of nothing else", "[rotat
 
 TEST_CASE("I-1: nothing is reclaimed before an erasure is confirmed", "[rotation]") {
   Rotated t(5, 0);
+  std::vector<ScopeId> ids;
+  for (const char* path : {"acme", "acme/customer-data", "acme/customer-data/user-7"})
+    ids.push_back(must(t.vault.describe(path)).id);
   const std::string paths[] = {"acme"};
   {
     const FailpointHook hook([](std::string_view name) -> Result<void> {
@@ -536,8 +540,83 @@ TEST_CASE("I-1: nothing is reclaimed before an erasure is confirmed", "[rotation
     });
     CHECK_FALSE(t.vault.erase(paths, "test").ok());
   }
-  t.place.core().cache->forget_scopes();  // as a process that did not use them
+  for (const ScopeId id : ids) must(t.place.core().cache->begin()).forget(id);  // as elsewhere
   CHECK(must(t.lifecycle.reclaim()) == 0);
   must(t.vault.resume());
   CHECK(must(t.lifecycle.reclaim()) > 0);
+}
+
+TEST_CASE(
+    "parents, children and sources are purged at once, beside erasures, holds, new scopes and "
+    "a changed unlock secret",
+    "[rotation][concurrent]") {
+  Rotated t(50, 1);
+  must(t.vault.create_scope("globex"));
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> threads;
+  std::map<std::string, std::string> other_failures;
+  std::mutex mutex;
+  // What may happen to the loser of two changes at once.
+  const auto note = [&](const std::string& what, const auto& result) {
+    const ErrorCode code = result ? kInternal : result.error().code();
+    if (result || code == kBusy || code == kRefused || code == kHeld) return;
+    const std::lock_guard lock(mutex);
+    other_failures[what] = std::string(name_of(result.error().code())) + result.error().context();
+  };
+  for (const std::string path : {"acme", "acme/customer-data", "acme/customer-data/user-7"})
+    threads.emplace_back([&, path] {
+      while (!stop) note("purge " + path, t.lifecycle.purge(path, "test"));
+    });
+  std::set<std::string> made;
+  threads.emplace_back([&] {
+    for (int n = 0; !stop; ++n) {
+      const std::string child = "acme/customer-data/child " + std::to_string(n);
+      const std::string derived = "globex/derived " + std::to_string(n);
+      for (const std::string& path : {child, derived}) {
+        ScopeOptions options;
+        if (path == derived) options.derived_from = {"acme/customer-data"};
+        const auto scope = t.vault.create_scope(path, options);
+        note("create", scope);
+        if (scope) made.insert(path);
+      }
+      if (n % 5 != 0) continue;
+      const std::string paths[] = {child};
+      const auto erased = t.vault.erase(paths, "a reason in words");
+      note("erase", erased);
+      if (erased) made.erase(child);
+    }
+  });
+  threads.emplace_back([&] {
+    while (!stop) {
+      const auto hold = t.lifecycle.place_hold("globex", "audit");
+      note("hold", hold);
+      if (hold) note("release", t.lifecycle.release_hold(hold->id));
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  });
+  threads.emplace_back([&] {
+    while (!stop) {
+      note("unlock", t.vault.change_unlock(t.place.unlock()));
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  });
+  threads.emplace_back([&] {
+    for (int n = 0; !stop; ++n) {
+      const std::string name = "record " + std::to_string(n % 50);
+      const auto got = t.user.get(name);
+      note("get", got);
+      if (got && *got != t.stored.at(name)) note("get", Result<void>(Error(kInternal, "wrong")));
+    }
+  });
+  std::this_thread::sleep_for(std::chrono::seconds(2));
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+  for (const auto& [what, failure] : other_failures) FAIL_CHECK(what << ": " << failure);
+  for (const std::string path : {"acme", "acme/customer-data", "acme/customer-data/user-7"})
+    must(t.lifecycle.purge(path, "test"));
+  for (const std::string& path : made) {
+    INFO(path);
+    CHECK(t.vault.scope(path).ok());
+  }
+  t.check_all();
 }
