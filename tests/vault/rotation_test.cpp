@@ -511,6 +511,19 @@ TEST_CASE("threads read and write while the key is replaced again and again",
   CHECK(reads > 0);
 }
 
+TEST_CASE("a check beside a purge finds no damage", "[rotation][concurrent]") {
+  Rotated t(1000, 1);
+  std::atomic<bool> stop{false};
+  std::thread purger([&] {
+    while (!stop) must(t.lifecycle.purge("acme/customer-data/user-7", "test"));
+  });
+  for (int i = 0; i < 40; ++i)
+    for (const Damage& damage : must(t.vault.check()).damages)
+      FAIL_CHECK(damage.where << ": " << damage.what);
+  stop = true;
+  purger.join();
+}
+
 TEST_CASE("reclaim frees the rows of erased scopes and of nothing else", "[rotation]") {
   Rotated t(30, 1);
   Scope other = t.place.scope("globex/customer-data");

@@ -133,7 +133,19 @@ class ScopeCheck {
   void look_at_row(const ScopeKeys& keys, const KeyCache::Use& use, const RowCopy& row,
                    PageFindings& found) {
     const Result<void> opened = open_row(keys, use, row, found);
-    if (!opened) found.damages.push_back({place_of(scope_, row.key), opened.error().context()});
+    if (!opened && is_still_stored(row))
+      found.damages.push_back({place_of(scope_, row.key), opened.error().context()});
+  }
+
+  // One that was replaced or moved since it was copied may be of a key that is gone by now.
+  bool is_still_stored(const RowCopy& row) {
+    bool stored = true;
+    const auto looked = store_.read([&](RecordReader& reader) -> Result<void> {
+      QUIETUS_TRY_AS(const auto now, reader.get({RecordTable::kRecords, scope_, row.key}));
+      stored = now && std::ranges::equal(*now, row.value);
+      return {};
+    });
+    return !looked || stored;
   }
 
   Result<void> open_row(const ScopeKeys& keys, const KeyCache::Use& use, const RowCopy& copy,
