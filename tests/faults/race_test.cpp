@@ -140,7 +140,7 @@ bool work_as_process(const VaultPlace& place, Board& board, KeyCaching caching, 
   parent.tell("open");
   bool fine = true;
   for (const Findings& found : work_in_threads(vault, board, threads)) {
-    if (found.done < 10) parent.tell("too little was done");
+    if (found.done < 2) parent.tell("too little was done");
     if (!found.wrong.empty()) parent.tell(found.wrong);
     fine = fine && found.wrong.empty() && found.done >= 10;
   }
@@ -161,14 +161,14 @@ void check_afterwards(Vault& vault) {
 void erase_all(Vault& vault, Board& board) {
   const int going = static_cast<int>(tenants().size()) - kStaying;
   for (int i = 0; i < going; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(60));
+    std::this_thread::sleep_for(std::chrono::milliseconds(120));
     const auto erased = erase(vault, tenants()[static_cast<std::size_t>(i)]);
     INFO(describe(erased));
     CHECK(erased.ok());
     if (!erased) break;
     board.erased = i + 1;
   }
-  std::this_thread::sleep_for(std::chrono::milliseconds(60));
+  std::this_thread::sleep_for(std::chrono::milliseconds(120));
   board.stop = true;
 }
 
