@@ -28,6 +28,7 @@ namespace {
 
 constexpr std::size_t kMaxClassName = 255;
 constexpr std::size_t kMaxRules = 16;
+constexpr std::size_t kMaxLine = 1000;  // bytes
 
 Error at_line(const toml::source_position& position, const std::string& text) {
   return {ErrorCode::kInvalidArgument, "line " + std::to_string(position.line) + ": " + text};
@@ -245,9 +246,22 @@ Result<void> check_ascii(std::string_view text) {
                    ": only ASCII; other letters are written in quotes, as \"\\u00e9\"");
 }
 
+// A dotted key costs toml++ stack for each of its parts.
+Result<void> check_lines(std::string_view text) {
+  for (std::size_t line = 1; !text.empty(); ++line) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    if (end > kMaxLine)
+      return Error(ErrorCode::kInvalidArgument,
+                   "line " + std::to_string(line) + ": longer than 1000 bytes");
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return {};
+}
+
 // What toml++ throws ends here.
 Result<toml::table> parse_toml(std::string_view text) {
   QUIETUS_TRY(check_ascii(text));
+  QUIETUS_TRY(check_lines(text));
   try {
     return toml::parse(text);
   } catch (const toml::parse_error& error) {

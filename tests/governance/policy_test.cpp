@@ -99,6 +99,10 @@ TEST_CASE("each mistake is told with its line and what to do") {
   CHECK_THAT(parse_policy("effective = 2027-02-30").error().context(),
              Catch::StartsWith("line 1: "));
   CHECK_FAILS_WITH(parse_policy(std::string(kMaxPolicyText + 1, '#')), ErrorCode::kInvalidArgument);
+  std::string dotted = "\n\na";
+  while (dotted.size() < kMaxPolicyText - 100) dotted += ".a";  // this ended toml++ 3.3
+  CHECK_THAT(parse_policy(dotted + " = 1\n").error().context(),
+             Catch::StartsWith("line 3: longer than 1000 bytes"));
   CHECK_FAILS_WITH(parse_policy("effective = 2027-02-01\n\xff"), ErrorCode::kInvalidArgument);
 }
 
