@@ -337,6 +337,20 @@ Result<std::vector<OpeningRow>> openings(ControlReader& reader, const ErasureId&
   return found;
 }
 
+Result<std::vector<std::pair<ErasureId, OpeningRow>>> openings_under(ControlReader& reader,
+                                                                     ScopeId tenant) {
+  std::vector<std::pair<ErasureId, OpeningRow>> found;
+  QUIETUS_TRY(reader.scan(Bytes{'O'}, {}, [&](ByteView key, ByteView) -> Result<bool> {
+    ByteReader in(key.subspan(1));
+    const auto erasure = in.array<sizeof(ErasureId)>();
+    const OpeningRow row{in.u64(), in.u64()};
+    if (!in.done()) return damaged('O');
+    if (row.tenant == tenant) found.emplace_back(erasure, row);
+    return true;
+  }));
+  return found;
+}
+
 Result<Bytes> salt(ControlReader& reader, const RowSeal& tenant_seal, const ErasureId& erasure,
                    const OpeningRow& of) {
   QUIETUS_TRY_AS(auto content, get_sealed(reader, tenant_seal, opening_key(erasure, of)));

@@ -245,6 +245,9 @@ struct OpeningRow {
 Result<void> put_salt(ControlWriter& writer, const RowSeal& tenant_seal, const ErasureId& erasure,
                       const OpeningRow& of, ByteView salt);
 Result<std::vector<OpeningRow>> openings(ControlReader& reader, const ErasureId& erasure);
+// Every one that is sealed under that tenant's key. O(salts in the vault).
+Result<std::vector<std::pair<ErasureId, OpeningRow>>> openings_under(ControlReader& reader,
+                                                                     ScopeId tenant);
 Result<Bytes> salt(ControlReader& reader, const RowSeal& tenant_seal, const ErasureId& erasure,
                    const OpeningRow& of);  // kCorrupt
 

@@ -77,6 +77,17 @@ Result<void> log_entry(ControlWriter& writer, const RowSeal& seal, const std::st
   return {};
 }
 
+// Of a tenant's certificates: what opens the commitments to whose scopes were erased.
+Result<void> reseal_salts(ControlWriter& writer, ScopeTable& scopes, const ScopeKeys& keys) {
+  QUIETUS_TRY_AS(const auto openings, rows::openings_under(writer, keys.id));
+  for (const auto& [erasure, of] : openings)
+    for (const GenerationKeys& older : keys.older) {
+      const auto salt = rows::salt(writer, scopes.seal_under(older), erasure, of);
+      if (salt) QUIETUS_TRY(rows::put_salt(writer, scopes.seal_under(keys), erasure, of, *salt));
+    }
+  return {};
+}
+
 // Rows that the scope's own key seals, sealed anew: what it is called, and on whose authority it is
 // held.
 Result<void> reseal_own_rows(ControlWriter& writer, ScopeTable& scopes, const ScopeKeys& keys) {
@@ -92,7 +103,7 @@ Result<void> reseal_own_rows(ControlWriter& writer, ScopeTable& scopes, const Sc
       if (text) QUIETUS_TRY(rows::put_authority(writer, newest, hold, *text));
     }
   }
-  return {};
+  return reseal_salts(writer, scopes, keys);
 }
 
 // The free text of why a child was erased.

@@ -133,6 +133,20 @@ TEST_CASE("purge: the old key is destroyed, once and again", "[rotation]") {
   CHECK(t.state_of("lasting", 1) == "active");
 }
 
+TEST_CASE("a purge of a tenant keeps what opens the commitments of its certificates",
+          "[rotation]") {
+  Rotated t(2, 0);
+  const std::string paths[] = {"acme/customer-data/user-7"};
+  const ErasureReport report = must(t.vault.erase(paths, "test"));
+  REQUIRE(report.subjects.size() == 1);
+  for (int round = 0; round < 2; ++round) {
+    must(t.lifecycle.purge("acme", "test"));
+    const auto openings = must(t.vault.reveal(report.certificate_id));
+    REQUIRE(openings.size() == 1);
+    CHECK(openings[0].salt == report.subjects[0].salt);
+  }
+}
+
 TEST_CASE("a plan of an erasure counts the keys that are still there", "[rotation]") {
   Rotated t(2, 0);
   must(t.lifecycle.purge("acme/customer-data/user-7", "test"));
