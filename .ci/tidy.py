@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
 """Runs clang-tidy over every source of a build folder's compile commands.
 
-usage: tidy.py BUILD_FOLDER
+usage: tidy.py BUILD_FOLDER [analyze]
+
+A unity build is what makes this quick: most of the time goes into headers of others, which eight
+sources then share. The static analyzer follows paths only in what is compiled by itself; "analyze"
+runs it alone, over the sources of the product one by one.
 
 A source that was clean is not looked at again until something that could change the verdict does: its
 text, a header of this project that it includes (however far away), its compile command, a .clang-tidy
@@ -36,29 +40,38 @@ def headers_of(source, seen):
                 break
 
 
-def digest(entry, version):
+def options_for(source, analyze):
+    if analyze:
+        return ["--checks=-*,clang-analyzer-*"]
+    checks = "--checks=-clang-analyzer-*,-bugprone-suspicious-include"
+    of_tests = "CMakeFiles" in source.parts and "tests" in source.parts
+    return [checks, f"--config-file={ROOT / 'tests/.clang-tidy'}"] if of_tests else [checks]
+
+
+def digest(entry, version, options):
     source = pathlib.Path(entry["file"])
     headers = set()
     headers_of(source, headers)
     total = hashlib.sha256(version)
-    total.update(entry["command"].replace(str(ROOT), ".").encode())
+    total.update("\0".join([entry["command"], *options]).replace(str(ROOT), ".").encode())
     configs = [ROOT / ".clang-tidy", ROOT / "tests/.clang-tidy"]
     for path in [*configs, source, *sorted(headers)]:
-        content = path.read_bytes()
+        content = path.read_bytes().replace(str(ROOT).encode(), b".")
         total.update(f"\0{path.relative_to(ROOT)}\0{len(content)}\0".encode() + content)
     return total.hexdigest()
 
 
-def check(build, source, stamp):
+def check(build, source, options, stamp):
     """The complaints about one source, empty when it is clean."""
-    run = subprocess.run([TIDY, "-p", build, "--quiet", source], capture_output=True, text=True)
+    command = [TIDY, "-p", build, "--quiet", *options, source]
+    run = subprocess.run(command, capture_output=True, text=True)
     if run.returncode == 0:
         stamp.touch()
         return ""
     return run.stdout.strip() or run.stderr  # stderr counts the warnings in system headers
 
 
-def main(build):
+def main(build, analyze=False):
     version = subprocess.run([TIDY, "--version"], capture_output=True, check=True).stdout
     cache = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
     stamps = pathlib.Path(cache) / "quietus-tidy"
@@ -67,14 +80,18 @@ def main(build):
     entries = json.loads((pathlib.Path(build) / "compile_commands.json").read_text())
     pending = []
     for entry in entries:
-        stamp = stamps / digest(entry, version)
+        source = pathlib.Path(entry["file"])
+        if analyze and ROOT / "tests" in source.parents:
+            continue
+        options = options_for(source, analyze)
+        stamp = stamps / digest(entry, version, options)
         if not stamp.exists():
-            pending.append((entry["file"], stamp))
+            pending.append((entry["file"], options, stamp))
     print(f"clang-tidy: {len(entries)} sources, {len(pending)} to check", flush=True)
 
     bad = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as workers:
-        runs = [workers.submit(check, build, source, stamp) for source, stamp in pending]
+        runs = [workers.submit(check, build, *one) for one in pending]
         for run in concurrent.futures.as_completed(runs):
             if run.result():
                 bad += 1
@@ -85,4 +102,4 @@ def main(build):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1], sys.argv[2:] == ["analyze"]))

@@ -6,7 +6,7 @@
 #include "printable_text.hpp"
 #include "trust_file.hpp"
 
-#include <quietus/log.hpp>
+#include <quietus/trust.hpp>
 
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -19,7 +19,7 @@ constexpr std::size_t kNoteLimit = std::size_t{1} << 20;  // bytes
 struct LogCommand {
   std::uint64_t from = 0;
 };
-struct VerifyCommand {
+struct VerifyLog {
   std::string folder;
   std::string against;
   std::string trust;
@@ -75,7 +75,7 @@ Result<ExitCode> run_log(const LogCommand& command, Invocation& invocation) {
 
 // ---- verify -----------------------------------------------------------------------------------
 
-Result<LogExpectations> expectations_of(const VerifyCommand& command) {
+Result<LogExpectations> expectations_of(const VerifyLog& command) {
   LogExpectations expectations;
   if (!command.trust.empty()) {
     QUIETUS_TRY_AS(expectations.trust, read_trust(command.trust));
@@ -87,7 +87,7 @@ Result<LogExpectations> expectations_of(const VerifyCommand& command) {
   return expectations;
 }
 
-std::string paragraph(std::string_view heading, const std::vector<std::string>& lines) {
+std::string lines_under(std::string_view heading, const std::vector<std::string>& lines) {
   std::string text;
   for (const std::string& line : lines) text += "  " + printable(line) + "\n";
   return text.empty() ? text : std::string(heading) + "\n" + text;
@@ -110,8 +110,8 @@ void show_verified(const VerifiedLog& log, Terminal& terminal) {
                                                 {"origin", head.origin},
                                                 {"root hash", head.root_hash}};
   if (!head.log_vkey.empty()) rows.push_back({"verifier key", head.log_vkey});
-  terminal.print(columns(rows) + paragraph("checked", log.checked) +
-                 paragraph("not checked", log.not_checked));
+  terminal.print(columns(rows) + lines_under("checked", log.checked) +
+                 lines_under("not checked", log.not_checked));
 }
 
 // The lines about a log that was recomputed by its own vault.
@@ -151,7 +151,7 @@ Result<VerifiedLog> verify_own_log(const LogExpectations& expectations, Invocati
 }
 
 // Of a folder offline, else of the vault.
-Result<ExitCode> run_verify(const VerifyCommand& command, Invocation& invocation) {
+Result<ExitCode> run_verify_log(const VerifyLog& command, Invocation& invocation) {
   QUIETUS_TRY_AS(const LogExpectations expectations, expectations_of(command));
   QUIETUS_TRY_AS(const VerifiedLog log,
                  command.folder.empty()
@@ -256,13 +256,13 @@ void attach_log(CLI::App& group, Action& chosen) {
 }
 
 void attach_verify(CLI::App& group, Action& chosen) {
-  auto options = std::make_shared<VerifyCommand>();
+  auto options = std::make_shared<VerifyLog>();
   CLI::App& verify = *group.add_subcommand("verify", "Recompute and check all of it");
   verify.add_option("DIR", options->folder, "An exported log; without it, that of the vault");
   verify.add_option("--against", options->against,
                     "A checkpoint from earlier, that the log must go on from");
   verify.add_option("--trust", options->trust, "Keys of the log and of witnesses; docs/format.md");
-  on_chosen(verify, chosen, std::move(options), run_verify);
+  on_chosen(verify, chosen, std::move(options), run_verify_log);
 }
 
 // Commands for who brings the log to witnesses and to auditors.

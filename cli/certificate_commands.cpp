@@ -24,7 +24,7 @@ struct ShowCommand {
   std::string id;
   bool reveal = false;
 };
-struct VerifyCommand {
+struct VerifyCertificate {
   std::string file;
   std::string key;
   std::string trust;
@@ -37,7 +37,7 @@ struct RenderCommand {
   std::string key;
   std::string output;
 };
-struct KeyCommand {
+struct IssuerKey {
   bool jwk = false;
 };
 
@@ -47,7 +47,7 @@ std::string whole_line(std::string text) {
   return text;
 }
 
-Result<ExitCode> run_list(const NoOptions&, Invocation& invocation) {
+Result<ExitCode> run_certificate_list(const NoOptions&, Invocation& invocation) {
   QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
   QUIETUS_TRY_AS(const std::vector<CertificateInfo> certificates, vault.certificates());
   Json list = Json::array();
@@ -79,11 +79,24 @@ Result<ExitCode> run_reveal(Vault& vault, const std::string& id, Terminal& termi
   return ExitCode::kDone;
 }
 
+bool is_certificate_id(std::string_view text) {
+  return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+// By its id, or that of an erased scope.
+Result<std::string> find_certificate(Vault& vault, std::string_view wanted) {
+  if (!is_certificate_id(wanted)) return vault.certificate_of(wanted);
+  auto certificate = vault.certificate(wanted);
+  if (certificate || certificate.error().code() != ErrorCode::kNotFound) return certificate;
+  auto of_scope = vault.certificate_of(wanted);
+  return of_scope ? std::move(of_scope) : std::move(certificate);
+}
+
 // The signed document itself, which is JSON: the same with and without --json.
 Result<ExitCode> run_show(const ShowCommand& command, Invocation& invocation) {
   QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
   if (command.reveal) return run_reveal(vault, command.id, invocation.terminal);
-  QUIETUS_TRY_AS(std::string certificate, vault.certificate(command.id).within(command.id));
+  QUIETUS_TRY_AS(std::string certificate, find_certificate(vault, command.id).within(command.id));
   invocation.terminal.verbatim(whole_line(std::move(certificate)));
   return ExitCode::kDone;
 }
@@ -133,7 +146,8 @@ Result<Subjects> read_subjects(const std::string& path) {
 }
 
 // The subjects that were given, each found to be of this certificate.
-Result<Subjects> revealed(const VerifyCommand& command, const VerifiedCertificate& certificate) {
+Result<Subjects> revealed(const VerifyCertificate& command,
+                          const VerifiedCertificate& certificate) {
   if (command.reveal.empty()) return Subjects();
   QUIETUS_TRY_AS(Subjects subjects, read_subjects(command.reveal));
   for (const SubjectOpening& subject : subjects)
@@ -220,7 +234,7 @@ std::string verdict_text(const VerifiedCertificate& certificate, const Subjects&
          paragraph("not covered", report.not_claimed);
 }
 
-Result<VerifiedCertificate> verify_with(const VerifyCommand& command, ByteView file) {
+Result<VerifiedCertificate> verify_with(const VerifyCertificate& command, ByteView file) {
   if (!command.trust.empty()) {
     QUIETUS_TRY_AS(const Trust trust, read_trust(command.trust));
     if (command.proof.empty()) return verify_certificate(file, trust).within(command.file);
@@ -231,7 +245,7 @@ Result<VerifiedCertificate> verify_with(const VerifyCommand& command, ByteView f
   return verify_certificate(file, as_text(key)).within(command.file);
 }
 
-Result<ExitCode> run_verify(const VerifyCommand& command, Invocation& invocation) {
+Result<ExitCode> run_verify_certificate(const VerifyCertificate& command, Invocation& invocation) {
   if (command.key.empty() && command.trust.empty())
     return Error(ErrorCode::kInvalidArgument,
                  "give the issuer's public key with --key PEM, or a trust file with --trust FILE; "
@@ -284,7 +298,7 @@ Result<ExitCode> run_render(const RenderCommand& command, Invocation& invocation
 
 // ---- key --------------------------------------------------------------------------------------
 
-Result<ExitCode> run_key(const KeyCommand& command, Invocation& invocation) {
+Result<ExitCode> run_key(const IssuerKey& command, Invocation& invocation) {
   QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
   QUIETUS_TRY_AS(const std::string pem, vault.issuing_key_pem());
   if (command.jwk) {
@@ -302,15 +316,15 @@ Result<ExitCode> run_key(const KeyCommand& command, Invocation& invocation) {
 
 void attach_certificate_commands(CLI::App& app, Action& chosen) {
   CLI::App& group = group_of(app, "cert", "Erasure certificates");
-  plain_command(group, "list", "All certificates of this vault", chosen, run_list);
+  plain_command(group, "list", "All certificates of this vault", chosen, run_certificate_list);
 
   auto shown = std::make_shared<ShowCommand>();
   CLI::App& show = *group.add_subcommand("show", "Print one, as it was signed");
-  show.add_option("ID", shown->id, "")->required();
+  show.add_option("ID", shown->id, "The certificate's id, or an erased scope")->required();
   show.add_flag("--reveal", shown->reveal, "Print the salts of its subjects instead, as JSON");
   on_chosen(show, chosen, std::move(shown), run_show);
 
-  auto verified = std::make_shared<VerifyCommand>();
+  auto verified = std::make_shared<VerifyCertificate>();
   CLI::App& verify = *group.add_subcommand("verify", "Verify one; needs no vault and no network");
   verify.add_option("FILE", verified->file, "The certificate")->required();
   auto* key = verify.add_option("--key", verified->key, "The issuer's public key (PEM)");
@@ -324,7 +338,7 @@ void attach_certificate_commands(CLI::App& app, Action& chosen) {
       ->needs(trust);
   add_timestamp_options(verify, verified->timestamp);
   verify.add_option("--reveal", verified->reveal, "Check whose scopes they were, by this file");
-  on_chosen(verify, chosen, std::move(verified), run_verify);
+  on_chosen(verify, chosen, std::move(verified), run_verify_certificate);
 
   auto rendered = std::make_shared<RenderCommand>();
   CLI::App& render = *group.add_subcommand(
@@ -337,7 +351,7 @@ void attach_certificate_commands(CLI::App& app, Action& chosen) {
 
   attach_timestamp_commands(group, chosen);
 
-  auto printed = std::make_shared<KeyCommand>();
+  auto printed = std::make_shared<IssuerKey>();
   CLI::App& print = *group.add_subcommand("key", "Print the issuing key's public half as PEM");
   print.add_flag("--jwk", printed->jwk, "As a JSON Web Key instead");
   on_chosen(print, chosen, std::move(printed), run_key);

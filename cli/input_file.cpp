@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -38,6 +39,16 @@ Result<std::size_t> InputFile::read(MutableBytes to) {
 
 ByteSource InputFile::source() {
   return [this](MutableBytes to) { return read(to); };
+}
+
+ByteSource InputFile::source_after(const Bytes& begun) {
+  return [this, &begun, used = std::size_t{0}](MutableBytes to) mutable -> Result<std::size_t> {
+    const std::size_t size = std::min(to.size(), begun.size() - used);
+    if (size == 0) return read(to);
+    std::copy_n(begun.begin() + static_cast<std::ptrdiff_t>(used), size, to.begin());
+    used += size;
+    return size;
+  };
 }
 
 Result<Bytes> read_file(const std::string& path, std::size_t limit) {

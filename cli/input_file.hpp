@@ -22,6 +22,8 @@ class InputFile {
   Result<std::size_t> read(MutableBytes to);
   // For the library, as long as this object lives.
   ByteSource source();
+  // The same, handing out first what was read of it already. `begun` is borrowed as long.
+  ByteSource source_after(const Bytes& begun);
 
  private:
   InputFile(std::string path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}

@@ -6,15 +6,12 @@
 
 #include "date_option.hpp"
 #include "rotation_commands.hpp"
+#include "subject_option.hpp"
 
 namespace quietus::cli {
 namespace {
 
-std::string or_dash(std::string text) {
-  return text.empty() ? "-" : std::move(text);
-}
-
-Json time_or_null(std::int64_t unix_ms) {
+Json json_time(std::int64_t unix_ms) {
   return unix_ms == 0 ? Json(nullptr) : Json(timestamp(unix_ms));
 }
 
@@ -22,26 +19,27 @@ Json time_or_null(std::int64_t unix_ms) {
 
 struct KeyCommand {
   std::string scope;
+  std::string subject;
   std::string reason;
 };
 
-Json to_json(const KeyInfo& key) {
+Json json_of(const KeyInfo& key) {
   return {{"id", hex16(key.id)},
           {"line", key.line},
           {"generation", key.generation},
           {"state", key.state},
-          {"created", time_or_null(key.created_unix_ms)},
-          {"changed", time_or_null(key.changed_unix_ms)},
+          {"created", json_time(key.created_unix_ms)},
+          {"changed", json_time(key.changed_unix_ms)},
           {"commitment", key.commitment}};
 }
 
-Json to_json(const KeyReport& report, const std::string& scope) {
+Json json_of(const KeyReport& report, const std::string& scope) {
   Json keys = Json::array();
-  for (const KeyInfo& key : report.keys) keys.push_back(to_json(key));
+  for (const KeyInfo& key : report.keys) keys.push_back(json_of(key));
   return {{"scope", scope},
           {"id", hex16(report.scope_id)},
           {"state", report.state},
-          {"changed", time_or_null(report.changed_unix_ms)},
+          {"changed", json_time(report.changed_unix_ms)},
           {"reason", report.reason.empty() ? Json(nullptr) : Json(report.reason)},
           {"effective", report.effective},
           {"held", report.held},
@@ -53,7 +51,7 @@ Result<ExitCode> run_show(const KeyCommand& command, Invocation& invocation) {
   QUIETUS_TRY_AS(const KeyReport report,
                  vault.lifecycle().keys(command.scope).within(command.scope));
   if (invocation.terminal.json) {
-    invocation.terminal.document(to_json(report, command.scope));
+    invocation.terminal.document(json_of(report, command.scope));
     return ExitCode::kDone;
   }
   invocation.terminal.print(columns({{"scope", command.scope},
@@ -91,7 +89,7 @@ Result<ExitCode> run_transition(const KeyCommand& command, Invocation& invocatio
   tell_unconfirmed(report);
   if (!invocation.terminal.json) return ExitCode::kDone;
   QUIETUS_TRY_AS(const KeyReport keys, lifecycle.keys(command.scope).within(command.scope));
-  Json document = to_json(keys, command.scope);
+  Json document = json_of(keys, command.scope);
   document["acknowledged"] = report.acknowledged;
   document["unconfirmed"] = report.unconfirmed;
   invocation.terminal.document(document);
@@ -108,15 +106,54 @@ void attach_transition(CLI::App& group, const std::string& name, const std::stri
   on_chosen(command, chosen, std::move(options), run_transition<kTransition>);
 }
 
+// Of a person, in all classes at once.
+using SubjectTransition = Result<StandingReport> (Lifecycle::*)(std::span<const std::string>,
+                                                                std::string_view);
+
+template <SubjectTransition kTransition>
+Result<ExitCode> run_subject_transition(const KeyCommand& command, Invocation& invocation) {
+  QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
+  QUIETUS_TRY_AS(const std::vector<std::string> scopes,
+                 scopes_meant(vault, command.scope, command.subject));
+  Lifecycle lifecycle = vault.lifecycle();
+  QUIETUS_TRY_AS(const StandingReport report,
+                 (lifecycle.*kTransition)(scopes, command.reason).within(command.scope));
+  tell_unconfirmed(report);
+  if (!invocation.terminal.json) return ExitCode::kDone;
+  if (command.subject.empty()) {
+    QUIETUS_TRY_AS(const KeyReport keys, lifecycle.keys(command.scope).within(command.scope));
+    Json document = json_of(keys, command.scope);
+    document["acknowledged"] = report.acknowledged;
+    document["unconfirmed"] = report.unconfirmed;
+    invocation.terminal.document(document);
+  } else {
+    invocation.terminal.document({{"scopes", scopes},
+                                  {"acknowledged", report.acknowledged},
+                                  {"unconfirmed", report.unconfirmed}});
+  }
+  return ExitCode::kDone;
+}
+
+template <SubjectTransition kTransition>
+void attach_subject_transition(CLI::App& group, const std::string& name, const std::string& help,
+                               Action& chosen) {
+  auto options = std::make_shared<KeyCommand>();
+  CLI::App& command = *group.add_subcommand(name, help);
+  command.add_option("SCOPE", options->scope, "")->required();
+  command.add_option("--reason", options->reason, "Why: a code")->required();
+  add_subject(command, options->subject);
+  on_chosen(command, chosen, std::move(options), run_subject_transition<kTransition>);
+}
+
 void attach_key(CLI::App& app, Action& chosen) {
   CLI::App& group = group_of(app, "key", "States of a scope's keys (NIST SP 800-57)");
   auto options = std::make_shared<KeyCommand>();
   CLI::App& show = *group.add_subcommand("show", "States, generations and commitments");
   show.add_option("SCOPE", options->scope, "")->required();
   on_chosen(show, chosen, std::move(options), run_show);
-  attach_transition<&Lifecycle::suspend>(
+  attach_subject_transition<&Lifecycle::suspend>(
       group, "suspend", "Restrict processing (GDPR Art. 18); nothing is lost", chosen);
-  attach_transition<&Lifecycle::resume>(group, "resume", "Lift a restriction", chosen);
+  attach_subject_transition<&Lifecycle::resume>(group, "resume", "Lift a restriction", chosen);
   attach_transition<&Lifecycle::deactivate>(group, "deactivate", "End writing; reads go on",
                                             chosen);
   attach_transition<&Lifecycle::compromise>(
@@ -128,18 +165,19 @@ void attach_key(CLI::App& app, Action& chosen) {
 
 struct HoldCommand {
   std::string scope;
+  std::string subject;
   std::string id;
   std::string reason;
   std::string authority;
   std::string until;
 };
 
-Json to_json(const HoldInfo& hold) {
+Json json_of(const HoldInfo& hold) {
   return {{"hold", hold.id},
           {"scope", hold.path.empty() ? Json(nullptr) : Json(hold.path)},
           {"scope_id", hex16(hold.scope_id)},
-          {"placed", time_or_null(hold.placed_unix_ms)},
-          {"until", time_or_null(hold.until_unix_ms)},
+          {"placed", json_time(hold.placed_unix_ms)},
+          {"until", json_time(hold.until_unix_ms)},
           {"reason", hold.reason},
           {"authority", hold.authority.empty() ? Json(nullptr) : Json(hold.authority)}};
 }
@@ -151,13 +189,19 @@ Result<ExitCode> run_place(const HoldCommand& command, Invocation& invocation) {
     QUIETUS_TRY_AS(options.until_unix_ms, parse_date(command.until).within("--until"));
   }
   QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
+  QUIETUS_TRY_AS(const std::vector<std::string> scopes,
+                 scopes_meant(vault, command.scope, command.subject));
   QUIETUS_TRY_AS(
-      const HoldInfo hold,
-      vault.lifecycle().place_hold(command.scope, command.reason, options).within(command.scope));
+      const std::vector<HoldInfo> holds,
+      vault.lifecycle().place_hold(scopes, command.reason, options).within(command.scope));
+  Json list = Json::array();
+  for (const HoldInfo& hold : holds) {
+    list.push_back(json_of(hold));
+    if (!invocation.terminal.json) invocation.terminal.line(hold.id);
+  }
   if (invocation.terminal.json)
-    invocation.terminal.document(to_json(hold));
-  else
-    invocation.terminal.line(hold.id);
+    invocation.terminal.document(command.subject.empty() ? list.front()
+                                                         : Json{{"holds", std::move(list)}});
   return ExitCode::kDone;
 }
 
@@ -169,7 +213,7 @@ Result<ExitCode> run_release(const HoldCommand& command, Invocation& invocation)
   return ExitCode::kDone;
 }
 
-Result<ExitCode> run_list(const HoldCommand& command, Invocation& invocation) {
+Result<ExitCode> run_hold_list(const HoldCommand& command, Invocation& invocation) {
   QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
   const std::string of = command.scope.empty() ? "hold list" : command.scope;
   QUIETUS_TRY_AS(const std::vector<HoldInfo> holds,
@@ -177,7 +221,7 @@ Result<ExitCode> run_list(const HoldCommand& command, Invocation& invocation) {
   Json list = Json::array();
   std::vector<std::vector<std::string>> rows;
   for (const HoldInfo& hold : holds) {
-    list.push_back(to_json(hold));
+    list.push_back(json_of(hold));
     rows.push_back({hold.id, timestamp(hold.placed_unix_ms),
                     or_dash(hold.until_unix_ms == 0 ? "" : timestamp(hold.until_unix_ms)),
                     hold.reason, or_dash(hold.authority), or_dash(hold.path)});
@@ -201,6 +245,7 @@ void attach_hold(CLI::App& app, Action& chosen) {
                            "Who ordered it and under which reference; kept sealed");
   place_command.add_option("--until", place->until,
                            "YYYY-MM-DD: the day on which a sweep takes it away");
+  add_subject(place_command, place->subject);
   on_chosen(place_command, chosen, std::move(place), run_place);
 
   auto release = std::make_shared<HoldCommand>();
@@ -212,7 +257,7 @@ void attach_hold(CLI::App& app, Action& chosen) {
   CLI::App& list_command =
       *group.add_subcommand("list", "All holds, or those that cover a scope from above");
   list_command.add_option("SCOPE", list->scope, "");
-  on_chosen(list_command, chosen, std::move(list), run_list);
+  on_chosen(list_command, chosen, std::move(list), run_hold_list);
 }
 
 }  // namespace

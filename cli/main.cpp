@@ -90,11 +90,14 @@ void attach_everything(CLI::App& app, Invocation& invocation, Action& chosen) {
   attach_vault_commands(app, chosen);
   attach_scope_commands(app, chosen);
   attach_record_commands(app, chosen);
+  attach_token_commands(app, chosen);
   attach_transfer_commands(app, chosen);
   attach_erase_commands(app, chosen);
   attach_key_commands(app, chosen);
   attach_rotation_commands(app, chosen);
   attach_policy_commands(app, chosen);
+  attach_backup_commands(app, chosen);
+  attach_sweep_commands(app, chosen);
   attach_certificate_commands(app, chosen);
   attach_audit_commands(app, chosen);
   app.require_subcommand(1);

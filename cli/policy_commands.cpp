@@ -1,6 +1,9 @@
 // policy: the retention policy of the vault.
 #include "attach.hpp"
+#include "date_option.hpp"
 #include "input_file.hpp"
+#include "output_file.hpp"
+#include "plan_output.hpp"
 #include "printable_text.hpp"
 
 #include <nlohmann/json.hpp>
@@ -15,9 +18,11 @@ struct PolicyCommand {
   std::uint32_t version = 0;
   std::string before;
   std::string after;
+  std::string until;
+  std::string page;
 };
 
-Json to_json(const PolicyInfo& policy) {
+Json json_of(const PolicyInfo& policy) {
   return {{"version", policy.version},
           {"applied", timestamp(policy.applied_unix_ms)},
           {"effective", timestamp(policy.effective_unix_ms)},
@@ -43,9 +48,9 @@ Result<ExitCode> run_apply(const PolicyCommand& command, Invocation& invocation)
   QUIETUS_TRY_AS(const std::string text, read_policy(command.file));
   QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
   QUIETUS_TRY_AS(const PolicyInfo applied,
-                 vault.lifecycle().apply_policy(text).within(command.file));
+                 vault.retention().apply_policy(text).within(command.file));
   if (invocation.terminal.json)
-    invocation.terminal.document(to_json(applied));
+    invocation.terminal.document(json_of(applied));
   else
     invocation.terminal.print(columns({{"version", std::to_string(applied.version)},
                                        {"effective", timestamp(applied.effective_unix_ms)}}));
@@ -53,7 +58,7 @@ Result<ExitCode> run_apply(const PolicyCommand& command, Invocation& invocation)
 }
 
 Result<PolicyInfo> find_version(Vault& vault, std::uint32_t version) {
-  QUIETUS_TRY_AS(std::vector<PolicyInfo> policies, vault.lifecycle().policies());
+  QUIETUS_TRY_AS(std::vector<PolicyInfo> policies, vault.retention().policies());
   if (policies.empty()) return Error(ErrorCode::kNotFound, "no policy was applied yet");
   for (PolicyInfo& policy : policies)
     if (policy.version == version || (version == 0 && policy.in_force)) return std::move(policy);
@@ -66,7 +71,7 @@ Result<ExitCode> run_show(const PolicyCommand& command, Invocation& invocation) 
   QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
   QUIETUS_TRY_AS(const PolicyInfo policy, find_version(vault, command.version));
   if (invocation.terminal.json) {
-    Json document = to_json(policy);
+    Json document = json_of(policy);
     document["text"] = policy.text;
     invocation.terminal.document(document);
   } else {
@@ -75,13 +80,13 @@ Result<ExitCode> run_show(const PolicyCommand& command, Invocation& invocation) 
   return ExitCode::kDone;
 }
 
-Result<ExitCode> run_list(const NoOptions&, Invocation& invocation) {
+Result<ExitCode> run_policy_list(const NoOptions&, Invocation& invocation) {
   QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
-  QUIETUS_TRY_AS(const std::vector<PolicyInfo> policies, vault.lifecycle().policies());
+  QUIETUS_TRY_AS(const std::vector<PolicyInfo> policies, vault.retention().policies());
   Json list = Json::array();
   std::vector<std::vector<std::string>> rows;
   for (const PolicyInfo& policy : policies) {
-    list.push_back(to_json(policy));
+    list.push_back(json_of(policy));
     rows.push_back({std::to_string(policy.version), "applied " + timestamp(policy.applied_unix_ms),
                     "effective " + timestamp(policy.effective_unix_ms),
                     policy.in_force ? "in force" : ""});
@@ -121,6 +126,37 @@ Result<ExitCode> run_diff(const PolicyCommand& command, Invocation& invocation) 
   return ExitCode::kDone;
 }
 
+// The end of the day.
+Result<std::int64_t> last_moment_of(const std::string& date) {
+  constexpr std::int64_t kDay = 86'400'000;
+  QUIETUS_TRY_AS(const std::int64_t begin, parse_date(date).within("--until"));
+  return begin + kDay - 1;
+}
+
+Result<void> write_page(const std::string& path, const std::string& page) {
+  QUIETUS_TRY_AS(OutputFile file, OutputFile::create(path));
+  QUIETUS_TRY(file.write(as_bytes(page)));
+  return file.commit();
+}
+
+Result<ExitCode> run_plan(const PolicyCommand& command, Invocation& invocation) {
+  QUIETUS_TRY_AS(const std::int64_t until, last_moment_of(command.until));
+  std::string trial;
+  if (!command.file.empty()) {
+    QUIETUS_TRY_AS(trial, read_policy(command.file));
+    QUIETUS_TRY(check_policy(trial).within(command.file));
+  }
+  QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
+  QUIETUS_TRY_AS(const RetentionPlan plan, vault.retention().plan(until, trial));
+  if (!command.page.empty()) QUIETUS_TRY(write_page(command.page, plan_page(plan, command.file)));
+  if (invocation.terminal.json)
+    invocation.terminal.document(cli::to_json(plan));
+  else
+    invocation.terminal.print(plan.scopes.empty() ? "nothing is due until then\n"
+                                                  : plan_table(plan));
+  return ExitCode::kDone;
+}
+
 }  // namespace
 
 void attach_policy_commands(CLI::App& app, Action& chosen) {
@@ -140,13 +176,20 @@ void attach_policy_commands(CLI::App& app, Action& chosen) {
   show.add_option("--version", shown->version, "Its number, as `policy list` shows it");
   on_chosen(show, chosen, std::move(shown), run_show);
 
-  plain_command(group, "list", "All versions that were ever applied", chosen, run_list);
+  plain_command(group, "list", "All versions that were ever applied", chosen, run_policy_list);
 
   auto compared = std::make_shared<PolicyCommand>();
   CLI::App& diff = *group.add_subcommand("diff", "What differs between two versions or files");
   diff.add_option("BEFORE", compared->before, "A version's number, or a file")->required();
   diff.add_option("AFTER", compared->after, "")->required();
   on_chosen(diff, chosen, std::move(compared), run_diff);
+
+  auto planned = std::make_shared<PolicyCommand>();
+  CLI::App& plan = *group.add_subcommand("plan", "What will be erased when, and by which rule");
+  plan.add_option("--until", planned->until, "YYYY-MM-DD, that day included")->required();
+  plan.add_option("--policy", planned->file, "As if this file were applied as the newest version");
+  plan.add_option("--html", planned->page, "Write a page with a chart to this file");
+  on_chosen(plan, chosen, std::move(planned), run_plan);
 }
 
 }  // namespace quietus::cli

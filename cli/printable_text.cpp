@@ -163,4 +163,8 @@ std::string columns(const std::vector<std::vector<std::string>>& rows) {
   return out;
 }
 
+std::string or_dash(std::string text) {
+  return text.empty() ? "-" : std::move(text);
+}
+
 }  // namespace quietus::cli

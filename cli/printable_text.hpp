@@ -25,6 +25,8 @@ std::string grouped(std::uint64_t number);   // "1,234,567"
 std::string byte_size(std::uint64_t bytes);  // "1.5 MiB"
 std::string hex16(std::uint64_t id);         // 16 hex digits, as logs and certificates write ids
 std::string hex(ByteView bytes);
+// What a cell shows for nothing: "-".
+std::string or_dash(std::string text);
 // "1 record", "2 records".
 std::string counted(std::uint64_t number, std::string_view noun);
 

@@ -34,10 +34,11 @@ void ProgressLine::show(std::uint64_t done, std::uint64_t total) {
   next_ = now + kInterval;
   shown_ = true;
   const auto amount = [this](std::uint64_t number) {
-    return unit_.empty() ? byte_size(number) : grouped(number) + " " + unit_;
+    return unit_.empty() ? byte_size(number) : grouped(number);
   };
   std::string text = "\r\033[Kquietus: " + doing_ + ": " + amount(done);
   if (total != 0) text += " of " + amount(total);
+  if (!unit_.empty()) text += " " + unit_;
   (void)std::fputs(text.c_str(), stderr);
 }
 

@@ -29,16 +29,10 @@ Error no_record(const RecordCommand& command) {
 
 // ---- put --------------------------------------------------------------------------------------
 
-// Counts what passes and hands out first what was read already.
-ByteSource continued(const Bytes& begun, InputFile& input, std::uint64_t& count,
-                     const Progress& progress) {
-  return [&, used = std::size_t{0}](MutableBytes to) mutable -> Result<std::size_t> {
-    std::size_t size = std::min(to.size(), begun.size() - used);
-    std::copy_n(begun.begin() + static_cast<std::ptrdiff_t>(used), size, to.begin());
-    used += size;
-    if (size == 0) {
-      QUIETUS_TRY_AS(size, input.read(to));
-    }
+// Counts what passes.
+ByteSource counting(ByteSource source, std::uint64_t& count, const Progress& progress) {
+  return [&, source = std::move(source)](MutableBytes to) -> Result<std::size_t> {
+    QUIETUS_TRY_AS(const std::size_t size, source(to));
     count += size;
     if (progress) (void)progress(count, 0);
     return size;
@@ -58,7 +52,8 @@ Result<Version> store(Scope& scope, const RecordCommand& command, InputFile& inp
   }
   ProgressLine line("storing", "");
   const Progress progress = line.callback();
-  return scope.put_stream(command.name, continued(begun, input, size, progress), options);
+  return scope.put_stream(command.name, counting(input.source_after(begun), size, progress),
+                          options);
 }
 
 Result<ExitCode> run_put(const RecordCommand& command, Invocation& invocation) {

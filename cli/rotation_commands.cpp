@@ -15,56 +15,73 @@ struct RotateCommand {
   bool now = false;  // destroy what is replaced
   bool yes = false;
   bool resume = false;
+  bool sacrifice = false;  // records that do not open
 };
 
-std::string purge_plan(const std::string& scope) {
-  return printable("This replaces the key of " + scope) +
-         " and destroys the one it had, for ever.\n"
-         "Records that were removed from it, and old versions of replaced ones, are gone then in "
-         "every copy.\n"
-         "Of copies and backups of the vault that were made before, nothing of this scope's own "
-         "records\n"
-         "opens any more; what lies below it is not affected.\n";
+std::string purge_plan(const RotateCommand& command) {
+  std::string plan =
+      printable("This replaces the key of " + command.scope) +
+      " and destroys the one it had, for ever.\n"
+      "Records that were removed from it, and old versions of replaced ones, are gone then in "
+      "every copy.\n"
+      "Of copies and backups of the vault that were made before, nothing of this scope's own "
+      "records\n"
+      "opens any more; what lies below it is not affected.\n";
+  if (command.sacrifice)
+    plan +=
+        "Records that do not open are removed, logged and listed. A backup that has them whole "
+        "is\nworth nothing afterwards.\n";
+  return plan;
 }
 
-Json to_json(const RotationReport& report, const std::string& scope) {
+Json json_of(const RotationReport& report, const std::string& scope) {
   return {{"scope", scope},
           {"generation", report.generation},
           {"records", report.records},
           {"bytes", report.bytes},
           {"scopes_rewrapped", report.scopes_rewrapped},
-          {"keys_destroyed", report.keys_destroyed}};
+          {"keys_destroyed", report.keys_destroyed},
+          {"given_up", report.given_up},
+          {"given_up_records", report.given_up_records}};
 }
 
 void print_report(Terminal& terminal, const RotationReport& report, const std::string& scope) {
-  if (terminal.json) return terminal.document(to_json(report, scope));
+  if (terminal.json) return terminal.document(json_of(report, scope));
   std::vector<std::vector<std::string>> rows = {
       {"generation", std::to_string(report.generation)},
       {"re-encrypted", counted(report.records, "record") + ", " + byte_size(report.bytes)},
       {"re-wrapped", counted(report.scopes_rewrapped, "scope")},
       {"destroyed", counted(report.keys_destroyed, "key")}};
+  if (report.given_up > 0) rows.push_back({"given up", counted(report.given_up, "record")});
+  for (const std::string& record : report.given_up_records) rows.push_back({"", record});
   terminal.print(columns(rows));
+}
+
+// The line of progress is gone before anything is printed.
+Result<RotationReport> rotate_shown(Vault& vault, const RotateCommand& command) {
+  ProgressLine line("re-encrypting", "records");
+  RotationOptions options;
+  options.destroy_old = command.now;
+  options.sacrifice_unreadable = command.sacrifice;
+  options.progress = line.callback();
+  return vault.lifecycle().rotate(command.scope, command.reason, options).within(command.scope);
 }
 
 Result<ExitCode> replace_key(const RotateCommand& command, Invocation& invocation) {
   QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
   if (command.now) {
-    Terminal::plan(purge_plan(command.scope));
+    // Nobody is asked about a scope that is not there.
+    QUIETUS_TRY(vault.lifecycle().keys(command.scope).within(command.scope));
+    Terminal::plan(purge_plan(command));
     if (!command.yes)
       QUIETUS_TRY(Terminal::confirm("Replace the key and destroy the old one?", command.scope));
   }
-  ProgressLine line("re-encrypting", "records");
-  RotationOptions options;
-  options.destroy_old = command.now;
-  options.progress = line.callback();
-  QUIETUS_TRY_AS(
-      const RotationReport report,
-      vault.lifecycle().rotate(command.scope, command.reason, options).within(command.scope));
+  QUIETUS_TRY_AS(const RotationReport report, rotate_shown(vault, command));
   print_report(invocation.terminal, report, command.scope);
   return ExitCode::kDone;
 }
 
-Result<ExitCode> resume(Invocation& invocation) {
+Result<ExitCode> resume_rotations_of(Invocation& invocation) {
   QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
   QUIETUS_TRY_AS(const std::uint64_t finished, vault.lifecycle().resume_rotations());
   if (invocation.terminal.json)
@@ -80,7 +97,7 @@ Result<ExitCode> run_rotate(const RotateCommand& command, Invocation& invocation
   if (command.resume && !command.scope.empty())
     return Error(ErrorCode::kInvalidArgument,
                  "key rotate --resume finishes what was begun; name no scope");
-  return command.resume ? resume(invocation) : replace_key(command, invocation);
+  return command.resume ? resume_rotations_of(invocation) : replace_key(command, invocation);
 }
 
 struct ReclaimCommand {
@@ -104,10 +121,15 @@ void attach_rotate(CLI::App& group, Action& chosen) {
   CLI::App& rotate = *group.add_subcommand(
       "rotate", "Replace the key of a scope's records and re-encrypt them; beside normal work");
   rotate.add_option("SCOPE", options->scope, "");
-  rotate.add_option("--reason", options->reason, "Why: a code")->capture_default_str();
-  rotate.add_flag("--now", options->now, "Destroy the old key at once, as purge does");
-  rotate.add_flag("--yes", options->yes, "Do not ask");
-  rotate.add_flag("--resume", options->resume, "Finish what was interrupted");
+  auto* reason =
+      rotate.add_option("--reason", options->reason, "Why: a code")->capture_default_str();
+  auto* now = rotate.add_flag("--now", options->now, "Destroy the old key at once, as purge does");
+  auto* yes = rotate.add_flag("--yes", options->yes, "Do not ask");
+  // What was begun has its reason, and goes on as what it is.
+  rotate.add_flag("--resume", options->resume, "Finish what was interrupted")
+      ->excludes(reason)
+      ->excludes(now)
+      ->excludes(yes);
   on_chosen(rotate, chosen, std::move(options), run_rotate);
 }
 
@@ -119,12 +141,15 @@ void attach_rotation_commands(CLI::App& app, Action& chosen) {
   purge.add_option("SCOPE", options->scope, "")->required();
   purge.add_option("--reason", options->reason, "Why: a code")->capture_default_str();
   purge.add_flag("--yes", options->yes, "Do not ask");
+  purge.add_flag("--sacrifice-unreadable", options->sacrifice,
+                 "Remove records that do not open and would keep the old key; lists them");
   on_chosen(purge, chosen, std::move(options), replace_key);
 
   auto room = std::make_shared<ReclaimCommand>();
   CLI::App& reclaim =
       *app.add_subcommand("reclaim", "Free the room of erased scopes' ciphertext inside the vault");
-  reclaim.add_option("--max-bytes", room->max_bytes, "Stop after about so many bytes");
+  reclaim.add_option("--max-bytes", room->max_bytes, "Stop after about so many bytes")
+      ->check(CLI::NonNegativeNumber);
   on_chosen(reclaim, chosen, std::move(room), run_reclaim);
 }
 

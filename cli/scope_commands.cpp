@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "retention_commands.hpp"
+
 namespace quietus::cli {
 namespace {
 
@@ -23,10 +25,6 @@ Result<void> check_tenant(const std::string& path, bool tenant) {
                path + ": a tenant's name has no '/'; `quietus scope` is for scopes below a tenant");
 }
 
-std::string or_dash(std::string text) {
-  return text.empty() ? "-" : std::move(text);
-}
-
 std::string shown_name(const ScopeInfo& scope) {
   if (scope.state == ScopeState::kErased && scope.path.empty()) return "(erased)";
   return scope.path.empty() ? scope.name : scope.path;
@@ -42,7 +40,7 @@ Result<ExitCode> run_create(const CreateCommand& command, Invocation& invocation
   return ExitCode::kDone;
 }
 
-Result<ExitCode> run_list(const PathCommand& command, Invocation& invocation) {
+Result<ExitCode> run_scope_list(const PathCommand& command, Invocation& invocation) {
   QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
   QUIETUS_TRY_AS(const std::vector<ScopeInfo> scopes,
                  vault.children(command.path)
@@ -94,7 +92,7 @@ void attach_paths(CLI::App& group, Action& chosen, bool tenant) {
   CLI::App& list = *group.add_subcommand(
       "list", tenant ? "All tenants, erased ones without a name" : "What lies directly below");
   if (!tenant) list.add_option("SCOPE", list_options->path, "Whose children; all tenants without");
-  on_chosen(list, chosen, std::move(list_options), run_list);
+  on_chosen(list, chosen, std::move(list_options), run_scope_list);
 }
 
 void attach_tenant(CLI::App& app, Action& chosen) {
@@ -105,6 +103,7 @@ void attach_tenant(CLI::App& app, Action& chosen) {
   create.add_option("NAME", options->path, "")->required();
   on_chosen(create, chosen, std::move(options), run_create);
   attach_paths(tenant, chosen, true);
+  attach_terminate(tenant, chosen);
 }
 
 void attach_scope(CLI::App& app, Action& chosen) {
@@ -121,6 +120,7 @@ void attach_scope(CLI::App& app, Action& chosen) {
       ->expected(1);
   on_chosen(create, chosen, std::move(options), run_create);
   attach_paths(scope, chosen, false);
+  attach_decisions(scope, chosen);
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "subject_option.hpp"
+
 namespace quietus::cli {
 namespace {
 
@@ -16,6 +18,7 @@ struct TransferCommand {
   std::string scope;
   std::string path;
   std::string use;  // of restricted data
+  std::string subject;
 };
 
 // How many names are told one by one before the rest is only counted.
@@ -108,11 +111,57 @@ void tell_limits(Vault& vault, const TransferCommand& command, const TransferRep
     Terminal::message("warning: the vault is open read-only, so the log does not know this export");
 }
 
+// ---- export of a data subject -------------------------------------------------------------------
+
+// A found scope and the living ones below it.
+void add_with_below(Vault& vault, const std::string& path, std::vector<std::string>& scopes) {
+  std::vector<std::string> open = {path};
+  while (!open.empty()) {
+    std::string next = std::move(open.back());
+    open.pop_back();
+    const auto below = vault.children(next);
+    for (std::size_t i = 0; below.ok() && i < below->size(); ++i)
+      if ((*below)[i].state != ScopeState::kErased) open.push_back((*below)[i].path);
+    scopes.push_back(std::move(next));
+  }
+}
+
+// Each scope into a folder of its own, named by its path below the tenant.
+Result<ExitCode> export_subject(Vault& vault, const TransferCommand& command,
+                                Invocation& invocation) {
+  QUIETUS_TRY_AS(const std::vector<std::string> found,
+                 scopes_meant(vault, command.scope, command.subject));
+  std::vector<std::string> scopes;
+  for (const std::string& path : found) add_with_below(vault, path, scopes);
+  Json exports = Json::array();
+  ExitCode worst = ExitCode::kDone;
+  for (const std::string& path : scopes) {
+    TransferCommand one = command;
+    one.scope = path;
+    one.path = (std::filesystem::path(command.path) / path.substr(command.scope.size() + 1));
+    QUIETUS_TRY_AS(const TransferReport report,
+                   export_to(vault, one, invocation.terminal).within(path));
+    Json document = document_of(one, report);
+    document["recorded"] = report.recorded;
+    exports.push_back(std::move(document));
+    if (!invocation.terminal.json)
+      invocation.terminal.line(path + ": " + summary("exported", report));
+    tell_exceptions(report);
+    if (worst == ExitCode::kDone) worst = exit_of(report);
+  }
+  if (invocation.terminal.json)
+    invocation.terminal.document({{"subject", command.subject}, {"exports", std::move(exports)}});
+  return worst;
+}
+
 Result<ExitCode> run_export(const TransferCommand& command, Invocation& invocation) {
   const bool to_stdout = command.path == "-";
   if (to_stdout && invocation.terminal.json)
     return Error(ErrorCode::kInvalidArgument, "--json needs -o with a file or folder");
+  if (!command.subject.empty() && (to_stdout || command.path.ends_with(".ndjson")))
+    return Error(ErrorCode::kInvalidArgument, "--subject needs -o with a folder");
   QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
+  if (!command.subject.empty()) return export_subject(vault, command, invocation);
   QUIETUS_TRY_AS(const TransferReport report,
                  export_to(vault, command, invocation.terminal).within(command.scope));
   if (invocation.terminal.json) {
@@ -147,6 +196,7 @@ void attach_transfer_commands(CLI::App& app, Action& chosen) {
                   "A name that ends in .ndjson, a folder, or - for .ndjson on standard output")
       ->required();
   add_restricted_use(leave, out->use);
+  add_subject(leave, out->subject);
   on_chosen(leave, chosen, std::move(out), run_export);
 }
 

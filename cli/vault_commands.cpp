@@ -104,9 +104,45 @@ std::string scope_of(const RotationInfo& rotation) {
   return rotation.path.empty() ? hex16(rotation.scope_id) : rotation.path;
 }
 
+Json retention_json(const RetentionStatus& retention) {
+  if (!retention.known) return nullptr;
+  return {{"next_due", retention.next_due ? Json(timestamp(*retention.next_due)) : Json(nullptr)},
+          {"due_now", retention.due_now},
+          {"overdue", retention.overdue},
+          {"kept", retention.kept}};
+}
+
+std::string retention_text(const RetentionStatus& retention) {
+  if (!retention.known) return "see `quietus policy plan`";
+  std::string text =
+      retention.next_due ? "next due " + timestamp(*retention.next_due) : "nothing in sight";
+  if (retention.due_now > 0) text += ", " + grouped(retention.due_now) + " due now";
+  if (retention.overdue > 0) text += ", " + grouped(retention.overdue) + " overdue";
+  if (retention.kept > 0) text += ", " + grouped(retention.kept) + " kept beyond their day";
+  return text;
+}
+
+// Erasures that were asked for and wait.
+std::vector<ScheduleInfo> waiting_erasures(Vault& vault) {
+  auto schedules = vault.retention().schedules();
+  if (!schedules) return {};
+  std::erase_if(*schedules, [](const ScheduleInfo& one) { return !one.erase_at; });
+  return std::move(*schedules);
+}
+
+struct Upcoming {
+  RetentionStatus retention;
+  std::vector<ScheduleInfo> erasures;
+};
+
 Json status_json(const std::string& folder, const VaultStatus& status,
-                 const std::vector<RotationInfo>& rotations) {
+                 const std::vector<RotationInfo>& rotations, const Upcoming& upcoming) {
   Json document = place_json(folder, status);
+  document["retention"] = retention_json(upcoming.retention);
+  document["scheduled_erasures"] = Json::array();
+  for (const ScheduleInfo& one : upcoming.erasures)
+    document["scheduled_erasures"].push_back(
+        {{"scope", one.path}, {"when", timestamp(*one.erase_at)}, {"reason", one.erase_reason}});
   document["root_generation"] = status.root_generation;
   document["tenants"] = status.tenants;
   document["log_size"] = status.log_size;
@@ -132,8 +168,12 @@ Result<ExitCode> run_status(const NoOptions&, Invocation& invocation) {
   QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
   QUIETUS_TRY_AS(const VaultStatus status, vault.status());
   QUIETUS_TRY_AS(const auto rotations, vault.lifecycle().rotations());
+  Upcoming upcoming;
+  QUIETUS_TRY_AS(upcoming.retention, vault.retention().status());
+  upcoming.erasures = waiting_erasures(vault);
   if (invocation.terminal.json) {
-    invocation.terminal.document(status_json(invocation.options.vault, status, rotations));
+    invocation.terminal.document(
+        status_json(invocation.options.vault, status, rotations, upcoming));
     return ExitCode::kDone;
   }
   auto rows = place_rows(invocation.options.vault, status);
@@ -147,6 +187,9 @@ Result<ExitCode> run_status(const NoOptions&, Invocation& invocation) {
   rows.push_back({"opened", status.read_only ? "read-only" : "for reading and writing"});
   rows.push_back(
       {"key memory", status.key_memory_locked ? "locked" : "not locked: may be swapped"});
+  rows.push_back({"retention", retention_text(upcoming.retention)});
+  for (const ScheduleInfo& one : upcoming.erasures)
+    rows.push_back({"to be erased", one.path + "  " + timestamp(*one.erase_at)});
   for (const RotationInfo& rotation : rotations)
     rows.push_back({"rotation", scope_of(rotation) + "  " + stage_of(rotation)});
   for (const PendingErasure& pending : status.pending)

@@ -3,7 +3,7 @@
 #include "input_file.hpp"
 #include "trust_file.hpp"
 
-#include <quietus/log.hpp>
+#include <quietus/trust.hpp>
 
 #include <nlohmann/json.hpp>
 

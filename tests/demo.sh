@@ -137,7 +137,7 @@ search_in_the_clear() {
 }
 
 erase_tenant() {
-  SHOW=30 expect_and_show 0 "$tool" erase acme --reason contract-ended --yes --certificate acme.erasure.jws.json
+  SHOW=30 expect_and_show 0 "$tool" erase acme --reason contract-ended --yes --now --certificate acme.erasure.jws.json
   [[ -s acme.erasure.jws.json ]] || fail "there is no certificate"
 }
 
@@ -155,7 +155,7 @@ copy_is_useless() {
   expect 7 "$tool" --vault "$1" --key-file "$QUIETUS_KEY_FILE" ls "acme/$SCOPE"
   expect 7 "$tool" --vault "$1" --key-file "$QUIETUS_KEY_FILE" export "acme/$SCOPE" -o from-copy
   expect 7 "$tool" --vault "$1" --key-file "$QUIETUS_KEY_FILE" tenant list
-  expect 7 "$tool" --vault "$1" --key-file "$QUIETUS_KEY_FILE" erase globex --reason contract-ended --yes
+  expect 7 "$tool" --vault "$1" --key-file "$QUIETUS_KEY_FILE" erase globex --reason contract-ended --yes --now
   [[ -z $(find from-copy -type f 2>/dev/null) ]] || fail "files came out of the old copy"
 }
 

@@ -29,6 +29,7 @@ const TOLD = [
   'supersedes',
   'targets',
   'unreadable',
+  'batch',
   'method',
   'root',
   'holders',
@@ -37,6 +38,8 @@ const TOLD = [
   'exports',
   'exports_known',
   'key_snapshots',
+  'instances',
+  'instances_known',
   'copies',
   'claims',
   'exclusions',
@@ -118,15 +121,30 @@ function clearDates(payload) {
   return found.sort((a, b) => (a.time < b.time ? -1 : 1));
 }
 
-function headline({ status, phase, exports: taken }, later) {
+const slotsSeen = ({ assurance_known: known, slots_destroyed: slots }) =>
+  known && slots.every((slot) => slot.overwritten && slot.read_back && slot.gone);
+
+// Why an erasure is partial.
+function doubts({ root, exports_known: exportsKnown, instances, instances_known: known }) {
+  return [
+    !slotsSeen(root) && 'it is not known for certain that nothing of the old root slot is left',
+    exportsKnown === false && 'not all exports are known',
+    !isEmpty(instances ?? null) && 'other instances of the vault may still hold them',
+    known === false && 'there may be other instances of the vault that are not known any more',
+  ].filter(Boolean);
+}
+
+function headline(payload, later) {
+  const { status, phase, exports: taken } = payload;
   const last = later.at(-1);
   if (status === 'partial')
     return {
       title: 'Partly destroyed',
       tone: 'partial',
       text:
-        'The keys cannot be reached any more, but it is not known ' +
-        'for certain that nothing of the old root slot is left. Do not read this as a complete erasure.',
+        'The keys cannot be reached any more in this vault, but ' +
+        (doubts(payload).join('; ') || 'the issuer does not call it complete') +
+        '. Do not read this as a complete erasure.',
     };
   if (phase !== 'final')
     return {
@@ -158,7 +176,13 @@ function amount(unreadable) {
   );
 }
 
-function whatWasErased(targets, unreadable) {
+// That it was one of many, erased in one go.
+function among(batch) {
+  if (!batch || batch.scopes < 2) return '';
+  return `It was one of ${counted(batch.scopes, 'scope')} that were erased together. `;
+}
+
+function whatWasErased({ targets, unreadable, batch }) {
   const ids = targets.map((target) => shown(target.scope_id));
   const more = ids.length - NAMED_AT_MOST;
   const keys = targets.reduce((sum, target) => sum + target.keys.length, 0);
@@ -168,6 +192,7 @@ function whatWasErased(targets, unreadable) {
     codes: ids.slice(0, NAMED_AT_MOST),
     note:
       amount(unreadable) +
+      among(batch) +
       (more > 0 ? `and ${counted(more, 'more scope')}, listed in the details. ` : '') +
       'A scope is a customer, a kind of data or one person’s data. The certificate names nobody; ' +
       'who was given its salt can show which scope was whose.',
@@ -178,7 +203,7 @@ function facts(payload) {
   const { times, reason, approvals, method, root, supersedes } = payload;
   const approved = isEmpty(approvals ?? null) ? 'Not recorded' : [approvals].flat().map(summary);
   return [
-    whatWasErased(payload.targets, payload.unreadable),
+    whatWasErased(payload),
     { term: 'When', text: momentText(times.slot_destroyed), note: 'by the issuer’s clock' },
     { term: 'Why', text: Object.hasOwn(REASONS, reason) ? REASONS[reason] : shown(reason) },
     { term: 'Approved by', text: approved },
@@ -212,13 +237,27 @@ function steps({ times, issued_at: issued }, later) {
   ];
 }
 
-function remains({ status, phase, exports: taken, exports_known: known }, later) {
+// Who else may have the keys.
+function elsewhere({ instances, instances_known: known }) {
+  const lines = (instances ?? []).map(
+    ({ instance_id: id, copied }) =>
+      `Of the keys, not covered: another instance of the vault, ${shown(id)}, ` +
+      `copied on ${momentText(copied)}. It may still hold them.`,
+  );
+  if (known === false)
+    lines.push('Of the keys, not covered: instances of the vault that are not known any more.');
+  return lines;
+}
+
+function remains(payload, later) {
+  const { status, phase, root, exports: taken, exports_known: known } = payload;
   const lines = later.map(({ time, what }) => `Until ${momentText(time)}: ${what}.`);
-  if (status === 'partial')
+  lines.push(...elsewhere(payload));
+  if (!slotsSeen(root))
     lines.push(
       'Of the keys: perhaps a part of the old root slot; what was seen of it is in the details.',
     );
-  else if (phase === 'final' && lines.length === 0)
+  else if (status !== 'partial' && phase === 'final' && lines.length === 0)
     lines.push('Of the keys: nothing, in this vault and the systems listed here.');
   lines.push('Of the data: only its encrypted form, which nobody can read without the keys.');
   for (const copy of taken ?? [])

@@ -46,6 +46,11 @@ function fromBase64(text, what) {
   throw new Refusal(`${what} is not readable.`);
 }
 
+function fromHex(text, what) {
+  hold(/^([0-9a-f]{2})+$/.test(text), `${what} is not readable.`);
+  return Uint8Array.from(text.match(/../g), (byte) => parseInt(byte, 16));
+}
+
 function fromBase64url(text, what) {
   const padding = '='.repeat((4 - (text.length % 4)) % 4);
   return fromBase64(text.replace(/-/g, '+').replace(/_/g, '/') + padding, what);
@@ -171,6 +176,18 @@ function onlyEntry(entries, kind, missing) {
   return found[0];
 }
 
+// A scope that was erased in a batch: its statement is a leaf of the tree whose root the log has.
+async function checkStatement(
+  { batch, erasure_id, reason, targets, unreadable }, unreachable) {
+  const lost = 'The log does not show that this scope was among those erased together.';
+  hold(batch && targets.length === 1 && batch.scopes === unreachable.scopes, lost);
+  const { statement_id, index, scopes, proof } = batch;
+  const statement = JSON.stringify({ statement_id, erasure_id, reason, target: targets[0], unreadable });
+  const hashes = proof.map((hash) => fromHex(hash, 'A hash of the batch'));
+  const root = index < scopes && (await rootOf(utf8(statement), index, scopes, hashes));
+  hold(root && toHex(root) === unreachable.statements, lost);
+}
+
 function checkKeys(payload, entries, unreachable) {
   const keys = payload.targets.flatMap(({ scope_id: scope, keys: list }) =>
     list.map((key) => ({ ...key, scope })),
@@ -188,7 +205,7 @@ function checkKeys(payload, entries, unreachable) {
       `The log does not show the making of the key ${key.key_id} as the certificate states it.`,
     );
     hold(
-      unreachable.keys.includes(key.key_id),
+      unreachable.kind === 'batch-unreachable' || unreachable.keys.includes(key.key_id),
       `The key ${key.key_id} is not among those that the log says became unreachable.`,
     );
   }
@@ -223,10 +240,24 @@ function checkStatus({ status, phase, root, exports_known: known, key_snapshots:
   );
 }
 
-function checkEvidence(payload, entries) {
+// Another instance of the vault can hold the keys, whatever was destroyed in this one.
+function checkInstances({ status, instances, instances_known: known }) {
+  instances.forEach(({ instance_id: id }, i) =>
+    hold(
+      /^[0-9a-f]{32}$/.test(id) && (i === 0 || instances[i - 1].instance_id < id),
+      'The other instances of the vault are not listed in order, each of them once.',
+    ),
+  );
+  hold(
+    status === 'partial' || (known === true && instances.length === 0),
+    `It says “${status}”, but by its own details another instance of the vault may hold the keys.`,
+  );
+}
+
+async function checkEvidence(payload, entries) {
   const unreachable = onlyEntry(
     entries,
-    'keys-unreachable',
+    'batch' in payload ? 'batch-unreachable' : 'keys-unreachable',
     'There is no proof that the keys became unreachable.',
   );
   const destroyed = onlyEntry(
@@ -255,6 +286,7 @@ function checkEvidence(payload, entries) {
     'The log names other root slots or holders than the certificate.',
   );
   checkKeys(payload, entries, unreachable);
+  if ('batch' in payload) await checkStatement(payload, unreachable);
 }
 
 // Everything. What was checked is told through `passed`, a line at a time; the payload is returned
@@ -269,10 +301,11 @@ async function verifyCertificate(text, key, passed) {
       `${entries.length} log entries are in the vault’s log of ${checkpoint.size} entries, ` +
         'under one checkpoint signed with the log’s key.',
     );
-    checkEvidence(payload, entries);
+    await checkEvidence(payload, entries);
     passed('Keys, root slots, order and times in the log are those that the certificate states.');
     checkTimes(payload);
     checkStatus(payload);
+    checkInstances(payload);
     passed(`The status “${payload.status}” agrees with the details.`);
   } catch (error) {
     if (error instanceof TypeError) throw new Refusal('A part of it is missing or malformed.');

@@ -19,6 +19,13 @@ class ByteReader {
   std::uint32_t u32() noexcept { return static_cast<std::uint32_t>(number(4)); }
   std::uint64_t u64() noexcept { return number(8); }
 
+  // One byte that is 0 or 1.
+  bool flag() noexcept {
+    const std::uint8_t value = u8();
+    if (value > 1) failed_ = true;
+    return value == 1;
+  }
+
   // A view of the next n bytes; empty after a failure.
   ByteView raw(std::size_t n) noexcept {
     if (failed_ || n > rest_.size()) {

@@ -72,10 +72,23 @@ Result<std::uint64_t> plaintext_size(std::uint64_t sealed_size) {
   return full_chunks * kChunkSize + (last - kTagSize);
 }
 
-Object Object::create(const RecordKey& key, ByteView context) {
+namespace {
+
+template <class Role>
+Object create_salted(const Key<Role>& key, ByteView context) {
   std::array<std::uint8_t, kSaltSize> salt{};
   random_bytes(salt);
-  return key.expose([&](ByteView bytes) { return create_with_salt(bytes, context, salt); });
+  return key.expose([&](ByteView bytes) { return Object::create_with_salt(bytes, context, salt); });
+}
+
+}  // namespace
+
+Object Object::create(const RecordKey& key, ByteView context) {
+  return create_salted(key, context);
+}
+
+Object Object::create(const EnvelopeKey& key, ByteView context) {
+  return create_salted(key, context);
 }
 
 Object Object::create_with_salt(ByteView key, ByteView context,

@@ -36,6 +36,7 @@ class Object {
  public:
   // A fresh random salt. `context` binds the object to where it belongs.
   static Object create(const RecordKey& key, ByteView context);
+  static Object create(const EnvelopeKey& key, ByteView context);
   // As create, with a given salt: tests only.
   static Object create_with_salt(ByteView key, ByteView context,
                                  std::span<const std::uint8_t, 24> salt);

@@ -11,6 +11,7 @@
 //              ├─ child wrapping      (one input of the children's wrapping keys)
 //              ├─ pseudonyms          (lasting line)
 //              ├─ envelope            (lasting line)
+//              ├─ subject salts       (lasting line of a tenant)
 //              └─ key commitment      (not a key: 32 public bytes)
 #pragma once
 
@@ -36,9 +37,13 @@ struct RowRole {};  // seals rows of the control store
 struct ChildWrapRole {};
 struct PseudonymRole {};
 struct EnvelopeRole {};
-struct AnchorRole {};   // authenticates the anchor
-struct RootRowRole {};  // authenticates the root row
-struct SigningRole {};  // an Ed25519 seed
+struct SubjectSaltRole {};  // makes a commitment to the path of an erased scope
+struct AnchorRole {};       // authenticates the anchor
+struct RootRowRole {};      // authenticates the root row
+struct SigningRole {};      // an Ed25519 seed
+struct EpochRole {};        // private half of an epoch of an escrow ring (X25519)
+struct EphemeralRole {};    // private half of a key pair made for one seal (X25519)
+struct EpochSealRole {};    // seals one root key to an epoch
 
 using UnlockKey = Key<UnlockRole>;
 using SlotKey = Key<SlotRole>;
@@ -55,9 +60,13 @@ using RowKey = Key<RowRole>;
 using ChildWrapKey = Key<ChildWrapRole>;
 using PseudonymKey = Key<PseudonymRole>;
 using EnvelopeKey = Key<EnvelopeRole>;
+using SubjectSalt = Key<SubjectSaltRole>;
 using AnchorKey = Key<AnchorRole>;
 using RootRowKey = Key<RootRowRole>;
 using SigningKey = Key<SigningRole>;
+using EpochPrivateKey = Key<EpochRole>;
+using EphemeralKey = Key<EphemeralRole>;
+using EpochSealKey = Key<EpochSealRole>;
 
 // One edge: HKDF-Expand with this text and a zero byte in front of the context.
 template <class From, class To>
@@ -77,6 +86,7 @@ inline constexpr Edge<ScopeRole, RowRole> kRows{"quietus/v1/rows"};
 inline constexpr Edge<ScopeRole, ChildWrapRole> kChildren{"quietus/v1/children"};
 inline constexpr Edge<LastingRole, PseudonymRole> kPseudonyms{"quietus/v1/pseudonyms"};
 inline constexpr Edge<LastingRole, EnvelopeRole> kEnvelopes{"quietus/v1/envelopes"};
+inline constexpr Edge<LastingRole, SubjectSaltRole> kSubjectSalts{"quietus/v1/subject-salts"};
 }  // namespace edges
 
 namespace labels {
@@ -85,6 +95,8 @@ namespace labels {
 inline constexpr std::string_view kWrap = "quietus/v1/wrap";
 // HKDF info of the unlock key made from a key file (salt: the slot's).
 inline constexpr std::string_view kUnlock = "quietus/v1/unlock";
+// HKDF info of the key that seals a root key to an epoch (epoch_seal.hpp).
+inline constexpr std::string_view kEpochSeal = "quietus/v1/epoch-seal";
 inline constexpr std::string_view kKeyCommitment = "quietus/v1/key-commitment";
 // First bytes of associated data.
 inline constexpr std::string_view kSlotData = "quietus/v1/ad/slot";
@@ -92,10 +104,12 @@ inline constexpr std::string_view kNodeData = "quietus/v1/ad/node";
 inline constexpr std::string_view kWrapData = "quietus/v1/ad/wrap";
 inline constexpr std::string_view kRowData = "quietus/v1/ad/row";
 inline constexpr std::string_view kRecordData = "quietus/v1/ad/record";
+inline constexpr std::string_view kEpochSealData = "quietus/v1/ad/epoch-seal";
 // First line of what a subject's commitment is over (evidence/subject.hpp).
 inline constexpr std::string_view kSubject = "quietus-subject-1";
-// Cobblestone context of a large object.
+// Cobblestone contexts of a large object, and of what is sealed for elsewhere.
 inline constexpr std::string_view kObject = "quietus/v1/object";
+inline constexpr std::string_view kToken = "quietus/v1/token";
 }  // namespace labels
 
 }  // namespace quietus

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/unverified.hpp"
 #include "crypto/precondition.hpp"
 #include "crypto/random.hpp"
 #include "crypto/timestamp_asn1.hpp"
@@ -13,10 +14,6 @@ namespace {
 
 Error invalid(const char* reason) {
   return {ErrorCode::kInvalidArgument, reason};
-}
-
-Error unverified(std::string reason) {
-  return {ErrorCode::kUnverified, std::move(reason)};
 }
 
 // Setters of OpenSSL copy and can only lack memory.

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <ctime>
 
+#include "base/unverified.hpp"
 #include "crypto/timestamp.hpp"
 #include "crypto/timestamp_asn1.hpp"
 
@@ -21,10 +22,6 @@ using TsVerification = std::unique_ptr<TS_VERIFY_CTX, OpensslDeleter<TS_VERIFY_C
 // 112 bits, as OpenSSL counts: refuses SHA-1 and RSA below 2048 bits all along the chain.
 constexpr int kSecurityLevel = 2;
 constexpr std::int64_t kMaxAccuracySeconds = std::int64_t{7} * 24 * 60 * 60;
-
-Error unverified(std::string reason) {
-  return {ErrorCode::kUnverified, std::move(reason)};
-}
 
 // ---- authorities ------------------------------------------------------------------------------
 

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <set>
 
 #include "base/text_encoding.hpp"
+#include "base/unverified.hpp"
 #include "crypto/hash.hpp"
 #include "evidence/jws.hpp"
 #include "evidence/log_evidence.hpp"
@@ -18,10 +20,24 @@ constexpr std::string_view kSnapshots =
     "The key snapshots that hold the listed keys are those listed; each becomes unreadable on its "
     "clear date.";
 
-constexpr std::array<std::string_view, 4> kClaims = {
+constexpr std::string_view kEveryCopy =
     "Every copy of the listed keys that this vault and the systems listed here made was destroyed "
-    "by "
-    "the method and at the times stated.",
+    "by the method and at the times stated.";
+
+// The same where other instances of the vault have copies, or may have some.
+constexpr std::string_view kNoSnapshotsHere =
+    "This instance of the vault made no key snapshot and no escrow copy of the listed keys.";
+constexpr std::string_view kSnapshotsHere =
+    "The key snapshots of this instance of the vault that hold the listed keys are those listed; "
+    "each becomes unreadable on its clear date.";
+constexpr std::string_view kEveryCopyHere =
+    "Every copy of the listed keys that this instance of the vault made for its own use was "
+    "destroyed by the method and at the times stated.";
+constexpr std::string_view kElsewhere =
+    "Other instances of this vault may still hold the listed keys, and read data with them: those "
+    "that are known are listed under instances, and none of them is covered.";
+
+constexpr std::array<std::string_view, 3> kClaims = {
     "All data under the listed keys was encrypted before it was stored; its ciphertext may remain "
     "and "
     "cannot be decrypted without these keys.",
@@ -45,10 +61,6 @@ constexpr std::array<std::string_view, 7> kExclusions = {
 
 constexpr std::size_t kMaxAssurance = 1024;
 constexpr std::size_t kMaxVersion = 32;
-
-Error unverified(const char* reason) {
-  return {ErrorCode::kUnverified, reason};
-}
 
 // The program's name and a version.
 bool is_tool(std::string_view text) noexcept {
@@ -79,6 +91,13 @@ Result<void> check_targets(const std::vector<ClaimedTarget>& targets) {
     for (const ClaimedKey& key : target.keys)
       if (!keys.insert(key.id).second) return unverified("certificate names a key twice");
   }
+  return {};
+}
+
+Result<void> check_batch(const ErasureClaims& claims) {
+  if (!claims.batch) return {};
+  if (claims.targets.size() != 1) return unverified("certificate of a batch is of one scope");
+  if (claims.batch->scopes > kMaxTreeSize) return unverified("batch is larger than any can be");
   return {};
 }
 
@@ -116,6 +135,10 @@ Result<void> check_status(const ErasureClaims& claims) {
     return unverified("status is not partial, but the assurance is unknown");
   if (!claims.exports_known)
     return unverified("status is not partial, but the exports are not all known");
+  if (!claims.instances.empty())
+    return unverified("status is not partial, but another instance may hold the keys");
+  if (!claims.instances_known)
+    return unverified("status is not partial, but the other instances are not all known");
   if (!slots_are_destroyed(claims.root))
     return unverified("status is not partial, but not every root slot was seen destroyed");
   return {};
@@ -130,6 +153,16 @@ Result<void> check_snapshots(const ErasureClaims& claims) {
       return unverified("a key snapshot is clear before the erasure");
   }
   return {};
+}
+
+Result<void> check_instances(const std::vector<ClaimedInstance>& instances) {
+  const auto later = std::adjacent_find(
+      instances.begin(), instances.end(),
+      [](const ClaimedInstance& a, const ClaimedInstance& b) { return a.instance >= b.instance; });
+  if (later == instances.end()) return {};
+  if (later->instance == std::next(later)->instance)
+    return unverified("certificate names another instance twice");
+  return unverified("other instances are not in ascending order");
 }
 
 Result<void> check_unreadable(const ClaimedUnreadable& unreadable) {
@@ -165,9 +198,19 @@ bool slots_are_destroyed(const ClaimedRoot& root) noexcept {
          });
 }
 
-std::vector<std::string_view> certificate_claims(bool snapshots) {
-  std::vector<std::string_view> sentences(kClaims.begin(), kClaims.end());
-  sentences.insert(sentences.begin() + 2, snapshots ? kSnapshots : kNoSnapshots);
+bool may_live_elsewhere(const ErasureClaims& claims) noexcept {
+  return !claims.instances.empty() || !claims.instances_known;
+}
+
+std::vector<std::string_view> certificate_claims(const ErasureClaims& claims) {
+  const bool elsewhere = may_live_elsewhere(claims);
+  const std::string_view none = elsewhere ? kNoSnapshotsHere : kNoSnapshots;
+  const std::string_view some = elsewhere ? kSnapshotsHere : kSnapshots;
+  std::vector<std::string_view> sentences = {elsewhere ? kEveryCopyHere : kEveryCopy};
+  if (elsewhere) sentences.push_back(kElsewhere);
+  sentences.push_back(kClaims[0]);
+  sentences.push_back(claims.snapshots.empty() ? none : some);
+  sentences.insert(sentences.end(), kClaims.begin() + 1, kClaims.end());
   return sentences;
 }
 std::span<const std::string_view> certificate_exclusions() noexcept {
@@ -181,9 +224,11 @@ std::string log_origin(const VaultId& vault) {
 Result<void> check_claims(const ErasureClaims& claims) {
   if (!is_tool(claims.tool)) return unverified("certificate has a malformed tool");
   QUIETUS_TRY(check_targets(claims.targets));
+  QUIETUS_TRY(check_batch(claims));
   QUIETUS_TRY(check_root(claims.root));
   QUIETUS_TRY(check_status(claims));
   QUIETUS_TRY(check_snapshots(claims));
+  QUIETUS_TRY(check_instances(claims.instances));
   QUIETUS_TRY(check_superseded(claims));
   QUIETUS_TRY(check_unreadable(claims.unreadable));
   return check_times(claims);

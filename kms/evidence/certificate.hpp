@@ -6,12 +6,14 @@
 //   version 1, type, certificate_id, supersedes [certificate ids], vault_id, issuer {kid, tool},
 //   issued_at, status, phase, erasure_id, reason, targets [{scope_id, level, subject, keys
 //   [{key_id, line, generation, algorithm, strength_bits, commitment}]}], unreadable {scopes_below,
-//   keys_below, records, bytes, counted}, method {…}, root {provider, assurance, assurance_known,
-//   generation_before, generation_after, slots_destroyed [{slot_id, generation, mirrors,
-//   overwritten, read_back, gone}]}, holders {acknowledged, ended}, times {begun, keys_unreachable,
-//   slot_destroyed}, log {origin, vkey, proofs [{kind, entry, proof}]}, exports [{scope_id, time,
-//   records, bytes}], exports_known, key_snapshots [{epoch_id, clear_date, attested}], copies
-//   [{copy, state}], claims [sentences], exclusions [sentences]
+//   keys_below, records, bytes, counted}, batch {statement_id, scopes, index, proof [hashes]} (only
+//   of an erasure that was logged as a batch), method {…}, root {provider, assurance,
+//   assurance_known, generation_before, generation_after, slots_destroyed [{slot_id, generation,
+//   mirrors, overwritten, read_back, gone}]}, holders {acknowledged, ended}, times {begun,
+//   keys_unreachable, slot_destroyed}, log {origin, vkey, proofs [{kind, entry, proof}]}, exports
+//   [{scope_id, time, records, bytes}], exports_known, key_snapshots [{epoch_id, clear_date,
+//   attested}], instances [{instance_id, copied}], instances_known, copies [{copy, state}], claims
+//   [sentences], exclusions [sentences]
 //
 // docs/certificate.schema.json is the same as a JSON Schema.
 #pragma once
@@ -69,11 +71,29 @@ struct ClaimedUnreadable {
   bool counted = false;  // false: damaged rows kept them from being counted, the numbers are zero
 };
 
+using StatementId = std::array<std::uint8_t, 16>;  // random
+
+// Where a scope stands among those of one batch: its statement is leaf `index` of the Merkle tree
+// whose root the batch-unreachable entry holds.
+struct ClaimedBatch {
+  StatementId statement{};
+  std::uint64_t scopes = 0;
+  std::uint64_t index = 0;
+  std::vector<Hash> proof;  // from the leaf's sibling upwards
+};
+
 // A key snapshot that holds the keys until its epoch's key is destroyed.
 struct ClaimedSnapshot {
   std::array<std::uint8_t, 16> epoch{};
   UnixMillis clear_date = 0;
   bool attested = false;  // by the site's own signed receipt or ring file
+};
+
+// Another instance of the vault that was made when keys listed here existed. What it holds this
+// certificate does not cover.
+struct ClaimedInstance {
+  InstanceId instance{};
+  UnixMillis copied = 0;
 };
 
 struct ClaimedSlot {
@@ -108,8 +128,9 @@ struct ClaimedExport {
   std::uint64_t bytes = 0;
 };
 
-// Proofs of the entries keys-unreachable and slot-destroyed of this erasure and of the key-created
-// entry of every key, all under one checkpoint signed after slot-destroyed was logged.
+// Proofs of the entries keys-unreachable (or batch-unreachable) and slot-destroyed of this erasure
+// and of the key-created entry of every key, all under one checkpoint signed after slot-destroyed
+// was logged.
 struct ClaimedLog {
   std::string origin;
   std::string vkey;
@@ -129,6 +150,7 @@ struct ErasureClaims {
   Code reason = "none";
   std::vector<ClaimedTarget> targets;
   ClaimedUnreadable unreadable;
+  std::optional<ClaimedBatch> batch;  // then there is one target
   ClaimedRoot root;
   std::uint64_t holders_acknowledged = 0;
   std::uint64_t holders_ended = 0;
@@ -137,15 +159,20 @@ struct ErasureClaims {
   std::vector<ClaimedExport> exports;
   bool exports_known = true;  // false: damaged rows may have named more; never `complete`
   std::vector<ClaimedSnapshot> snapshots;
+  std::vector<ClaimedInstance> instances;  // ascending; when there are any, `partial` and no other
+  bool instances_known = true;  // false: damaged rows may have named more; always `partial`
 };
 
 // Whether every root slot was seen overwritten, read back and gone, on a medium that is known to
 // overwrite.
 bool slots_are_destroyed(const ClaimedRoot& root) noexcept;
 
-// The sentences of every certificate of this version; what is said of snapshots depends on whether
-// there are any.
-std::vector<std::string_view> certificate_claims(bool snapshots);
+// Whether keys that are listed may live on in another instance of the vault.
+bool may_live_elsewhere(const ErasureClaims& claims) noexcept;
+
+// The sentences of every certificate of this version. What is said of snapshots depends on whether
+// there are any, and how much is claimed on whether there may be other instances.
+std::vector<std::string_view> certificate_claims(const ErasureClaims& claims);
 std::span<const std::string_view> certificate_exclusions() noexcept;
 
 // The origin and key name of the evidence log of a vault. A verifier accepts every origin that has
@@ -154,6 +181,17 @@ std::string log_origin(const VaultId& vault);
 
 // The kind that the proof of an entry is labelled with; "unknown" when the entry does not say.
 std::string proof_kind(ByteView entry);
+
+// What a batch states of one of its scopes, one line of JSON: {"statement_id", "erasure_id",
+// "reason", "target" as under targets, "unreadable" as there}. The random id makes its hash say
+// nothing to those who see only hashes.
+struct StatementHead {
+  StatementId id{};
+  ErasureId erasure{};
+  Code reason = "none";
+};
+std::string statement_text(const StatementHead& head, const ClaimedTarget& target,
+                           const ClaimedUnreadable& unreadable);
 
 std::string encode_claims(const ErasureClaims& claims);
 // The claims that encode_claims() makes exactly this payload of: one that has other members,

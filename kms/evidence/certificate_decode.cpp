@@ -4,15 +4,12 @@
 #include <optional>
 
 #include "base/text_encoding.hpp"
+#include "base/unverified.hpp"
 #include "evidence/certificate.hpp"
 #include "evidence/strict_json.hpp"
 
 namespace quietus {
 namespace {
-
-Error unverified(std::string reason) {
-  return {ErrorCode::kUnverified, std::move(reason)};
-}
 
 std::optional<Sha256> decode_subject(JsonFields& json) {
   if (json.text("subject").empty()) return std::nullopt;
@@ -105,20 +102,37 @@ ClaimedSnapshot decode_snapshot(JsonFields json) {
   return snapshot;
 }
 
-// A list of 32 hex digits each.
-std::vector<CertificateId> decode_superseded(JsonFields& json) {
-  std::vector<CertificateId> ids;
-  for (const Json& item : json.list("supersedes")) {
-    const auto bytes = item.is_string() ? from_hex(item.get<std::string>()) : std::nullopt;
-    if (!bytes || bytes->size() != std::tuple_size_v<CertificateId>) {
-      json.fail("supersedes");
+ClaimedInstance decode_instance(JsonFields json) {
+  ClaimedInstance other;
+  other.instance = json.hex<sizeof(InstanceId)>("instance_id");
+  other.copied = json.time("copied");
+  return other;
+}
+
+// A list of hex texts of one length.
+template <class Item>
+std::vector<Item> decode_hex_list(JsonFields& json, const char* name) {
+  std::vector<Item> items;
+  for (const Json& text : json.list(name)) {
+    const auto bytes = text.is_string() ? from_hex(text.get<std::string>()) : std::nullopt;
+    if (!bytes || bytes->size() != std::tuple_size_v<Item>) {
+      json.fail(name);
       return {};
     }
-    CertificateId id{};
-    std::copy(bytes->begin(), bytes->end(), id.begin());
-    ids.push_back(id);
+    Item item{};
+    std::copy(bytes->begin(), bytes->end(), item.begin());
+    items.push_back(item);
   }
-  return ids;
+  return items;
+}
+
+ClaimedBatch decode_batch(JsonFields json) {
+  ClaimedBatch batch;
+  batch.statement = json.hex<sizeof(StatementId)>("statement_id");
+  batch.scopes = json.number("scopes");
+  batch.index = json.number("index");
+  batch.proof = decode_hex_list<Hash>(json, "proof");
+  return batch;
 }
 
 ClaimedExport decode_export(JsonFields json) {
@@ -150,7 +164,7 @@ Value decode_choice(JsonFields json, const char* name, std::array<Value, N> choi
 ErasureClaims decode_members(JsonFields json, std::string& fault) {
   ErasureClaims claims;
   claims.certificate = json.hex<sizeof(CertificateId)>("certificate_id");
-  claims.supersedes = decode_superseded(json);
+  claims.supersedes = decode_hex_list<CertificateId>(json, "supersedes");
   claims.vault = json.hex<sizeof(VaultId)>("vault_id");
   JsonFields issuer = json.object("issuer");
   claims.issuer_kid = issuer.text("kid");
@@ -167,6 +181,7 @@ ErasureClaims decode_members(JsonFields json, std::string& fault) {
   for (const Json& target : json.list("targets"))
     claims.targets.push_back(decode_target({target, fault}, fault));
   claims.unreadable = decode_unreadable(json.object("unreadable"));
+  if (json.has("batch")) claims.batch = decode_batch(json.object("batch"));
   claims.root = decode_root(json.object("root"), fault);
   JsonFields holders = json.object("holders");
   claims.holders_acknowledged = holders.number("acknowledged");
@@ -178,6 +193,9 @@ ErasureClaims decode_members(JsonFields json, std::string& fault) {
   claims.exports_known = json.boolean("exports_known");
   for (const Json& snapshot : json.list("key_snapshots"))
     claims.snapshots.push_back(decode_snapshot({snapshot, fault}));
+  for (const Json& other : json.list("instances"))
+    claims.instances.push_back(decode_instance({other, fault}));
+  claims.instances_known = json.boolean("instances_known");
   return claims;
 }
 

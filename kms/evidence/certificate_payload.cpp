@@ -45,6 +45,15 @@ Json encode_unreadable(const ClaimedUnreadable& unreadable) {
   return json;
 }
 
+Json encode_batch(const ClaimedBatch& batch) {
+  Json json;
+  json["statement_id"] = to_hex(batch.statement);
+  json["scopes"] = batch.scopes;
+  json["index"] = batch.index;
+  json["proof"] = list_of(batch.proof, [](const Hash& hash) { return Json(to_hex(hash)); });
+  return json;
+}
+
 Json encode_method() {
   Json json;
   json["sanitization"] = "purge";
@@ -111,6 +120,18 @@ Json encode_snapshot(const ClaimedSnapshot& snapshot) {
   return json;
 }
 
+Json encode_instance(const ClaimedInstance& other) {
+  Json json;
+  json["instance_id"] = to_hex(other.instance);
+  json["copied"] = format_utc(other.copied);
+  return json;
+}
+
+const char* instances_state(const ErasureClaims& claims) {
+  if (!claims.instances.empty()) return "not-covered";
+  return claims.instances_known ? "never-existed" : "unknown";
+}
+
 // Every place where a copy of the keys or of the data can be, with what is known of it.
 Json encode_copies(const ErasureClaims& claims) {
   Json list = Json::array();
@@ -123,6 +144,7 @@ Json encode_copies(const ErasureClaims& claims) {
   add("root-slots", slots_are_destroyed(claims.root) ? "destroyed" : "unknown");
   add("process-memory", "destroyed");
   add("key-snapshots", claims.snapshots.empty() ? "never-existed" : "ages-out");
+  add("restored-instances", instances_state(claims));
   const char* const exports = claims.exports.empty() ? "never-existed" : "outside";
   add("known-exports", claims.exports_known ? exports : "unknown");
   add("copies-outside-the-vault", "outside");
@@ -175,6 +197,17 @@ std::string proof_kind(ByteView entry) {
   return parsed ? parsed->kind() : "unknown";
 }
 
+std::string statement_text(const StatementHead& head, const ClaimedTarget& target,
+                           const ClaimedUnreadable& unreadable) {
+  Json json;
+  json["statement_id"] = to_hex(head.id);
+  json["erasure_id"] = to_hex(head.erasure);
+  json["reason"] = head.reason.text();
+  json["target"] = encode_target(target);
+  json["unreadable"] = encode_unreadable(unreadable);
+  return canonical_text(json);
+}
+
 std::string encode_claims(const ErasureClaims& claims) {
   Json json;
   json["version"] = kCertificateVersion;
@@ -191,6 +224,7 @@ std::string encode_claims(const ErasureClaims& claims) {
   json["reason"] = claims.reason.text();
   json["targets"] = list_of(claims.targets, encode_target);
   json["unreadable"] = encode_unreadable(claims.unreadable);
+  if (claims.batch) json["batch"] = encode_batch(*claims.batch);
   json["method"] = encode_method();
   json["root"] = encode_root(claims.root);
   json["holders"] = encode_holders(claims);
@@ -199,8 +233,10 @@ std::string encode_claims(const ErasureClaims& claims) {
   json["exports"] = list_of(claims.exports, encode_export);
   json["exports_known"] = claims.exports_known;
   json["key_snapshots"] = list_of(claims.snapshots, encode_snapshot);
+  json["instances"] = list_of(claims.instances, encode_instance);
+  json["instances_known"] = claims.instances_known;
   json["copies"] = encode_copies(claims);
-  json["claims"] = encode_sentences(certificate_claims(!claims.snapshots.empty()));
+  json["claims"] = encode_sentences(certificate_claims(claims));
   json["exclusions"] = encode_sentences(certificate_exclusions());
   return canonical_text(json);
 }

@@ -22,23 +22,47 @@ std::size_t count_keys(const ErasureClaims& claims) {
   return count;
 }
 
+// How it was checked that the keys are among those that became unreachable.
+std::string unreachable_line(const ErasureClaims& claims) {
+  const std::string keys =
+      "Keys: each of the " + std::to_string(count_keys(claims)) +
+      " key(s) listed was logged when it was created, with the commitment stated, and is ";
+  if (!claims.batch) return keys + "among those that became unreachable.";
+  return keys + "in the statement of this scope, number " + std::to_string(claims.batch->index) +
+         " of the " + std::to_string(claims.batch->scopes) +
+         " whose hash tree the log holds as what became unreachable together.";
+}
+
 std::vector<std::string> checked_lines(const ErasureClaims& claims, const Checkpoint& checkpoint) {
   const std::string status(name_of(claims.status));
+  const std::string_view unreachable =
+      claims.batch ? entry_kinds::kBatchUnreachable : entry_kinds::kKeysUnreachable;
   return {
       "Signature: Ed25519, valid under the issuer's key " + claims.issuer_kid + ".",
       "Form: version 1, every member known, one canonical form, nothing added.",
       "Status " + status + ": agrees with the " + std::to_string(claims.root.slots.size()) +
-          " root slot(s) listed and with the assurance stated.",
+          " root slot(s), the exports and the other instances listed, and with the assurance "
+          "stated.",
       "Root generation: from " + std::to_string(claims.root.generation_before) + " to " +
           std::to_string(claims.root.generation_after) + ".",
       "Times: begun, keys unreachable, slot destroyed and issued follow each other.",
-      "Log: keys-unreachable and slot-destroyed of this erasure are in the log " +
+      "Log: " + std::string(unreachable) + " and slot-destroyed of this erasure are in the log " +
           checkpoint.origin + ", in this order, under one signed checkpoint of " +
           std::to_string(checkpoint.head.size) + " entries.",
-      "Keys: each of the " + std::to_string(count_keys(claims)) +
-          " key(s) listed was logged when it was created, with the commitment stated, and is among "
-          "those that became unreachable.",
+      unreachable_line(claims),
   };
+}
+
+// What the certificate does not cover: that which no certificate covers, and each other instance.
+std::vector<std::string> uncovered_lines(const ErasureClaims& claims) {
+  std::vector<std::string> lines = to_lines(certificate_exclusions());
+  for (const ClaimedInstance& other : claims.instances)
+    lines.push_back("Another instance of this vault, " + to_hex(other.instance) + ", copied " +
+                    format_utc(other.copied) + ": it may still hold the keys.");
+  if (!claims.instances_known)
+    lines.emplace_back(
+        "Instances of this vault that are not known any more: they may still hold the keys.");
+  return lines;
 }
 
 std::string statements_text(const std::vector<WitnessStatement>& witnesses) {
@@ -177,8 +201,8 @@ class CertificateVerifier {
     made.log_key_pinned_ = believed_.log_vkey.has_value();
     made.report_.checked = checked_lines(claims, checkpoint);
     made.report_.not_checked = unchecked_lines(checkpoint, made.log_key_pinned_, nullptr);
-    made.report_.claims = to_lines(certificate_claims(!claims.snapshots.empty()));
-    made.report_.not_claimed = to_lines(certificate_exclusions());
+    made.report_.claims = to_lines(certificate_claims(claims));
+    made.report_.not_claimed = uncovered_lines(claims);
     return made;
   }
 

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/text_encoding.hpp"
+#include "base/unverified.hpp"
 #include "crypto/hash.hpp"
 #include "evidence/strict_json.hpp"
 
@@ -13,10 +14,6 @@ namespace {
 
 constexpr std::string_view kEdDsa = "EdDSA";      // RFC 8037
 constexpr std::string_view kEd25519 = "Ed25519";  // RFC 9864
-
-Error unverified(std::string reason) {
-  return {ErrorCode::kUnverified, std::move(reason)};
-}
 
 // The three parts of a file, still encoded, and what stands around them.
 constexpr std::string_view kBeforePayload = R"({"payload":")";

@@ -4,15 +4,12 @@
 #include <optional>
 
 #include "base/text_encoding.hpp"
+#include "base/unverified.hpp"
 #include "crypto/random.hpp"
 #include "evidence/strict_json.hpp"
 
 namespace quietus {
 namespace {
-
-Error malformed(const char* reason) {
-  return {ErrorCode::kUnverified, reason};
-}
 
 // The members of an entry, in the order they are added.
 class EntryBuilder {
@@ -112,6 +109,16 @@ std::string entry_text(const EntryHead& head, const KeysUnreachable& entry) {
       .text();
 }
 
+std::string entry_text(const EntryHead& head, const BatchUnreachable& entry) {
+  return EntryBuilder(head, entry_kinds::kBatchUnreachable)
+      .bytes("erasure", entry.erasure)
+      .number("generation_before", entry.generation_before)
+      .number("generation_after", entry.generation_after)
+      .number("scopes", entry.scopes)
+      .bytes("statements", entry.statements)
+      .text();
+}
+
 std::string entry_text(const EntryHead& head, const SlotDestroyed& entry) {
   return EntryBuilder(head, entry_kinds::kSlotDestroyed)
       .bytes("erasure", entry.erasure)
@@ -203,11 +210,83 @@ std::string entry_text(const EntryHead& head, const RotationDone& entry) {
       .text();
 }
 
+std::string entry_text(const EntryHead& head, const RecordsGivenUp& entry) {
+  return EntryBuilder(head, entry_kinds::kRecordsGivenUp)
+      .id("scope", entry.scope)
+      .number("generation", entry.generation)
+      .number("records", entry.records)
+      .code("reason", entry.reason)
+      .text();
+}
+
 std::string entry_text(const EntryHead& head, const PolicyApplied& entry) {
   return EntryBuilder(head, entry_kinds::kPolicyApplied)
       .number("version", entry.version)
       .time("effective", entry.effective)
       .bytes("text_sha256", entry.text)
+      .text();
+}
+
+std::string entry_text(const EntryHead& head, const ScheduleChanged& entry) {
+  return EntryBuilder(head, entry_kinds::kScheduleChanged)
+      .id("scope", entry.scope)
+      .code("change", entry.change)
+      .time("when", entry.when)
+      .code("reason", entry.reason)
+      .text();
+}
+
+std::string entry_text(const EntryHead& head, const ClockAccepted& entry) {
+  return EntryBuilder(head, entry_kinds::kClockAccepted).time("before", entry.before).text();
+}
+
+std::string entry_text(const EntryHead& head, const BackupBegun& entry) {
+  return EntryBuilder(head, entry_kinds::kBackupBegun)
+      .bytes("backup", entry.backup)
+      .time("expires", entry.expires)
+      .text();
+}
+
+std::string entry_text(const EntryHead& head, const BackupMade& entry) {
+  return EntryBuilder(head, entry_kinds::kBackupMade)
+      .bytes("backup", entry.backup)
+      .number("records", entry.records)
+      .bytes("manifest_sha256", entry.manifest)
+      .text();
+}
+
+std::string entry_text(const EntryHead& head, const BackupDropped& entry) {
+  return EntryBuilder(head, entry_kinds::kBackupDropped).bytes("backup", entry.backup).text();
+}
+
+std::string entry_text(const EntryHead& head, const CopyMade& entry) {
+  return EntryBuilder(head, entry_kinds::kCopyMade)
+      .bytes("instance", entry.instance)
+      .number("log_size", entry.log_size)
+      .text();
+}
+
+std::string entry_text(const EntryHead& head, const CopyDropped& entry) {
+  return EntryBuilder(head, entry_kinds::kCopyDropped).bytes("instance", entry.instance).text();
+}
+
+std::string entry_text(const EntryHead& head, const RecordsRestored& entry) {
+  return EntryBuilder(head, entry_kinds::kRecordsRestored)
+      .bytes("backup", entry.backup)
+      .number("restored", entry.restored)
+      .number("erased", entry.erased)
+      .number("purged", entry.purged)
+      .number("missing", entry.missing)
+      .number("damaged", entry.damaged)
+      .text();
+}
+
+std::string entry_text(const EntryHead& head, const InstanceBegun& entry) {
+  return EntryBuilder(head, entry_kinds::kInstanceBegun)
+      .bytes("instance", entry.instance)
+      .number("origin_size", entry.origin_size)
+      .bytes("origin_root", entry.origin_root)
+      .bytes("backup", entry.backup)
       .text();
 }
 
@@ -221,8 +300,9 @@ std::string entry_text(const EntryHead& head, const AttemptRefused& entry) {
 
 Result<LogEntry> LogEntry::parse(ByteView text) {
   QUIETUS_TRY_AS(const Json json, parse_strict_json(as_text(text)));
-  if (!begins_as_entry(json)) return malformed("log entry does not begin with id, kind and time");
-  if (canonical_text(json) != as_text(text)) return malformed("log entry is not in canonical form");
+  if (!begins_as_entry(json)) return unverified("log entry does not begin with id, kind and time");
+  if (canonical_text(json) != as_text(text))
+    return unverified("log entry is not in canonical form");
 
   LogEntry entry;
   std::string fault;
@@ -230,7 +310,7 @@ Result<LogEntry> LogEntry::parse(ByteView text) {
   entry.head_.id = fields.hex<sizeof(EntryId)>("entry");
   entry.head_.time = fields.time("time");
   entry.kind_ = fields.code("kind").text();
-  if (!fault.empty()) return malformed("log entry has a malformed id, kind or time");
+  if (!fault.empty()) return unverified("log entry has a malformed id, kind or time");
 
   for (const auto& [name, value] : json.items()) {
     if (value.is_string()) {
@@ -239,7 +319,7 @@ Result<LogEntry> LogEntry::parse(ByteView text) {
       entry.members_.emplace(name, value.get<std::uint64_t>());
     } else {
       auto texts = value.is_array() ? text_list(value) : std::nullopt;
-      if (!texts) return malformed("log entry has a member of an unknown form");
+      if (!texts) return unverified("log entry has a member of an unknown form");
       entry.members_.emplace(name, *std::move(texts));
     }
   }

@@ -30,6 +30,7 @@ using EntryId = std::array<std::uint8_t, 16>;        // random
 using ErasureId = std::array<std::uint8_t, 16>;      // random
 using CertificateId = std::array<std::uint8_t, 16>;  // random
 using HoldId = std::array<std::uint8_t, 16>;         // random
+using BackupId = std::array<std::uint8_t, 16>;       // random
 
 enum class KeyLine { kData, kLasting };
 std::string_view name_of(KeyLine line) noexcept;  // "data", "lasting"
@@ -57,6 +58,15 @@ struct KeysUnreachable {
   std::uint64_t generation_before = 0;  // of the root
   std::uint64_t generation_after = 0;
   std::vector<KeyId> keys;
+};
+// The same for an erasure of any number of scopes: in place of the keys, the root of a Merkle tree
+// over a statement of each scope (see certificate.hpp).
+struct BatchUnreachable {
+  ErasureId erasure{};
+  std::uint64_t generation_before = 0;  // of the root
+  std::uint64_t generation_after = 0;
+  std::uint64_t scopes = 0;
+  Sha256 statements{};
 };
 struct SlotDestroyed {
   ErasureId erasure{};
@@ -118,10 +128,68 @@ struct RotationDone {
   ScopeId scope = 0;
   std::uint64_t generation = 0;
 };
+// Records that did not open were removed, so that an older generation can be destroyed.
+struct RecordsGivenUp {
+  ScopeId scope = 0;
+  std::uint64_t generation = 0;  // the newest one
+  std::uint64_t records = 0;
+  Code reason = "none";
+};
 struct PolicyApplied {
   std::uint64_t version = 0;
   UnixMillis effective = 0;
   Sha256 text{};  // SHA-256 of the policy's file
+};
+// A decision about when a scope ends, or that it was taken back (keys/schedule.hpp).
+struct ScheduleChanged {
+  ScopeId scope = 0;
+  Code change = "none";
+  UnixMillis when = 0;
+  Code reason = "none";
+};
+// Somebody vouched for the clock after it had stopped what destroys.
+struct ClockAccepted {
+  UnixMillis before = 0;  // the latest time that was accepted until then
+};
+// A data backup is about to be made. Written before what it copies is read.
+struct BackupBegun {
+  BackupId backup{};
+  UnixMillis expires = 0;
+};
+struct BackupMade {
+  BackupId backup{};
+  std::uint64_t records = 0;
+  Sha256 manifest{};  // SHA-256 of its signed manifest
+};
+// It came to nothing, and what was written of it was not kept.
+struct BackupDropped {
+  BackupId backup{};
+};
+// Another instance of the vault was made, with the keys that there were when the log had so many
+// entries.
+struct CopyMade {
+  InstanceId instance{};
+  std::uint64_t log_size = 0;
+};
+// That instance came to nothing: its root slot was destroyed before anybody could use it.
+struct CopyDropped {
+  InstanceId instance{};
+};
+// What became of the records of a backup, in a new instance.
+struct RecordsRestored {
+  BackupId backup{};
+  std::uint64_t restored = 0;
+  std::uint64_t erased = 0;
+  std::uint64_t purged = 0;
+  std::uint64_t missing = 0;  // no key of theirs was known
+  std::uint64_t damaged = 0;
+};
+// This vault goes on as an instance of its own from here, restored from a backup of another one.
+struct InstanceBegun {
+  InstanceId instance{};
+  std::uint64_t origin_size = 0;  // of the other one's log, with its root
+  Sha256 origin_root{};
+  BackupId backup{};
 };
 // An attempt that a guard stopped.
 struct AttemptRefused {
@@ -135,6 +203,7 @@ namespace entry_kinds {
 inline constexpr std::string_view kVaultCreated = "vault-created";
 inline constexpr std::string_view kKeyCreated = "key-created";
 inline constexpr std::string_view kKeysUnreachable = "keys-unreachable";
+inline constexpr std::string_view kBatchUnreachable = "batch-unreachable";
 inline constexpr std::string_view kSlotDestroyed = "slot-destroyed";
 inline constexpr std::string_view kErasureAborted = "erasure-aborted";
 inline constexpr std::string_view kUnlockChanged = "unlock-changed";
@@ -147,7 +216,17 @@ inline constexpr std::string_view kHoldPlaced = "hold-placed";
 inline constexpr std::string_view kHoldReleased = "hold-released";
 inline constexpr std::string_view kRotationBegun = "rotation-begun";
 inline constexpr std::string_view kRotationDone = "rotation-done";
+inline constexpr std::string_view kRecordsGivenUp = "records-given-up";
 inline constexpr std::string_view kPolicyApplied = "policy-applied";
+inline constexpr std::string_view kScheduleChanged = "schedule-changed";
+inline constexpr std::string_view kClockAccepted = "clock-accepted";
+inline constexpr std::string_view kBackupBegun = "backup-begun";
+inline constexpr std::string_view kBackupMade = "backup-made";
+inline constexpr std::string_view kBackupDropped = "backup-dropped";
+inline constexpr std::string_view kCopyMade = "copy-made";
+inline constexpr std::string_view kCopyDropped = "copy-dropped";
+inline constexpr std::string_view kRecordsRestored = "records-restored";
+inline constexpr std::string_view kInstanceBegun = "instance-begun";
 inline constexpr std::string_view kAttemptRefused = "attempt-refused";
 }  // namespace entry_kinds
 
@@ -155,6 +234,7 @@ inline constexpr std::string_view kAttemptRefused = "attempt-refused";
 std::string entry_text(const EntryHead& head, const VaultCreated& entry);
 std::string entry_text(const EntryHead& head, const KeyCreated& entry);
 std::string entry_text(const EntryHead& head, const KeysUnreachable& entry);
+std::string entry_text(const EntryHead& head, const BatchUnreachable& entry);
 std::string entry_text(const EntryHead& head, const SlotDestroyed& entry);
 std::string entry_text(const EntryHead& head, const ErasureAborted& entry);
 std::string entry_text(const EntryHead& head, const UnlockChanged& entry);
@@ -167,7 +247,17 @@ std::string entry_text(const EntryHead& head, const HoldPlaced& entry);
 std::string entry_text(const EntryHead& head, const HoldReleased& entry);
 std::string entry_text(const EntryHead& head, const RotationBegun& entry);
 std::string entry_text(const EntryHead& head, const RotationDone& entry);
+std::string entry_text(const EntryHead& head, const RecordsGivenUp& entry);
 std::string entry_text(const EntryHead& head, const PolicyApplied& entry);
+std::string entry_text(const EntryHead& head, const ScheduleChanged& entry);
+std::string entry_text(const EntryHead& head, const ClockAccepted& entry);
+std::string entry_text(const EntryHead& head, const BackupBegun& entry);
+std::string entry_text(const EntryHead& head, const BackupMade& entry);
+std::string entry_text(const EntryHead& head, const BackupDropped& entry);
+std::string entry_text(const EntryHead& head, const CopyMade& entry);
+std::string entry_text(const EntryHead& head, const CopyDropped& entry);
+std::string entry_text(const EntryHead& head, const RecordsRestored& entry);
+std::string entry_text(const EntryHead& head, const InstanceBegun& entry);
 std::string entry_text(const EntryHead& head, const AttemptRefused& entry);
 
 // An entry read back.

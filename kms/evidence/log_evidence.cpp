@@ -6,15 +6,12 @@
 #include <set>
 
 #include "base/text_encoding.hpp"
+#include "base/unverified.hpp"
 #include "evidence/strict_json.hpp"
 #include "evidence/tlog_proof.hpp"
 
 namespace quietus {
 namespace {
-
-Error unverified(const char* reason) {
-  return {ErrorCode::kUnverified, reason};
-}
 
 // Times in a certificate and in entries are whole seconds.
 bool same_time(UnixMillis a, UnixMillis b) {
@@ -73,12 +70,14 @@ class EvidenceCheck {
       return check_creation(entry, proven.entry, proof.index);
     if (entry.kind() == entry_kinds::kKeysUnreachable)
       return check_unreachable(entry, proven.entry, proof.index);
+    if (entry.kind() == entry_kinds::kBatchUnreachable)
+      return check_batch(entry, proven.entry, proof.index);
     if (entry.kind() == entry_kinds::kSlotDestroyed)
       return check_destroyed(entry, proven.entry, proof.index);
     return unverified("certificate encloses an entry that it does not rest on");
   }
 
-  // The three checks below make the entry anew from the claims: what the entry says has one text.
+  // The checks below make the entry anew from the claims: what the entry says has one text.
 
   Result<void> check_creation(const LogEntry& entry, ByteView text, std::uint64_t index) {
     const std::string* id = entry.text("key");
@@ -98,6 +97,7 @@ class EvidenceCheck {
 
   Result<void> check_unreachable(const LogEntry& entry, ByteView text, std::uint64_t index) {
     if (unreachable_at_) return unverified("keys became unreachable twice");
+    if (claims_.batch) return unverified("erasure was not logged as a batch");
     const std::vector<std::string>* ids = entry.list("keys");
     if (ids == nullptr) return unverified("entry of unreachable keys names none");
     KeysUnreachable claimed{
@@ -116,6 +116,33 @@ class EvidenceCheck {
     if (!std::all_of(keys_.begin(), keys_.end(),
                      [&](const auto& key) { return unreachable.contains(key.first); }))
       return unverified("a listed key is not among the unreachable ones");
+    unreachable_at_ = index;
+    return {};
+  }
+
+  Result<void> check_batch(const LogEntry& entry, ByteView text, std::uint64_t index) {
+    if (unreachable_at_) return unverified("keys became unreachable twice");
+    if (!claims_.batch) return unverified("erasure was logged as a batch");
+    const ClaimedBatch& batch = *claims_.batch;
+    const std::string* root = entry.text("statements");
+    const auto bytes = root == nullptr ? std::nullopt : from_hex(*root);
+    if (!bytes || bytes->size() != sizeof(Hash))
+      return unverified("entry of the batch is malformed");
+    BatchUnreachable claimed{claims_.erasure,
+                             claims_.root.generation_before,
+                             claims_.root.generation_after,
+                             batch.scopes,
+                             {}};
+    std::copy(bytes->begin(), bytes->end(), claimed.statements.begin());
+    if (entry_text(entry.head(), claimed) != as_text(text))
+      return unverified("keys became unreachable in another erasure, batch or root generation");
+    if (!same_time(entry.head().time, claims_.times.keys_unreachable))
+      return unverified("keys became unreachable at another time");
+    const std::string statement = statement_text({batch.statement, claims_.erasure, claims_.reason},
+                                                 claims_.targets.front(), claims_.unreadable);
+    QUIETUS_TRY(verify_inclusion(leaf_hash(as_bytes(statement)), batch.index, batch.scopes,
+                                 batch.proof, claimed.statements)
+                    .within("statement of the batch"));
     unreachable_at_ = index;
     return {};
   }

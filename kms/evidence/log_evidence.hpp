@@ -11,9 +11,10 @@
 namespace quietus {
 
 // Every proof holds under one checkpoint that the log's key signed; there is one keys-unreachable
-// and one slot-destroyed entry, of this erasure and as claimed, one key-created entry for each key
-// with its commitment, nothing else; and they stand in the log in the order in which such things
-// happen. Returns that checkpoint. kUnverified.
+// (or batch-unreachable, with the scope's statement in its tree) and one slot-destroyed entry, of
+// this erasure and as claimed, one key-created entry for each key with its commitment, nothing
+// else; and they stand in the log in the order in which such things happen. Returns that
+// checkpoint. kUnverified.
 struct ProvenCheckpoint {
   Checkpoint checkpoint;
   std::string note;  // as it was signed, cosignatures included

@@ -1,11 +1,12 @@
 // Verifies a log that was exported as a folder of tiles.
-#include <quietus/log.hpp>
+#include <quietus/trust.hpp>
 
 #include <algorithm>
 #include <array>
 
 #include "base/byte_reader.hpp"
 #include "base/text_encoding.hpp"
+#include "base/unverified.hpp"
 #include "evidence/checkpoint.hpp"
 #include "evidence/log_continuity.hpp"
 #include "evidence/log_tiles.hpp"
@@ -17,10 +18,6 @@ namespace {
 constexpr std::uint64_t kMaxNote = std::uint64_t{1} << 20;
 constexpr std::uint64_t kMaxBundle = kTileWidth * (2 + 65535);
 constexpr std::uint64_t kMaxTile = kTileWidth * sizeof(Hash);
-
-Error unverified(std::string what) {
-  return {ErrorCode::kUnverified, std::move(what)};
-}
 
 // "entries 256 to 299".
 std::string range_text(std::uint64_t first, std::uint64_t last) {

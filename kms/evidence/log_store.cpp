@@ -5,6 +5,7 @@
 
 #include "base/byte_reader.hpp"
 #include "base/byte_writer.hpp"
+#include "base/unverified.hpp"
 #include "crypto/row_seal.hpp"
 #include "evidence/tlog_proof.hpp"
 
@@ -36,10 +37,6 @@ std::string node_name(const NodeId& node) {
 Error corrupt(std::string what) {
   return {ErrorCode::kCorrupt, std::move(what)};
 }
-Error unverified(std::string what) {
-  return {ErrorCode::kUnverified, std::move(what)};
-}
-
 Error gap(std::uint64_t index) {
   return corrupt("gap: " + entry_name(index) + " is missing");
 }

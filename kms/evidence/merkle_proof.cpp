@@ -3,12 +3,10 @@
 #include <bit>
 #include <vector>
 
+#include "base/unverified.hpp"
+
 namespace quietus {
 namespace {
-
-Error unverified(const char* reason) {
-  return {ErrorCode::kUnverified, reason};
-}
 
 // Where the walk from a leaf to the root stands: the node's index on its level, and the last
 // node's.

@@ -6,6 +6,7 @@
 #include "base/byte_reader.hpp"
 #include "base/byte_writer.hpp"
 #include "base/text_encoding.hpp"
+#include "base/unverified.hpp"
 #include "crypto/hash.hpp"
 #include "evidence/text_lines.hpp"
 
@@ -35,10 +36,6 @@ constexpr std::array<std::string_view, 20> kSpaces = {" ",
                                                       "\xE2\x80\xAF",
                                                       "\xE2\x81\x9F",
                                                       "\xE3\x80\x80"};
-
-Error malformed(const char* reason) {
-  return {ErrorCode::kUnverified, reason};
-}
 
 bool is_control(char c) noexcept {
   return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
@@ -130,21 +127,21 @@ std::string format_signature(const NoteSignature& signature) {
 }
 
 Result<SignedNote> parse_note(std::string_view note) {
-  if (!is_note_text(note)) return malformed("note is not plain text that ends in a newline");
+  if (!is_note_text(note)) return unverified("note is not plain text that ends in a newline");
   const std::size_t split = note.rfind("\n\n");
-  if (split == std::string_view::npos) return malformed("note has no signatures");
+  if (split == std::string_view::npos) return unverified("note has no signatures");
 
   SignedNote parsed;
   parsed.text = note.substr(0, split + 1);
   LineReader lines(note.substr(split + 2));
   while (const auto line = lines.next()) {
     if (parsed.signatures.size() == kMaxNoteSignatures)
-      return malformed("note has too many signatures");
+      return unverified("note has too many signatures");
     std::optional<NoteSignature> signature = parse_signature(*line);
-    if (!signature) return malformed("note has a malformed signature line");
+    if (!signature) return unverified("note has a malformed signature line");
     parsed.signatures.push_back(*std::move(signature));
   }
-  if (parsed.signatures.empty()) return malformed("note has no signatures");
+  if (parsed.signatures.empty()) return unverified("note has no signatures");
   return parsed;
 }
 
@@ -164,10 +161,10 @@ Result<std::string> open_note(std::string_view note, std::span<const NoteKey> kn
     const NoteKey* key = find_key(known, signature);
     if (key == nullptr) continue;
     if (!ed25519_verify(key->key, as_bytes(parsed.text), signature.signature))
-      return malformed("note has a bad signature by a known key");
+      return unverified("note has a bad signature by a known key");
     signed_by_known_key = true;
   }
-  if (!signed_by_known_key) return malformed("note is not signed by a known key");
+  if (!signed_by_known_key) return unverified("note is not signed by a known key");
   return std::move(parsed.text);
 }
 

@@ -35,6 +35,7 @@ class JsonFields {
   // this.
   JsonFields(const Json& json, std::string& fault) : json_(&json), fault_(&fault) {}
 
+  bool has(const char* name) const { return json_->is_object() && json_->contains(name); }
   std::string text(const char* name);
   std::uint64_t number(const char* name);
   bool boolean(const char* name);

@@ -2,11 +2,16 @@
 
 #include <string>
 
+#include "base/byte_writer.hpp"
 #include "base/text_encoding.hpp"
 #include "crypto/derive.hpp"
 #include "crypto/labels.hpp"
 
 namespace quietus {
+
+SubjectSalt subject_salt(const LastingKey& tenant, const ErasureId& erasure, ScopeId scope) {
+  return derive(edges::kSubjectSalts, tenant, ByteWriter().raw(erasure).u64(scope).view());
+}
 
 Sha256 subject_commitment(ByteView salt, const VaultId& vault, ScopeId scope,
                           std::string_view path) {

@@ -1,6 +1,7 @@
 #include "evidence/tlog_proof.hpp"
 
 #include "base/text_encoding.hpp"
+#include "base/unverified.hpp"
 #include "evidence/hash_lines.hpp"
 #include "evidence/text_lines.hpp"
 
@@ -10,10 +11,6 @@ namespace {
 constexpr std::string_view kFirstLine = "c2sp.org/tlog-proof@v1";
 constexpr std::string_view kExtra = "extra ";
 constexpr std::string_view kIndex = "index ";
-
-Error malformed(const char* reason) {
-  return {ErrorCode::kUnverified, reason};
-}
 
 }  // namespace
 
@@ -25,16 +22,16 @@ std::string format_tlog_proof(const TlogProof& proof) {
 
 Result<TlogProof> parse_tlog_proof(std::string_view text) {
   LineReader lines(text);
-  if (lines.next() != kFirstLine) return malformed("log proof does not begin as one");
+  if (lines.next() != kFirstLine) return unverified("log proof does not begin as one");
   auto line = lines.next();
   if (line && line->starts_with(kExtra)) {
     if (!from_base64(line->substr(kExtra.size())))
-      return malformed("log proof has a malformed extra line");
+      return unverified("log proof has a malformed extra line");
     line = lines.next();
   }
-  if (!line || !line->starts_with(kIndex)) return malformed("log proof has no index");
+  if (!line || !line->starts_with(kIndex)) return unverified("log proof has no index");
   const auto index = parse_decimal(line->substr(kIndex.size()));
-  if (!index) return malformed("log proof has a malformed index");
+  if (!index) return unverified("log proof has a malformed index");
 
   TlogProof proof;
   proof.index = *index;

@@ -3,15 +3,12 @@
 #include <algorithm>
 
 #include "base/text_encoding.hpp"
+#include "base/unverified.hpp"
 #include "evidence/checkpoint.hpp"
 #include "evidence/trust_file.hpp"
 
 namespace quietus {
 namespace {
-
-Error unverified(std::string what) {
-  return {ErrorCode::kUnverified, std::move(what)};
-}
 
 // The key among `logs` that signed the note. A bad signature by any of them refuses it.
 Result<NoteKey> signing_log(std::string_view note, const std::vector<NoteKey>& logs) {

@@ -1,8 +1,8 @@
 // A witness of evidence logs: a key in a file, and beside it the newest checkpoint that it cosigned
-// of each log. quietus/log.hpp has the contract; docs/format.md the bytes.
+// of each log. quietus/trust.hpp has the contract; docs/format.md the bytes.
 #pragma once
 
-#include <quietus/log.hpp>
+#include <quietus/trust.hpp>
 
 #include <string>
 #include <string_view>

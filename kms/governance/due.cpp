@@ -14,10 +14,23 @@ std::optional<UnixMillis> begin_of(const RetentionRule& rule, const ScopeFacts& 
   return std::nullopt;
 }
 
+std::string_view reason_of(Trigger trigger) {
+  switch (trigger) {
+    case Trigger::kTermination: return "contract-ended";
+    case Trigger::kConsentWithdrawn: return "consent-withdrawn";
+    case Trigger::kCreation:
+    case Trigger::kLastActivity:
+    case Trigger::kDate: break;
+  }
+  return "retention-expired";
+}
+
 RetentionRule chosen(const RetentionRule& rule, const ClassPolicy& policy,
                      const ScopeFacts& facts) {
-  if (!facts.chosen_by_tenant || !policy.override_bounds || rule.trigger == Trigger::kDate)
-    return rule;
+  // What somebody decided about a person is not for a tenant to put off.
+  const bool open = rule.trigger == Trigger::kTermination || rule.trigger == Trigger::kCreation ||
+                    rule.trigger == Trigger::kLastActivity;
+  if (!facts.chosen_by_tenant || !policy.override_bounds || !open) return rule;
   // A choice from before the bounds were changed counts no more when it lies outside of them.
   const OverrideBounds& bounds = *policy.override_bounds;
   if (!never_longer(bounds.least, *facts.chosen_by_tenant) ||
@@ -30,10 +43,12 @@ RetentionRule chosen(const RetentionRule& rule, const ClassPolicy& policy,
 
 std::optional<Due> due_by(const RetentionRule& rule, std::string_view of, const ScopeFacts& facts) {
   const std::string text = std::string(of) + ": " + to_text(rule);
-  if (rule.trigger == Trigger::kDate) return Due{rule.on, text, rule.action};
+  if (rule.trigger == Trigger::kDate)
+    return Due{rule.on, text, rule.action, reason_of(rule.trigger)};
   const auto begin = begin_of(rule, facts);
   if (!begin) return std::nullopt;
-  return Due{after(*begin, rule.after), text, rule.action};
+  return Due{after(*begin, rule.after), text, rule.action, reason_of(rule.trigger),
+             rule.trigger == Trigger::kLastActivity};
 }
 
 void take_earlier(std::optional<Due>& first, std::optional<Due> other) {
@@ -42,9 +57,10 @@ void take_earlier(std::optional<Due>& first, std::optional<Due> other) {
 
 }  // namespace
 
-std::optional<Due> due_of(const Policy& policy, const ScopeFacts& facts) {
+std::optional<Due> due_of(const Policy& policy, const ScopeFacts& facts,
+                          std::optional<RetentionAction> action) {
   std::optional<Due> first;
-  if (facts.expires)
+  if (facts.expires && action.value_or(RetentionAction::kErase) == RetentionAction::kErase)
     take_earlier(first, Due{*facts.expires, "date set for the scope", RetentionAction::kErase});
   const auto named = policy.classes.find(facts.data_class);
   const ClassPolicy* rules = facts.is_tenant                 ? &policy.tenant
@@ -53,7 +69,8 @@ std::optional<Due> due_of(const Policy& policy, const ScopeFacts& facts) {
   if (rules == nullptr) return first;
   const std::string_view of = facts.is_tenant ? "tenant" : facts.data_class;
   for (const RetentionRule& rule : rules->rules)
-    take_earlier(first, due_by(chosen(rule, *rules, facts), of, facts));
+    if (action.value_or(rule.action) == rule.action)
+      take_earlier(first, due_by(chosen(rule, *rules, facts), of, facts));
   return first;
 }
 

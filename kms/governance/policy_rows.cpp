@@ -3,6 +3,7 @@
 #include "base/byte_reader.hpp"
 #include "crypto/hash.hpp"
 #include "evidence/log_store.hpp"
+#include "keys/schedule.hpp"
 #include "keys/sealed_rows.hpp"
 
 namespace quietus {
@@ -66,6 +67,7 @@ Result<PolicyVersion> apply_policy(ControlWriter& writer, const RowSeal& seal,
       .u64(static_cast<std::uint64_t>(row.effective))
       .text(row.text);
   QUIETUS_TRY(rows::put_sealed(writer, seal, rows::policy_key(row.version), content.take()));
+  QUIETUS_TRY(rows::count_change(writer, seal));
   const std::string entry = entry_text(
       new_entry(now), PolicyApplied{row.version, row.effective, sha256(as_bytes(row.text))});
   QUIETUS_TRY(append_entry(writer, {seal.key, seal.vault, seal.context}, as_bytes(entry)));

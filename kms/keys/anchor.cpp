@@ -12,14 +12,14 @@
 namespace quietus {
 namespace {
 
-constexpr std::string_view kMagic = "QUIETUSA";
-constexpr std::uint16_t kVersion = 1;
+constexpr std::string_view kAnchorMagic = "QUIETUSA";
+constexpr std::uint16_t kAnchorVersion = 1;
 constexpr std::size_t kSector = 512;
 constexpr std::size_t kBodySize = 82;
 
 Bytes body_of(const Anchor& anchor) {
   ByteWriter body;
-  body.raw(as_bytes(kMagic)).u16(kVersion).u64(anchor.sequence).raw(anchor.vault);
+  body.raw(as_bytes(kAnchorMagic)).u16(kAnchorVersion).u64(anchor.sequence).raw(anchor.vault);
   body.u64(anchor.generation).u64(anchor.log_size).raw(anchor.log_root);
   return body.take();
 }
@@ -38,12 +38,12 @@ Bytes encode(const Anchor& anchor, const AnchorKey& key) {
 // Whole or torn, a sector of a later version must be left to the program that wrote it.
 bool is_newer(ByteView sector) {
   ByteReader reader(sector);
-  return as_text(reader.raw(kMagic.size())) == kMagic && reader.u16() > kVersion;
+  return as_text(reader.raw(kAnchorMagic.size())) == kAnchorMagic && reader.u16() > kAnchorVersion;
 }
 
 std::optional<Anchor> decode(ByteView sector) {
   ByteReader reader(sector);
-  const ByteView magic = reader.raw(kMagic.size());
+  const ByteView magic = reader.raw(kAnchorMagic.size());
   const std::uint16_t version = reader.u16();
   Anchor anchor;
   anchor.sequence = reader.u64();
@@ -54,8 +54,8 @@ std::optional<Anchor> decode(ByteView sector) {
   const Sha256 checksum = reader.array<32>();
   anchor.mac = reader.array<32>();
   const ByteView padding = reader.rest();
-  const bool whole = !reader.failed() && as_text(magic) == kMagic && version == kVersion &&
-                     checksum == sha256(sector.first(kBodySize)) &&
+  const bool whole = !reader.failed() && as_text(magic) == kAnchorMagic &&
+                     version == kAnchorVersion && checksum == sha256(sector.first(kBodySize)) &&
                      std::all_of(padding.begin(), padding.end(), [](auto b) { return b == 0; });
   return whole ? std::optional(anchor) : std::nullopt;
 }

@@ -3,10 +3,8 @@
 #include <algorithm>
 
 #include "base/byte_reader.hpp"
-#include "base/byte_writer.hpp"
 #include "crypto/key_wrap.hpp"
-#include "crypto/row_seal.hpp"
-#include "evidence/subject.hpp"
+#include "keys/batch_rows.hpp"
 #include "keys/row_codec.hpp"
 #include "keys/sealed_rows.hpp"
 
@@ -49,8 +47,24 @@ std::optional<ScopeId> decode_id(ByteView content) {
 
 Result<std::optional<KeyRow>> key_row(ControlReader& reader, const RowSeal& seal, ScopeId scope) {
   QUIETUS_TRY_AS(auto row, get_row(reader, seal, row_key('K', scope), codec::decode_key_row));
-  if (row) row->id = scope;
+  if (!row) return row;
+  row->id = scope;
+  // Of a batch that was decided and whose rows are not all cleaned yet: as it will be.
+  if (!is_destroyed(row->state)) {
+    QUIETUS_TRY_AS(const auto buried, burial_in_batch(reader, seal, scope));
+    if (buried) mark_destroyed(*row, *buried);
+  }
   return row;
+}
+void mark_destroyed(KeyRow& row, const Tombstone& burial) {
+  row.state = destroyed_from(row.state);
+  row.changed = burial.erased;
+  row.reason = burial.reason;
+  for (KeyRecord& key : row.keys) {
+    if (!is_destroyed(key.state)) key.changed = burial.erased;
+    key.state = destroyed_from(key.state);
+    key.wrapped.clear();
+  }
 }
 Result<void> put_key_row(ControlWriter& writer, const RowSeal& seal, const KeyRow& row) {
   return put_sealed(writer, seal, row_key('K', row.id), codec::encode(row));
@@ -77,7 +91,7 @@ Result<void> all_key_rows(ControlReader& reader, const RowSeal& seal,
 
 Result<std::vector<char>> damaged_tables(ControlReader& reader, const RowSeal& seal) {
   std::vector<char> found;
-  for (const char table : std::string_view("LFCDTJXYPVWBGp")) {
+  for (const char table : std::string_view("LFCDTJXYPVWOdBGpSAcQqblaw")) {
     const Bytes prefix{static_cast<std::uint8_t>(table)};
     QUIETUS_TRY(reader.scan(prefix, {}, [&](ByteView key, ByteView value) -> Result<bool> {
       if (!open_row(seal.context, seal.key, seal.vault, key, value)) found.push_back(table);
@@ -180,6 +194,21 @@ Result<void> child_names(ControlReader& reader, const RowSeal& seal, const Child
     return visit(name, child->id);
   });
 }
+Result<ReadableChildren> readable_children(ControlReader& reader, const RowSeal& seal,
+                                           ScopeId parent) {
+  ReadableChildren found;
+  QUIETUS_TRY(
+      reader.scan(row_key('C', parent), {}, [&](ByteView key, ByteView value) -> Result<bool> {
+        const auto content = open_row(seal.context, seal.key, seal.vault, key, value);
+        const auto child = content ? decode_child(*content) : std::nullopt;
+        if (child)
+          found.ids.push_back(child->id);
+        else
+          ++found.damaged;
+        return true;
+      }));
+  return found;
+}
 Result<std::vector<ScopeId>> children(ControlReader& reader, const RowSeal& seal, ScopeId parent) {
   std::vector<ScopeId> ids;
   QUIETUS_TRY(
@@ -219,22 +248,21 @@ Result<void> remove_info(ControlWriter& writer, ScopeId scope) {
 
 Result<std::optional<Tombstone>> tombstone(ControlReader& reader, const RowSeal& seal,
                                            ScopeId scope) {
-  return get_row(reader, seal, row_key('T', scope), codec::decode_tombstone);
+  QUIETUS_TRY_AS(auto row, get_row(reader, seal, row_key('T', scope), codec::decode_tombstone));
+  if (row) return row;
+  return burial_in_batch(reader, seal, scope);
 }
 Result<void> put_tombstone(ControlWriter& writer, const RowSeal& seal, ScopeId scope,
                            const Tombstone& row) {
   return put_sealed(writer, seal, row_key('T', scope), codec::encode(row));
 }
 
-std::optional<std::string> reason_text(ControlReader& reader, const RowSeal& parent_seal,
-                                       ScopeId scope) {
-  const auto content = get_sealed(reader, parent_seal, row_key('Z', scope));
-  if (!content || !*content) return std::nullopt;
-  return std::string(as_text(**content));
-}
 Result<void> put_reason_text(ControlWriter& writer, const RowSeal& parent_seal, ScopeId scope,
                              std::string_view text) {
   return put_sealed(writer, parent_seal, row_key('Z', scope), as_bytes(text));
+}
+Result<void> remove_reason_text(ControlWriter& writer, ScopeId scope) {
+  return writer.remove(row_key('Z', scope));
 }
 
 Result<std::optional<Intent>> intent(ControlReader& reader, const RowSeal& seal,
@@ -309,53 +337,6 @@ Result<void> put_certificate(ControlWriter& writer, const RowSeal& seal, const C
     QUIETUS_TRY(put_sealed(writer, seal, piece_key(id, piece), as_bytes(part)));
   }
   return put_sealed(writer, seal, row_key('X', id), codec::encode(row));
-}
-
-namespace {
-
-Bytes opening_key(const ErasureId& erasure, const OpeningRow& of) {
-  return ByteWriter().u8('O').raw(erasure).u64(of.scope).u64(of.tenant).take();
-}
-
-}  // namespace
-
-Result<void> put_salt(ControlWriter& writer, const RowSeal& tenant_seal, const ErasureId& erasure,
-                      const OpeningRow& of, ByteView salt) {
-  return put_sealed(writer, tenant_seal, opening_key(erasure, of), salt);
-}
-
-Result<std::vector<OpeningRow>> openings(ControlReader& reader, const ErasureId& erasure) {
-  std::vector<OpeningRow> found;
-  const Bytes prefix = ByteWriter().u8('O').raw(erasure).take();
-  QUIETUS_TRY(reader.scan(prefix, {}, [&](ByteView key, ByteView) -> Result<bool> {
-    ByteReader in(key.subspan(prefix.size()));
-    const OpeningRow row{in.u64(), in.u64()};
-    if (!in.done()) return damaged('O');
-    found.push_back(row);
-    return true;
-  }));
-  return found;
-}
-
-Result<std::vector<std::pair<ErasureId, OpeningRow>>> openings_under(ControlReader& reader,
-                                                                     ScopeId tenant) {
-  std::vector<std::pair<ErasureId, OpeningRow>> found;
-  QUIETUS_TRY(reader.scan(Bytes{'O'}, {}, [&](ByteView key, ByteView) -> Result<bool> {
-    ByteReader in(key.subspan(1));
-    const auto erasure = in.array<sizeof(ErasureId)>();
-    const OpeningRow row{in.u64(), in.u64()};
-    if (!in.done()) return damaged('O');
-    if (row.tenant == tenant) found.emplace_back(erasure, row);
-    return true;
-  }));
-  return found;
-}
-
-Result<Bytes> salt(ControlReader& reader, const RowSeal& tenant_seal, const ErasureId& erasure,
-                   const OpeningRow& of) {
-  QUIETUS_TRY_AS(auto content, get_sealed(reader, tenant_seal, opening_key(erasure, of)));
-  if (!content || content->size() != kSubjectSaltSize) return damaged('O');
-  return std::move(*content);
 }
 
 Result<void> put_export(ControlWriter& writer, const RowSeal& seal, std::uint64_t log_index,

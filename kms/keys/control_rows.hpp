@@ -16,11 +16,12 @@
 //   "J" erasure id               Intent: a root change that was begun
 //   "X" certificate id           CertificateRow, and behind it
 //   "Y" certificate id || u16    the document in pieces of 32 KiB
-//   "O" erasure id || scope id || tenant's id
-//                                salt 32 of a certificate's subject commitment, sealed under the
-//                                tenant's row key; never with the path: that dies with the scope
 //   "P" scope id || log index    ExportRow: a copy that was made outside
 //   "B", "U", "G"                legal holds and rotations, see holds.hpp and rotation.hpp
+//   "Q", "q", "b", "l", "a"      of erasures of many scopes, see batch_rows.hpp
+//   "S", "A"                     schedules and activity, see schedule.hpp
+//   "d"                          data backups, see backups.hpp
+//   "O"                          other instances of the vault, see instances.hpp
 //   "V" name                     the vault's own secrets: "issuing-key", "log-key" (32-byte seeds)
 // clang-format on
 #pragma once
@@ -52,6 +53,9 @@ struct RowSeal {
   const RowKey& key;
   const VaultId& vault;
   GcmContext& context;
+  // The batch that was decided and whose rows are not all cleaned yet (zero: none): its scopes are
+  // read as erased.
+  ErasureId batch{};
 };
 
 // One generation of one of a scope's key lines.
@@ -116,6 +120,13 @@ struct IntentTarget {
   std::optional<Sha256> subject;  // commitment to its path
 };
 
+// The targets of an erasure of many scopes, whose list lies in rows of its own (batch_rows.hpp).
+struct BatchHead {
+  std::uint64_t scopes = 0;
+  std::uint64_t keys = 0;
+  Sha256 statements{};  // root of the tree over them
+};
+
 struct Intent {
   ErasureId id{};
   ChangeKind kind = ChangeKind::kErase;
@@ -124,11 +135,14 @@ struct Intent {
   UnixMillis committed = 0;
   std::string reason;  // a code
   std::vector<IntentTarget> targets;
-  ClaimedUnreadable unreadable;  // as counted when it began
-  SlotName slot;                 // the new one
+  bool guarded = false;            // a guard decides: interrupted before T2, it is given up
+  std::optional<BatchHead> batch;  // then there are no targets here
+  ClaimedUnreadable unreadable;    // as counted when it began
+  SlotName slot;                   // the new one
   std::uint64_t generation_before = 0;
   std::vector<SlotName> old_slots;
-  std::uint64_t log_index = 0;             // of keys-unreachable, once committed
+  // Of keys-unreachable, once committed; before that how many entries the log had when it began.
+  std::uint64_t log_index = 0;
   std::vector<SlotDestruction> destroyed;  // once kSlotDestroyed
 };
 
@@ -151,6 +165,8 @@ namespace rows {
 
 Result<std::optional<KeyRow>> key_row(ControlReader& reader, const RowSeal& seal, ScopeId scope);
 Result<void> put_key_row(ControlWriter& writer, const RowSeal& seal, const KeyRow& row);
+// What an erasure makes of a row.
+void mark_destroyed(KeyRow& row, const Tombstone& burial);
 
 // Every scope, alive or erased; damaged rows are told to `damaged` and passed over.
 Result<void> all_key_rows(ControlReader& reader, const RowSeal& seal,
@@ -195,6 +211,13 @@ Result<void> remove_child(ControlWriter& writer, const ChildName& name);
 Result<void> child_names(ControlReader& reader, const RowSeal& seal, const ChildName& from,
                          FunctionRef<Result<bool>(const ChildName&, ScopeId)> visit);
 Result<std::vector<ScopeId>> children(ControlReader& reader, const RowSeal& seal, ScopeId parent);
+// As far as they can be read.
+struct ReadableChildren {
+  std::vector<ScopeId> ids;
+  std::size_t damaged = 0;  // rows; whose they are nobody knows
+};
+Result<ReadableChildren> readable_children(ControlReader& reader, const RowSeal& seal,
+                                           ScopeId parent);
 
 Result<void> put_derived(ControlWriter& writer, const RowSeal& seal, ScopeId source,
                          ScopeId derived);
@@ -212,11 +235,10 @@ Result<std::optional<Tombstone>> tombstone(ControlReader& reader, const RowSeal&
 Result<void> put_tombstone(ControlWriter& writer, const RowSeal& seal, ScopeId scope,
                            const Tombstone& row);
 
-// Under the parent's key. No value when there is none, or it is of another key.
-std::optional<std::string> reason_text(ControlReader& reader, const RowSeal& parent_seal,
-                                       ScopeId scope);
+// Under the parent's key.
 Result<void> put_reason_text(ControlWriter& writer, const RowSeal& parent_seal, ScopeId scope,
                              std::string_view text);
+Result<void> remove_reason_text(ControlWriter& writer, ScopeId scope);
 
 Result<std::optional<Intent>> intent(ControlReader& reader, const RowSeal& seal,
                                      const ErasureId& id);
@@ -236,20 +258,6 @@ Result<std::optional<std::string>> certificate(ControlReader& reader, const RowS
                                                const CertificateId& id);
 Result<void> put_certificate(ControlWriter& writer, const RowSeal& seal, const CertificateId& id,
                              CertificateRow row, std::string_view document);
-
-// The salt of a subject's commitment.
-struct OpeningRow {
-  ScopeId scope = 0;
-  ScopeId tenant = 0;  // whose row key it is sealed under
-};
-Result<void> put_salt(ControlWriter& writer, const RowSeal& tenant_seal, const ErasureId& erasure,
-                      const OpeningRow& of, ByteView salt);
-Result<std::vector<OpeningRow>> openings(ControlReader& reader, const ErasureId& erasure);
-// Every one that is sealed under that tenant's key. O(salts in the vault).
-Result<std::vector<std::pair<ErasureId, OpeningRow>>> openings_under(ControlReader& reader,
-                                                                     ScopeId tenant);
-Result<Bytes> salt(ControlReader& reader, const RowSeal& tenant_seal, const ErasureId& erasure,
-                   const OpeningRow& of);  // kCorrupt
 
 Result<void> put_export(ControlWriter& writer, const RowSeal& seal, std::uint64_t log_index,
                         const ExportRow& row);

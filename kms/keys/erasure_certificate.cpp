@@ -6,18 +6,26 @@
 #include "crypto/random.hpp"
 #include "evidence/checkpoint.hpp"
 #include "evidence/signed_note.hpp"
+#include "keys/instances.hpp"
 
 namespace quietus {
 namespace {
 
-// A key of the erased scopes with the place of its key-created entry.
-struct TargetKeys {
+// What a certificate is about.
+struct Subjects {
+  CertificateId certificate{};
   std::vector<ClaimedTarget> targets;
-  std::vector<std::uint64_t> log_indices;
+  std::vector<std::uint64_t> log_indices;  // of the key-created entries of their keys
+  ClaimedUnreadable unreadable;
+  std::string reason;
+  std::optional<ClaimedBatch> batch;
 };
 
-Result<TargetKeys> collect_keys(const CertificateInputs& inputs) {
-  TargetKeys found;
+Result<Subjects> collect_subjects(const CertificateInputs& inputs) {
+  Subjects found;
+  random_bytes(found.certificate);
+  found.unreadable = inputs.outcome.intent.unreadable;
+  found.reason = inputs.outcome.intent.reason;
   for (const IntentTarget& target : inputs.outcome.intent.targets) {
     ClaimedTarget claimed;
     claimed.scope = target.scope;
@@ -39,9 +47,8 @@ Result<TargetKeys> collect_keys(const CertificateInputs& inputs) {
 ClaimedRoot claimed_root(const CertificateInputs& inputs) {
   ClaimedRoot root;
   root.provider = Code::parse(inputs.parts.provider.kind()).value_or(Code("unknown"));
-  const Assurance assurance = inputs.parts.provider.assurance();
-  root.assurance = assurance.text;
-  root.assurance_known = assurance.known;
+  root.assurance = inputs.assurance.text;
+  root.assurance_known = inputs.assurance.known;
   root.generation_before = inputs.outcome.intent.generation_before;
   root.generation_after = inputs.outcome.intent.slot.generation;
   for (const SlotDestruction& slot : inputs.outcome.destroyed)
@@ -75,8 +82,9 @@ Result<ClaimedLog> claimed_log(const CertificateInputs& inputs,
 // derived from any of it. Each scope is looked at once.
 class DyingScopes {
  public:
-  explicit DyingScopes(const CertificateInputs& inputs) : inputs_(inputs) {
-    for (const IntentTarget& target : inputs.outcome.intent.targets) dies_[target.scope] = true;
+  DyingScopes(const CertificateInputs& inputs, const std::vector<ClaimedTarget>& targets)
+      : inputs_(inputs) {
+    for (const ClaimedTarget& target : targets) dies_[target.scope] = true;
   }
 
   bool contains(ScopeId scope, std::size_t depth = 0) {
@@ -98,7 +106,7 @@ class DyingScopes {
 };
 
 Result<void> claim_exports(const CertificateInputs& inputs, ErasureClaims& claims) {
-  DyingScopes dying(inputs);
+  DyingScopes dying(inputs, claims.targets);
   return rows::all_exports(
       inputs.writer, inputs.seal,
       [&](const ExportRow& row) {
@@ -108,31 +116,38 @@ Result<void> claim_exports(const CertificateInputs& inputs, ErasureClaims& claim
       [&] { claims.exports_known = false; });
 }
 
-}  // namespace
-
-Result<std::string> signed_checkpoint(ControlReader& reader, const RowSeal& seal,
-                                      const std::string& origin) {
-  QUIETUS_TRY_AS(const SigningKey key, rows::signing_key(reader, seal, "log-key"));
-  QUIETUS_TRY_AS(const TreeHead head, log_head(reader));
-  return sign_checkpoint({origin, head}, key);
+// All of them, also those that were copied before the listed keys were made: nodes of the key tree
+// keep their keys when leaves are added, so the root of a copy opens old versions of nodes that got
+// their leaves later.
+Result<void> claim_instances(const CertificateInputs& inputs, ErasureClaims& claims) {
+  QUIETUS_TRY_AS(const auto others, rows::instances(inputs.writer, inputs.seal,
+                                                    [&] { claims.instances_known = false; }));
+  for (const InstanceRow& other : others)
+    claims.instances.push_back({other.instance, other.copied});
+  return {};
 }
 
-Result<WrittenCertificate> write_certificate(const CertificateInputs& inputs) {
+CertificateStatus carried_status(const ErasureClaims& claims) {
+  const bool complete =
+      slots_are_destroyed(claims.root) && claims.exports_known && !may_live_elsewhere(claims);
+  return complete ? CertificateStatus::kComplete : CertificateStatus::kPartial;
+}
+
+Result<WrittenCertificate> write(const CertificateInputs& inputs, Subjects of) {
   const Intent& intent = inputs.outcome.intent;
-  QUIETUS_TRY_AS(TargetKeys keys, collect_keys(inputs));
   ErasureClaims claims;
-  random_bytes(claims.certificate);
+  claims.certificate = of.certificate;
   claims.vault = inputs.seal.vault;
   claims.tool = inputs.parts.tool;
   claims.erasure = intent.id;
-  claims.reason = Code::parse(intent.reason).value_or(Code("other"));
-  claims.targets = std::move(keys.targets);
-  claims.unreadable = intent.unreadable;
+  claims.reason = Code::parse(of.reason).value_or(Code("other"));
+  claims.targets = std::move(of.targets);
+  claims.unreadable = of.unreadable;
+  claims.batch = std::move(of.batch);
   claims.root = claimed_root(inputs);
   QUIETUS_TRY(claim_exports(inputs, claims));
-  claims.status = slots_are_destroyed(claims.root) && claims.exports_known
-                      ? CertificateStatus::kComplete
-                      : CertificateStatus::kPartial;
+  QUIETUS_TRY(claim_instances(inputs, claims));
+  claims.status = carried_status(claims);
   claims.holders_acknowledged = inputs.outcome.holders.acknowledged;
   claims.holders_ended = inputs.outcome.holders.ended;
   // A clock that went back meanwhile must not make the story run backwards.
@@ -140,7 +155,7 @@ Result<WrittenCertificate> write_certificate(const CertificateInputs& inputs) {
   claims.times.keys_unreachable = std::max(intent.committed, intent.begun);
   claims.times.slot_destroyed = std::max(inputs.destroyed_time, claims.times.keys_unreachable);
   claims.issued_at = std::max(inputs.parts.clock.now(), claims.times.slot_destroyed);
-  QUIETUS_TRY_AS(claims.log, claimed_log(inputs, std::move(keys.log_indices)));
+  QUIETUS_TRY_AS(claims.log, claimed_log(inputs, std::move(of.log_indices)));
   QUIETUS_TRY_AS(const SigningKey issuer,
                  rows::signing_key(inputs.writer, inputs.seal, "issuing-key"));
   const CertificateId id = claims.certificate;
@@ -154,6 +169,34 @@ Result<WrittenCertificate> write_certificate(const CertificateInputs& inputs) {
   const LogSeal seal{inputs.seal.key, inputs.seal.vault, inputs.seal.context};
   QUIETUS_TRY(append_entry(inputs.writer, seal, as_bytes(entry)));
   return WrittenCertificate{id, std::move(certificate.file)};
+}
+
+}  // namespace
+
+Result<std::string> signed_checkpoint(ControlReader& reader, const RowSeal& seal,
+                                      const std::string& origin) {
+  QUIETUS_TRY_AS(const SigningKey key, rows::signing_key(reader, seal, "log-key"));
+  QUIETUS_TRY_AS(const TreeHead head, log_head(reader));
+  return sign_checkpoint({origin, head}, key);
+}
+
+Result<WrittenCertificate> write_certificate(const CertificateInputs& inputs) {
+  QUIETUS_TRY_AS(Subjects subjects, collect_subjects(inputs));
+  return write(inputs, std::move(subjects));
+}
+
+Result<WrittenCertificate> write_certificate(const CertificateInputs& inputs,
+                                             const BatchStatement& scope,
+                                             const StatementProof& proof) {
+  Subjects subjects;
+  subjects.certificate = scope.id;
+  subjects.targets = {scope.target};
+  subjects.log_indices = scope.log_indices;
+  subjects.unreadable = scope.unreadable;
+  subjects.reason = scope.reason;
+  subjects.batch =
+      ClaimedBatch{scope.id, inputs.outcome.intent.batch->scopes, proof.index, proof.hashes};
+  return write(inputs, std::move(subjects));
 }
 
 }  // namespace quietus

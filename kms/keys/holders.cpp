@@ -15,15 +15,14 @@
 #include <vector>
 
 #include "crypto/random.hpp"
+#include "keys/holders_table.hpp"
 
 namespace quietus {
 namespace {
 
-constexpr std::uint64_t kMagic = 0x4853555445495551;  // "QUIETUSH" in memory order
-constexpr auto kPoll = std::chrono::milliseconds(2);
+constexpr std::uint64_t kTableMagic = 0x4853555445495551;  // "QUIETUSH" in memory order
+constexpr auto kConfirmedPoll = std::chrono::milliseconds(2);
 constexpr auto kLayoutPatience = std::chrono::seconds(2);
-
-static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
 std::uint64_t pid_namespace() {
   struct stat status {};
@@ -37,7 +36,7 @@ void futex(const std::atomic<std::uint64_t>& word, int operation, std::uint32_t 
             nullptr, 0);
 }
 
-Error io_error(const std::filesystem::path& path) {
+Error table_error(const std::filesystem::path& path) {
   return Error(ErrorCode::kIo, path.string() + ": " + std::generic_category().message(errno));
 }
 
@@ -49,27 +48,11 @@ Result<void> wait_for_layout(LockFile& layout, const std::filesystem::path& tabl
     if (locked) return {};
     if (std::chrono::steady_clock::now() >= deadline)
       return Error(ErrorCode::kBusy, table.string() + ": another process is making it");
-    std::this_thread::sleep_for(kPoll);
+    std::this_thread::sleep_for(kConfirmedPoll);
   }
 }
 
 }  // namespace
-
-struct Holders::Row {
-  std::atomic<std::uint64_t> token;
-  std::atomic<std::uint64_t> acknowledged;
-  std::atomic<std::uint64_t> oldest;
-  std::atomic<std::uint32_t> without_cache;
-  std::uint8_t padding[36];
-};
-
-struct Holders::Table {
-  std::atomic<std::uint64_t> magic;
-  std::atomic<std::uint64_t> pid_namespace;
-  std::atomic<std::uint64_t> epoch;
-  std::uint8_t padding[40];
-  Row rows[lock_bytes::kMaxHolders];
-};
 
 Result<std::unique_ptr<Holders>> Holders::join(const Options& options) {
   std::unique_ptr<Holders> holders(new Holders);
@@ -101,7 +84,7 @@ Result<void> Holders::map_table(const Options& options) {
   const int descriptor = ::open(table_path_.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600);
   // On a read-only disk nobody can erase through this mount, so there is no epoch to follow.
   if (descriptor < 0 && options.read_only) return {};
-  if (descriptor < 0) return io_error(table_path_);
+  if (descriptor < 0) return table_error(table_path_);
   const auto laid_out = options.read_only ? Result<void>() : lay_out(descriptor, options);
   struct stat status {};
   const bool whole =
@@ -114,11 +97,11 @@ Result<void> Holders::map_table(const Options& options) {
   ::close(descriptor);
   QUIETUS_TRY(laid_out);
   if (!whole) return Error(ErrorCode::kCorrupt, table_path_.string() + ": wrong size; remove it");
-  if (memory == MAP_FAILED) return io_error(table_path_);
+  if (memory == MAP_FAILED) return table_error(table_path_);
   table_ = static_cast<Table*>(memory);
   table_device_ = status.st_dev;
   table_inode_ = status.st_ino;
-  if (table_->magic.load() != kMagic)
+  if (table_->magic.load() != kTableMagic)
     return Error(ErrorCode::kCorrupt, table_path_.string() + ": damaged; remove it");
   return {};
 }
@@ -132,12 +115,12 @@ Result<void> Holders::lay_out(int descriptor, const Options& options) {
   QUIETUS_TRY_AS(const auto alive,
                  eyes_->first_locked(lock_bytes::kFirstHolder, lock_bytes::kMaxHolders));
   struct stat status {};
-  if (::fstat(descriptor, &status) != 0) return io_error(table_path_);
+  if (::fstat(descriptor, &status) != 0) return table_error(table_path_);
   const std::uint64_t here = pid_namespace();
   std::uint64_t head[3] = {0, 0, 0};
   const bool whole = status.st_size == static_cast<off_t>(sizeof(Table)) &&
                      ::pread(descriptor, head, sizeof head, 0) == sizeof head &&
-                     head[0] == kMagic && head[2] != 0;
+                     head[0] == kTableMagic && head[2] != 0;
   if (whole && head[1] == here) return {};
   if (alive && !whole && status.st_size != 0)
     return Error(ErrorCode::kCorrupt,
@@ -145,10 +128,10 @@ Result<void> Holders::lay_out(int descriptor, const Options& options) {
   if (alive && whole)
     return Error(ErrorCode::kUnavailable,
                  "the vault is open in another PID namespace; all its processes must share one");
-  const std::uint64_t fresh[3] = {kMagic, here, whole ? head[2] : 1};
+  const std::uint64_t fresh[3] = {kTableMagic, here, whole ? head[2] : 1};
   if (::ftruncate(descriptor, sizeof(Table)) != 0 ||
       ::pwrite(descriptor, fresh, sizeof fresh, 0) != sizeof fresh)
-    return io_error(table_path_);
+    return table_error(table_path_);
   return {};
 }
 
@@ -159,6 +142,7 @@ Result<void> Holders::take_row(bool without_cache) {
     if (!mine) continue;
     row_ = &table_->rows[index_];
     row_->oldest = 0;
+    row_->unwritten = 0;
     row_->without_cache = without_cache ? 1 : 0;
     // It holds no key yet, so nothing that was revoked before now.
     row_->acknowledged = table_->epoch.load();
@@ -285,7 +269,7 @@ Result<HolderCount> Holders::await(std::uint64_t epoch, std::chrono::millisecond
     const std::uint32_t alive = seen.acknowledged + seen.missing;
     seen.ended = alive_at_first > alive ? alive_at_first - alive : 0;
     if (seen.missing == 0 || std::chrono::steady_clock::now() >= deadline) return seen;
-    std::this_thread::sleep_for(kPoll);
+    std::this_thread::sleep_for(kConfirmedPoll);
   }
 }
 

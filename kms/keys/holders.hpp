@@ -7,9 +7,10 @@
 //        0    8  "QUIETUSH"
 //        8    8  PID namespace (inode number of /proc/self/ns/pid)
 //       16    8  revocation epoch
+//       24    8  until when use is written down at once: milliseconds of CLOCK_BOOTTIME
 //       64        rows of 64 bytes: token u64 (random, 0 free) || acknowledged epoch u64 ||
 //                 epoch of the oldest operation under way u64 (0 none; kept by holders without a
-//                 cache) || without cache u32
+//                 cache) || without cache u32 || unwritten use u32 (Unwritten)
 #pragma once
 
 #include <quietus/result.hpp>
@@ -70,6 +71,28 @@ class Holders {
   Result<HolderCount> await(std::uint64_t epoch, std::chrono::milliseconds timeout) const;
   // Processes with the vault open now.
   Result<std::uint32_t> count() const;
+
+  // Use of scopes that is noted and not written down yet (vault/src/activity.hpp). A sweep calls
+  // for attention, so that everybody writes use as it is noted, and waits for what was noted before
+  // that: then a transaction shows all use up to its beginning. Either the note of a use sees the
+  // call, or the one who called sees the mark of it.
+  struct Call {
+    std::uint64_t until = 0;
+    std::uint64_t before = 0;  // the call that stood until then
+  };
+  Call call_for_attention(std::chrono::milliseconds how_long) noexcept;
+  // Gives back the call from before, and takes none away that came later.
+  void end_attention(const Call& call) noexcept;
+  bool attention() const noexcept;
+  // Of this process. kReturned: a use has returned that is not written.
+  enum class Unwritten : std::uint32_t { kNone = 0, kBeingWritten = 1, kReturned = 2 };
+  void note_unwritten(Unwritten least) noexcept;  // or what is noted already, when that is more
+  void set_written() noexcept;
+  // How many of the holders that are alive have unwritten use, of that kind at least, or are not
+  // known.
+  Result<std::uint32_t> unwritten(Unwritten least = Unwritten::kBeingWritten) const;
+  // The same when none has any more, or the time is over.
+  Result<std::uint32_t> await_written(std::chrono::milliseconds timeout) const;
 
   // For a forked child, whose parent goes on: closes the descriptors without unlocking.
   void abandon() noexcept;

@@ -9,7 +9,7 @@ namespace quietus {
 namespace rows {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kHoldVersion = 1;
 constexpr std::size_t kMaxAuthority = 4096;
 
 Bytes hold_key(char table, const HoldRow& row) {
@@ -23,7 +23,7 @@ std::optional<HoldRow> decode_hold(ByteView content) {
   row.placed = static_cast<UnixMillis>(in.u64());
   row.until = static_cast<UnixMillis>(in.u64());
   row.reason = in.text(Code::kMaxSize);
-  return in.done() && version == kVersion ? std::optional(std::move(row)) : std::nullopt;
+  return in.done() && version == kHoldVersion ? std::optional(std::move(row)) : std::nullopt;
 }
 
 Result<std::vector<HoldRow>> holds_from(ControlReader& reader, const RowSeal& seal,
@@ -52,7 +52,7 @@ Result<std::vector<HoldRow>> all_holds(ControlReader& reader, const RowSeal& sea
 
 Result<void> put_hold(ControlWriter& writer, const RowSeal& seal, const HoldRow& row) {
   ByteWriter content;
-  content.u8(kVersion)
+  content.u8(kHoldVersion)
       .u64(static_cast<std::uint64_t>(row.placed))
       .u64(static_cast<std::uint64_t>(row.until))
       .text(row.reason);
@@ -120,13 +120,15 @@ Result<bool> hold_covers(ControlReader& reader, const RowSeal& seal, ScopeId hel
   return !reach || reach->count(held) > 0;
 }
 
-Result<void> check_not_held(ControlReader& reader, const RowSeal& seal,
-                            const std::vector<ScopeId>& targets, bool destroys_vault) {
-  QUIETUS_TRY_AS(const auto holds, rows::all_holds(reader, seal));
+namespace {
+
+Result<void> check_none_in_the_way(ControlReader& reader, const RowSeal& seal,
+                                   const std::vector<HoldRow>& holds,
+                                   const std::vector<ScopeId>* targets) {
   if (holds.empty()) return {};
   std::optional<std::set<ScopeId>> reach;
-  if (!destroys_vault) {
-    QUIETUS_TRY_AS(reach, reach_of(reader, seal, targets));
+  if (targets != nullptr) {
+    QUIETUS_TRY_AS(reach, reach_of(reader, seal, *targets));
   }
   const auto in_the_way = std::count_if(holds.begin(), holds.end(), [&](const HoldRow& hold) {
     return !reach || reach->count(hold.scope) > 0;
@@ -135,6 +137,21 @@ Result<void> check_not_held(ControlReader& reader, const RowSeal& seal,
   return Error(
       ErrorCode::kHeld,
       std::to_string(in_the_way) + " legal hold(s) keep it from being destroyed; see `hold list`");
+}
+
+}  // namespace
+
+Result<void> check_not_held(ControlReader& reader, const RowSeal& seal,
+                            const std::vector<ScopeId>& targets, bool destroys_vault) {
+  QUIETUS_TRY_AS(const auto holds, rows::all_holds(reader, seal));
+  return check_none_in_the_way(reader, seal, holds, destroys_vault ? nullptr : &targets);
+}
+
+Result<void> check_not_held_at(ControlReader& reader, const RowSeal& seal,
+                               const std::vector<ScopeId>& targets, UnixMillis now) {
+  QUIETUS_TRY_AS(auto holds, rows::all_holds(reader, seal));
+  std::erase_if(holds, [&](const HoldRow& hold) { return hold.until != 0 && hold.until <= now; });
+  return check_none_in_the_way(reader, seal, holds, &targets);
 }
 
 }  // namespace quietus

@@ -52,6 +52,9 @@ Result<std::vector<HoldRow>> holds_above(ControlReader& reader, const RowSeal& s
 // `destroys_vault`: everything is a target.
 Result<void> check_not_held(ControlReader& reader, const RowSeal& seal,
                             const std::vector<ScopeId>& targets, bool destroys_vault = false);
+// As if holds whose day has come by `now` had been taken away: what a sweep will meet.
+Result<void> check_not_held_at(ControlReader& reader, const RowSeal& seal,
+                               const std::vector<ScopeId>& targets, UnixMillis now);
 
 // Whether destroying `target` would destroy what a hold on `held` covers.
 Result<bool> hold_covers(ControlReader& reader, const RowSeal& seal, ScopeId held, ScopeId target);

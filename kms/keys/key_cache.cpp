@@ -42,6 +42,14 @@ void watch_forks() {
   static_cast<void>(registered);
 }
 
+// By the states alone, so that it does not matter in which order they come together.
+bool allows_less(KeyState a, KeyState b) noexcept {
+  const Allowance of_a = allowance(a, KeyUse::kProcess);
+  const Allowance of_b = allowance(b, KeyUse::kProcess);
+  if (of_a != of_b) return of_a < of_b;
+  return allowance(a, KeyUse::kProtect) < allowance(b, KeyUse::kProtect);
+}
+
 }  // namespace
 
 void Standing::limit_to(KeyState state) noexcept {
@@ -53,17 +61,24 @@ void Standing::limit_to(KeyState state) noexcept {
 }
 
 void Standing::limit_to(const Standing& other) noexcept {
-  if (other.process < process || (other.process == process && other.protect < protect))
-    limited_by = other.limited_by;
+  if (allows_less(other.limited_by, limited_by)) limited_by = other.limited_by;
   protect = std::min(protect, other.protect);
   process = std::min(process, other.process);
   held = held || other.held;
+  restricted = restricted || other.restricted;
+  to_be_erased = to_be_erased || other.to_be_erased;
 }
 
 const GenerationKeys* ScopeKeys::of_generation(std::uint32_t wanted) const noexcept {
   if (wanted == generation) return this;
   for (const GenerationKeys& keys : older)
     if (keys.generation == wanted) return &keys;
+  return nullptr;
+}
+
+const EnvelopeKey* LastingKeys::of_generation(std::uint32_t wanted) const noexcept {
+  for (const Envelope& envelope : envelopes)
+    if (envelope.generation == wanted) return &envelope.key;
   return nullptr;
 }
 
@@ -176,9 +191,22 @@ void KeyCache::Use::keep(std::shared_ptr<const ScopeKeys> keys) const {
   contents_->scopes[keys->id] = std::move(keys);
 }
 
+std::shared_ptr<const LastingKeys> KeyCache::Use::lasting(ScopeId id) const {
+  const std::shared_lock lock(contents_->mutex);
+  const auto found = contents_->lasting.find(id);
+  return found == contents_->lasting.end() ? nullptr : found->second;
+}
+
+void KeyCache::Use::keep(std::shared_ptr<const LastingKeys> keys) const {
+  const std::unique_lock lock(contents_->mutex);
+  if (contents_->lasting.size() >= kMaxScopes) contents_->lasting.clear();
+  contents_->lasting[keys->id] = std::move(keys);
+}
+
 void KeyCache::Use::forget(ScopeId id) const {
   const std::unique_lock lock(contents_->mutex);
   contents_->scopes.erase(id);
+  contents_->lasting.erase(id);
 }
 
 void KeyCache::Use::set_apart() {

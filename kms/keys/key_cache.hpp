@@ -47,6 +47,8 @@ struct Standing {
   Allowance process = Allowance::kYes;
   KeyState limited_by = KeyState::kActive;  // the state that allows least
   bool held = false;                        // a legal hold covers it
+  bool restricted = false;                  // processing is restricted by a suspended key
+  bool to_be_erased = false;                // an erasure was asked for and waits
 
   void limit_to(KeyState state) noexcept;
   void limit_to(const Standing& other) noexcept;
@@ -61,6 +63,21 @@ struct ScopeKeys : GenerationKeys {
 
   // nullptr when there is no such generation, or it is destroyed.
   const GenerationKeys* of_generation(std::uint32_t wanted) const noexcept;
+};
+
+// The keys of a scope's lasting line: what they sealed stays readable as long as the scope lives,
+// whatever rotates.
+struct LastingKeys {
+  struct Envelope {
+    std::uint32_t generation;
+    EnvelopeKey key;
+  };
+  ScopeId id;
+  PseudonymKey pseudonyms;          // from the line's first key, for ever
+  std::vector<Envelope> envelopes;  // newest first; never empty
+
+  // nullptr when there is no such generation.
+  const EnvelopeKey* of_generation(std::uint32_t wanted) const noexcept;
 };
 
 class KeyCache {
@@ -79,6 +96,7 @@ class KeyCache {
     std::shared_mutex mutex;
     std::shared_ptr<const VaultKeys> vault;
     std::unordered_map<ScopeId, std::shared_ptr<const ScopeKeys>> scopes;
+    std::unordered_map<ScopeId, std::shared_ptr<const LastingKeys>> lasting;
   };
   struct Slot {
     std::atomic<std::uint64_t> active{0};  // 0: free; else the epoch it began in
@@ -119,8 +137,10 @@ class KeyCache {
 
     std::shared_ptr<const VaultKeys> vault() const;
     std::shared_ptr<const ScopeKeys> scope(ScopeId id) const;
+    std::shared_ptr<const LastingKeys> lasting(ScopeId id) const;
     void keep(std::shared_ptr<const VaultKeys> keys) const;
     void keep(std::shared_ptr<const ScopeKeys> keys) const;
+    void keep(std::shared_ptr<const LastingKeys> keys) const;
     // A Use that begins afterwards loads them again.
     void forget(ScopeId id) const;
 

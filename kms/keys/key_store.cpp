@@ -4,32 +4,17 @@
 
 #include "base/failpoint.hpp"
 #include "crypto/random.hpp"
+#include "keys/key_store_steps.hpp"
 #include "keys/key_tree.hpp"
 #include "keys/root_change.hpp"
+#include "keys/schedule.hpp"
+#include "keys/scope_table.hpp"
 
 namespace quietus {
 namespace {
 
 constexpr int kMaxTries = 16;
 constexpr int kMaxReloads = 2;  // of keys that are said to be outdated
-constexpr std::string_view kIssuingKey = "issuing-key";
-constexpr std::string_view kLogKey = "log-key";
-constexpr LeafRef kControlLeaf{kControlKeyId, 0};
-
-VaultKeys derive_vault_keys(std::uint64_t generation, RootKey root, const LeafKey& control) {
-  return {generation, std::move(root), derive(edges::kControlRows, control),
-          derive(edges::kAnchor, control)};
-}
-
-// The snapshot is of another root generation than the keys: not an error to anybody but the loops
-// here, which load the keys again.
-Error moved_on() {
-  return Error(ErrorCode::kChanged, "the root key was changed meanwhile");
-}
-
-bool is_moved_on(const Result<void>& result) {
-  return !result.ok() && result.error().code() == ErrorCode::kChanged;
-}
 
 }  // namespace
 
@@ -71,10 +56,11 @@ Result<void> KeyStore::write_first_rows(ControlWriter& writer, const KeyCache::U
   KeyTree tree(vault_, keys.root, use.context());
   QUIETUS_TRY(tree.create(writer, row.generation));
   QUIETUS_TRY(tree.add(writer, kControlLeaf, control));
-  ScopeTable scopes(vault_, keys, use);
+  ScopeTable scopes(vault_, keys, use, row);
   QUIETUS_TRY(rows::put_leaf_owner(writer, scopes.seal(), kControlKeyId, {0, kVaultScope}));
   QUIETUS_TRY(rows::put_signing_key(writer, scopes.seal(), kIssuingKey, random_key<SigningRole>()));
   QUIETUS_TRY(rows::put_signing_key(writer, scopes.seal(), kLogKey, random_key<SigningRole>()));
+  QUIETUS_TRY(rows::put_time_row(writer, {keys.rows, vault_, use.context()}, {now, 0}));
   const std::string entry = entry_text(new_entry(now), VaultCreated{vault_});
   QUIETUS_TRY(append_entry(writer, {keys.rows, vault_, use.context()}, as_bytes(entry)));
   return scopes.create_vault_scope(writer, row, now);
@@ -102,7 +88,7 @@ Result<std::shared_ptr<const VaultKeys>> KeyStore::load_vault_keys(ControlReader
     }
     if (!sealed.authentic(*root))
       return Error(ErrorCode::kCorrupt, "root row: does not authenticate");
-    KeyTree tree(sealed.row.vault, *root, context);
+    KeyTree tree(sealed.row.vault, *root, context, sealed.row.overlay);
     QUIETUS_TRY(tree.open_root(reader));
     QUIETUS_TRY_AS(const LeafKey control, tree.leaf(reader, kControlLeaf));
     return std::make_shared<const VaultKeys>(
@@ -142,7 +128,7 @@ Result<void> KeyStore::read(ReadWork work) {
     auto result = read_in(use, work);
     if (!is_moved_on(result) && use.current()) return result;
   }
-  return Error(ErrorCode::kBusy, "the root key keeps changing; try again");
+  return keeps_changing();
 }
 
 // One snapshot inside a Use that the caller holds; its keys are loaded again once when they are of
@@ -155,7 +141,7 @@ Result<void> KeyStore::read_in(const KeyCache::Use& use, ReadWork work) {
       if (sealed.row.generation != keys->generation) return moved_on();
       if (!sealed.authentic(keys->root))
         return Error(ErrorCode::kCorrupt, "root row: does not authenticate");
-      ScopeTable scopes(vault_, *keys, use);
+      ScopeTable scopes(vault_, *keys, use, sealed.row);
       return work(reader, scopes, sealed.row);
     });
     if (!is_moved_on(result) || tries > 0) return result;
@@ -187,7 +173,7 @@ Result<void> KeyStore::update(WriteWork work) {
               return moved_on();
             if (!sealed.authentic(keys->root))
               return Error(ErrorCode::kCorrupt, "root row: does not authenticate");
-            ScopeTable scopes(vault_, *keys, use);
+            ScopeTable scopes(vault_, *keys, use, sealed.row);
             return work(writer, scopes, sealed.row);
           });
     }
@@ -196,7 +182,7 @@ Result<void> KeyStore::update(WriteWork work) {
     // whoever began it is gone.
     if (unconfirmed && tries > 0) QUIETUS_TRY(recover_for_writer());
   }
-  return Error(ErrorCode::kBusy, "the root key keeps changing; try again");
+  return keeps_changing();
 }
 
 // Also when nothing came of it: whoever tries again after a crash between commit and publication
@@ -231,7 +217,24 @@ Result<void> KeyStore::with_scope(const ScopeAccess& access, KeyUse wanted, Scop
     }
     if (use.current()) return result;
   }
-  return Error(ErrorCode::kBusy, "the root key keeps changing; try again");
+  return keeps_changing();
+}
+
+Result<void> KeyStore::with_lasting(const ScopeAccess& access, KeyUse wanted, LastingWork work) {
+  return with_scope(
+      access, wanted, [&](const ScopeKeys&, const KeyCache::Use& use) -> Result<void> {
+        auto keys = use.lasting(access.scope);
+        if (!keys) {
+          const auto loaded = read_in(
+              use, [&](ControlReader& reader, ScopeTable& table, const RootRow&) -> Result<void> {
+                QUIETUS_TRY_AS(keys, table.lasting_keys(reader, access.scope));
+                return {};
+              });
+          if (is_moved_on(loaded)) return keeps_changing();
+          QUIETUS_TRY(loaded);
+        }
+        return work(*keys, use);
+      });
 }
 
 Result<TreeHead> KeyStore::log_head() {

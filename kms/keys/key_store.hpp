@@ -7,7 +7,9 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,34 +24,76 @@
 
 namespace quietus {
 
+// A certificate that was stored.
+struct WrittenCertificate {
+  CertificateId id{};
+  std::string document;
+};
+
 // What a root change did, step by step; what a certificate is written from.
 struct RootChangeOutcome {
   Intent intent;
   std::vector<SlotDestruction> destroyed;
   HolderCount holders;
   CertificateId certificate{};       // of an erasure that is finished
-  std::string certificate_document;  // empty for a changed unlock secret
+  std::string certificate_document;  // empty for a changed unlock secret, and of a batch
+  std::uint64_t skipped = 0;         // of a batch: scopes that could not be erased so
 };
+
+// Chosen by who asks: the commitments to the subjects depend on it.
+ErasureId random_erasure_id();
 
 // What certificates say of whose scope it was, without saying it: see evidence/subject.hpp.
 struct SubjectClaim {
   std::uint8_t level = 0;  // 1 a tenant, and so on
   Sha256 commitment{};
-  // The salt is kept under the tenant's key, if the scope is not the tenant itself. The path is
-  // not: it is a name, and dies with the scope.
-  ScopeId tenant = 0;
-  Bytes salt;
 };
 
 // A root change to be made.
 struct RootChangeRequest {
+  ErasureId id = random_erasure_id();
   ChangeKind kind = ChangeKind::kErase;
   std::vector<ScopeId> scopes;  // to be erased; never the vault's own
   std::map<ScopeId, SubjectClaim> subjects;
   ClaimedUnreadable unreadable;
-  std::string reason;       // a code
-  std::string reason_text;  // free text, sealed under each scope's parent
-  SlotUnlock new_unlock;    // kUnlock
+  std::string reason;                      // a code
+  std::string reason_text;                 // free text, sealed under each scope's parent
+  SlotUnlock new_unlock;                   // kUnlock
+  UnixMillis unneeded_before = INT64_MAX;  // kRetire: see retirable_keys()
+  // Asked in T1 and in T2, on the snapshot that is written to: an error gives the change up. One
+  // that a crash interrupted after T1 is given up.
+  enum class Moment { kBegin, kDecide };
+  std::function<Result<void>(ControlReader&, const RowSeal&, UnixMillis now, Moment)> guard;
+};
+
+// A target of an erasure of many scopes, with what its certificate is to say.
+struct BatchTarget {
+  ScopeId scope = 0;
+  std::string reason;  // a code
+  std::optional<SubjectClaim> subject;
+  ClaimedUnreadable unreadable;
+};
+
+// An erasure of any number of scopes in one root change. Certificates are drawn one by one
+// (certificate_of).
+struct BatchRequest {
+  ErasureId id = random_erasure_id();
+  std::string reason;  // a code, of the whole
+  // Hands out the next targets, at most so many, until there are none. Called outside of any
+  // transaction. A scope that it names twice is erased once.
+  FunctionRef<Result<std::vector<BatchTarget>>(std::size_t at_most)> next;
+  // As that of a RootChangeRequest.
+  decltype(RootChangeRequest::guard) guard = {};
+  // Refuse everything when one of them is unknown, erased already or damaged; else it is passed
+  // over and counted.
+  bool all = false;
+};
+
+// Another instance of a vault, that is to be made.
+struct NewInstance {
+  InstanceId id{};
+  InstanceId origin{};  // of which it is a copy
+  BackupId backup{};    // whose records it gets
 };
 
 class KeyStore {
@@ -68,12 +112,22 @@ class KeyStore {
     std::chrono::milliseconds lock_timeout{10000};
     std::chrono::milliseconds acknowledgement_timeout{5000};
     bool read_only = false;
+    std::size_t batch_step = 500;  // scopes, or twice as many nodes, in one transaction of a batch
   };
   explicit KeyStore(Parts parts) : parts_(std::move(parts)) {}
 
   // Writes the first root row, tree, vault scope, signing keys and log into an empty control store,
   // with the root key in a slot of the provider; then the anchor. Durable on return.
   Result<void> create(const VaultId& vault);
+
+  // Writes this store's control state, as one snapshot shows it, into the empty control store of
+  // `fresh`: under a new root key, in a slot of its own provider, with signing keys of its own, and
+  // with a log that goes on by itself where the copy of this one ends. Durable on return; after an
+  // error `fresh` is to be thrown away. From the beginning on there is a second holder of all keys:
+  // whoever calls this has said so in this store's log before. kBusy while a root change is under
+  // way or not finished.
+  // How far this one's log is copied: the copy holds no key that is logged after that.
+  Result<std::uint64_t> copy_into(KeyStore& fresh, const NewInstance& instance);
 
   // The rules of opening (docs/erasure.md section 3): looks for signs of a rollback, opens the
   // root node, and finishes what a crash interrupted, unless the store is read-only.
@@ -92,6 +146,9 @@ class KeyStore {
   // not run again. Errors of ScopeTable::keys and check_allowed.
   using ScopeWork = FunctionRef<Result<void>(const ScopeKeys&, const KeyCache::Use&)>;
   Result<void> with_scope(const ScopeAccess& access, KeyUse wanted, ScopeWork work);
+  // The same with the keys of the scope's lasting line.
+  using LastingWork = FunctionRef<Result<void>(const LastingKeys&, const KeyCache::Use&)>;
+  Result<void> with_lasting(const ScopeAccess& access, KeyUse wanted, LastingWork work);
 
   // Runs `work` on a snapshot of the control store.
   using ReadWork = FunctionRef<Result<void>(ControlReader&, ScopeTable&, const RootRow&)>;
@@ -110,6 +167,19 @@ class KeyStore {
   // was destroyed. On success the old slots are gone, and every holder has dropped the keys. After
   // a kDestroyVault the store is unusable.
   Result<RootChangeOutcome> change_root(const RootChangeRequest& request);
+  // The same for any number of scopes. Nothing is held in memory that grows with it; others read
+  // and write meanwhile, but the root-change lock is held while the tree is staged. kHeld when a
+  // hold is in the way of any of them: then nothing was destroyed. kNotFound when no scope is left
+  // to erase; kBusy when another one is under way or not finished yet, or when holds and keys of
+  // its scopes keep changing.
+  Result<RootChangeOutcome> erase_batch(const BatchRequest& request);
+  // The certificate of one scope of a batch that is finished; made, stored and logged when it is
+  // asked for the first time. kNotFound; kErasureIncomplete when the batch is not finished.
+  Result<WrittenCertificate> certificate_of(const ErasureId& batch, ScopeId scope);
+  // Cleans up what batches left, in at most so many transactions: rows of erased scopes, staged
+  // nodes, lists that came to nothing. True when nothing is left. What it has not got to is read
+  // right all the same.
+  Result<bool> clean(std::size_t steps);
   // Finishes everything that is pending; waits so long for holders.
   Result<std::vector<RootChangeOutcome>> recover(std::chrono::milliseconds patience);
   // Brings the anchor up to date with the log (clean close). Skipped when somebody changes the
@@ -156,7 +226,23 @@ class KeyStore {
                                 const VaultKeys& keys, const LeafKey& control, RootRow& row,
                                 UnixMillis now);
   Result<void> recover_for_writer();
+  Result<void> make_room_for_batch();
+  Result<bool> has_to_clean();
+  void clean_a_little();
+  bool clean_all();
   Result<void> confirm_root(const VaultKeys& keys);
+  static Result<void> check_copyable(ControlReader& reader, const RowSeal& seal,
+                                     const RootRow& row);
+  Result<void> begin_instance(const VaultKeys& before, RootRow row, const TreeHead& origin,
+                              const NewInstance& instance);
+  struct InstanceRoot {
+    const RootRow& row;
+    const TreeHead& origin;
+    const NewInstance& instance;
+    const RootKey& root;
+  };
+  Result<void> write_instance_rows(ControlWriter& writer, GcmContext& context,
+                                   const VaultKeys& before, const InstanceRoot& next);
 
   Parts parts_;
   VaultId vault_{};

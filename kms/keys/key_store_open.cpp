@@ -47,7 +47,7 @@ Result<KeyStore::Look> KeyStore::look(bool anchor_required) {
     QUIETUS_TRY(check_rollback(reader, seen.row, seen.anchor, seen.slots));
     if (seen.row.state == VaultState::kDestroying) return destroyed_error(seen.slots);
     QUIETUS_TRY_AS(seen.keys, load_vault_keys(reader, *context));
-    const RowSeal seal{seen.keys->rows, vault_, *context};
+    const RowSeal seal{seen.keys->rows, vault_, *context, seen.row.batch};
     QUIETUS_TRY_AS(seen.intents, pending_in(reader, seal, seen.row));
     return {};
   }));
@@ -82,14 +82,20 @@ bool KeyStore::settled(const Look& seen) {
 Result<KeyStore::Opened> KeyStore::open(const VaultId& vault) {
   vault_ = vault;
   parts_.provider.prepare_reading();
+  bool settled_now = false;
   {
     QUIETUS_TRY_AS(const auto lock, RootChangeLock::take(parts_.lock_files, LockFile::Mode::kShared,
                                                          parts_.lock_timeout));
     QUIETUS_TRY_AS(const Look seen, look(!parts_.read_only));
-    if (settled(seen)) return Opened{};
+    settled_now = settled(seen);
   }
-  if (parts_.read_only) return Opened{true, {}};
-  auto finished = recover(kOpenPatience);
+  if (parts_.read_only) return Opened{!settled_now, {}};
+  Result<std::vector<RootChangeOutcome>> finished = std::vector<RootChangeOutcome>();
+  if (!settled_now) finished = recover(kOpenPatience);
+  // One of many scopes may wait until an earlier one is cleaned up.
+  if (!finished && finished.error().code() == ErrorCode::kErasureIncomplete && clean_all())
+    finished = recover(kOpenPatience);
+  if (finished) clean_a_little();
   if (finished) return Opened{false, std::move(finished).value()};
   // What cannot be finished now (a holder that does not answer, a lock that is busy, a disk that is
   // full) stays recorded; the vault serves meanwhile. Everything else is a reason not to open.

@@ -2,24 +2,18 @@
 
 #include <algorithm>
 
-#include "base/byte_reader.hpp"
-#include "base/byte_writer.hpp"
 #include "crypto/random.hpp"
+#include "keys/key_tree_node.hpp"
 
 namespace quietus {
 namespace {
 
-constexpr std::size_t kLeafEntrySize = 8 + kKeySize;
+using tree::all_zero;
+using tree::damaged;
+using tree::entry_offset;
+using tree::node_index;
+
 constexpr std::size_t kPrefixSize = 8 + kGcmNonceSize;
-constexpr std::uint8_t kRootLevel = kTreeHeight - 1;
-
-std::size_t node_size(std::uint8_t level) {
-  return level == 0 ? kLeafNodeEntries * kLeafEntrySize : kInnerNodeEntries * kKeySize;
-}
-
-Bytes row_key(std::uint8_t level, std::uint64_t index) {
-  return ByteWriter().u8('N').u8(level).u64(index).take();
-}
 
 Bytes associated_data(const VaultId& vault, std::uint8_t level, std::uint64_t index,
                       std::uint64_t generation) {
@@ -28,60 +22,26 @@ Bytes associated_data(const VaultId& vault, std::uint8_t level, std::uint64_t in
   return out.u64(generation).take();
 }
 
-// The index of the node on `level` above the leaf; level 0 holds the leaves themselves.
-std::uint64_t node_index(std::uint8_t level, std::uint64_t leaf) {
-  std::uint64_t index = leaf / kLeafNodeEntries;
-  for (std::uint8_t i = 0; i < level; ++i) index /= kInnerNodeEntries;
-  return index;
-}
-
-// Where the entry for the leaf stands in its node on `level`.
-std::size_t entry_offset(std::uint8_t level, std::uint64_t leaf) {
-  if (level == 0) return leaf % kLeafNodeEntries * kLeafEntrySize;
-  return node_index(static_cast<std::uint8_t>(level - 1), leaf) % kInnerNodeEntries * kKeySize;
-}
-
-bool all_zero(ByteView bytes) {
-  std::uint8_t sum = 0;
-  for (const std::uint8_t byte : bytes) sum = static_cast<std::uint8_t>(sum | byte);
-  return sum == 0;
-}
-
 KeyId owner_of(ByteView entry) {
   return ByteReader(entry).u64();
 }
 
-Error damaged(std::uint8_t level, std::uint64_t index) {
-  return Error(ErrorCode::kCorrupt, "key tree: node " + std::to_string(level) + "/" +
-                                        std::to_string(index) + " is damaged");
-}
-
 }  // namespace
 
-struct KeyTree::Node {
-  std::uint8_t level;
-  std::uint64_t index;
-  std::uint64_t generation;  // root generation of its last re-key
-  SecretBuffer entries;
-
-  static Node empty(std::uint8_t level, std::uint64_t index, std::uint64_t generation) {
-    return {level, index, generation, SecretBuffer(node_size(level))};
+Result<TreeNode> KeyTree::load(ControlReader& reader, std::uint8_t level, std::uint64_t index,
+                               RawKey key) {
+  std::optional<ByteView> row;
+  if (overlay_ != 0) {
+    QUIETUS_TRY_AS(row, reader.get(tree::staged_key(overlay_, level, index)));
   }
-};
-
-struct KeyTree::Rekey {
-  ControlWriter& writer;
-  std::uint64_t generation;
-  std::vector<LeafRef> not_owned;
-};
-
-Result<KeyTree::Node> KeyTree::load(ControlReader& reader, std::uint8_t level, std::uint64_t index,
-                                    RawKey key) {
-  QUIETUS_TRY_AS(const auto row, reader.get(row_key(level, index)));
-  const std::size_t size = node_size(level);
-  if (!row || row->size() != kPrefixSize + size + kTagSize) return damaged(level, index);
+  if (!row) {
+    QUIETUS_TRY_AS(row, reader.get(tree::row_key(level, index)));
+  }
+  TreeNode node = TreeNode::empty(level, index, 0);
+  if (!row || row->size() != kPrefixSize + node.entries.size() + kTagSize)
+    return damaged(level, index);
   ByteReader prefix(row->first(kPrefixSize));
-  Node node = Node::empty(level, index, prefix.u64());
+  node.generation = prefix.u64();
   const auto nonce = prefix.array<kGcmNonceSize>();
   const Bytes associated = associated_data(vault_, level, index, node.generation);
   const auto opened = node.entries.fill([&](MutableBytes to) {
@@ -91,7 +51,7 @@ Result<KeyTree::Node> KeyTree::load(ControlReader& reader, std::uint8_t level, s
   return node;
 }
 
-Result<void> KeyTree::store(ControlWriter& writer, const Node& node, RawKey key) {
+Bytes KeyTree::sealed(const TreeNode& node, RawKey key) {
   std::array<std::uint8_t, kGcmNonceSize> nonce{};
   random_bytes(nonce);
   Bytes row = ByteWriter().u64(node.generation).raw(nonce).take();
@@ -100,12 +60,20 @@ Result<void> KeyTree::store(ControlWriter& writer, const Node& node, RawKey key)
   node.entries.expose([&](ByteView entries) {
     context_.seal(key, nonce, associated, entries, MutableBytes(row).subspan(kPrefixSize));
   });
-  return writer.put(row_key(node.level, node.index), row);
+  return row;
+}
+
+// At the usual place, where it is the newest version: a staged one of before goes.
+Result<void> KeyTree::store(ControlWriter& writer, const TreeNode& node, RawKey key) {
+  if (stay_staged_)
+    return writer.put(tree::staged_key(overlay_, node.level, node.index), sealed(node, key));
+  if (overlay_ != 0) QUIETUS_TRY(writer.remove(tree::staged_key(overlay_, node.level, node.index)));
+  return writer.put(tree::row_key(node.level, node.index), sealed(node, key));
 }
 
 Result<void> KeyTree::create(ControlWriter& writer, std::uint64_t generation) {
   return root_.expose(
-      [&](RawKey key) { return store(writer, Node::empty(kRootLevel, 0, generation), key); });
+      [&](RawKey key) { return store(writer, TreeNode::empty(kRootLevel, 0, generation), key); });
 }
 
 Result<void> KeyTree::open_root(ControlReader& reader) {
@@ -117,12 +85,12 @@ Result<void> KeyTree::open_root(ControlReader& reader) {
 
 Result<LeafKey> KeyTree::leaf(ControlReader& reader, const LeafRef& leaf) {
   if (leaf.index >= kMaxLeaves) return Error(ErrorCode::kCorrupt, "key tree: no such leaf");
-  QUIETUS_TRY_AS(Node node,
+  QUIETUS_TRY_AS(TreeNode node,
                  root_.expose([&](RawKey key) { return load(reader, kRootLevel, 0, key); }));
   while (node.level > 0) {
     const std::size_t offset = entry_offset(node.level, leaf.index);
     const auto below = static_cast<std::uint8_t>(node.level - 1);
-    QUIETUS_TRY_AS(node, node.entries.expose([&](ByteView entries) -> Result<Node> {
+    QUIETUS_TRY_AS(node, node.entries.expose([&](ByteView entries) -> Result<TreeNode> {
       const ByteView entry = entries.subspan(offset, kKeySize);
       if (all_zero(entry)) return damaged(below, node_index(below, leaf.index));
       return load(reader, below, node_index(below, leaf.index), entry.first<kKeySize>());
@@ -140,13 +108,13 @@ Result<LeafKey> KeyTree::leaf(ControlReader& reader, const LeafRef& leaf) {
 Result<void> KeyTree::add(ControlWriter& writer, const LeafRef& leaf, const LeafKey& key) {
   if (leaf.index >= kMaxLeaves) return Error(ErrorCode::kFull, "key tree: full");
   return root_.expose([&](RawKey root) -> Result<void> {
-    QUIETUS_TRY_AS(Node node, load(writer, kRootLevel, 0, root));
+    QUIETUS_TRY_AS(TreeNode node, load(writer, kRootLevel, 0, root));
     return add_below(writer, std::move(node), root, leaf, key);
   });
 }
 
-Result<void> KeyTree::add_below(ControlWriter& writer, Node node, RawKey key, const LeafRef& leaf,
-                                const LeafKey& value) {
+Result<void> KeyTree::add_below(ControlWriter& writer, TreeNode node, RawKey key,
+                                const LeafRef& leaf, const LeafKey& value) {
   const std::size_t offset = entry_offset(node.level, leaf.index);
   if (node.level == 0) {
     const bool written = node.entries.fill([&](MutableBytes entries) {
@@ -168,7 +136,7 @@ Result<void> KeyTree::add_below(ControlWriter& writer, Node node, RawKey key, co
                 child_key.bytes().begin());
   });
   if (!all_zero(child_key.bytes())) {
-    QUIETUS_TRY_AS(Node next, load(writer, below, child, child_key.bytes()));
+    QUIETUS_TRY_AS(TreeNode next, load(writer, below, child, child_key.bytes()));
     return add_below(writer, std::move(next), child_key.bytes(), leaf, value);
   }
   random_bytes(child_key.bytes());
@@ -177,7 +145,7 @@ Result<void> KeyTree::add_below(ControlWriter& writer, Node node, RawKey key, co
                 entries.begin() + static_cast<std::ptrdiff_t>(offset));
   });
   QUIETUS_TRY(store(writer, node, key));
-  return add_below(writer, Node::empty(below, child, node.generation), child_key.bytes(), leaf,
+  return add_below(writer, TreeNode::empty(below, child, node.generation), child_key.bytes(), leaf,
                    value);
 }
 
@@ -188,8 +156,8 @@ Result<std::vector<LeafRef>> KeyTree::destroy(ControlWriter& writer, std::vector
     if (leaf.index >= kMaxLeaves) return Error(ErrorCode::kCorrupt, "key tree: no such leaf");
   std::sort(leaves.begin(), leaves.end(),
             [](const LeafRef& a, const LeafRef& b) { return a.index < b.index; });
-  Rekey work{writer, new_generation, {}};
-  QUIETUS_TRY_AS(Node root,
+  Rekey work{writer, new_generation, false, {}};
+  QUIETUS_TRY_AS(TreeNode root,
                  root_.expose([&](RawKey key) { return load(writer, kRootLevel, 0, key); }));
   QUIETUS_TRY(
       new_root.expose([&](RawKey key) { return rekey(work, std::move(root), key, leaves); }));
@@ -197,7 +165,7 @@ Result<std::vector<LeafRef>> KeyTree::destroy(ControlWriter& writer, std::vector
 }
 
 // Requires: leaves sorted by index, all below this node.
-Result<void> KeyTree::rekey(Rekey& work, Node node, RawKey new_key,
+Result<void> KeyTree::rekey(Rekey& work, TreeNode node, RawKey new_key,
                             std::span<const LeafRef> leaves) {
   if (node.level > 0) {
     QUIETUS_TRY(rekey_children(work, node, leaves));
@@ -213,10 +181,12 @@ Result<void> KeyTree::rekey(Rekey& work, Node node, RawKey new_key,
     });
   }
   node.generation = work.generation;
-  return store(work.writer, node, new_key);
+  if (!work.staged) return store(work.writer, node, new_key);
+  return work.writer.put(tree::staged_key(work.generation, node.level, node.index),
+                         sealed(node, new_key));
 }
 
-Result<void> KeyTree::rekey_children(Rekey& work, Node& node, std::span<const LeafRef> leaves) {
+Result<void> KeyTree::rekey_children(Rekey& work, TreeNode& node, std::span<const LeafRef> leaves) {
   const auto below = static_cast<std::uint8_t>(node.level - 1);
   while (!leaves.empty()) {
     const std::uint64_t child = node_index(below, leaves.front().index);
@@ -228,7 +198,8 @@ Result<void> KeyTree::rekey_children(Rekey& work, Node& node, std::span<const Le
     QUIETUS_TRY(node.entries.fill([&](MutableBytes entries) -> Result<void> {
       const MutableBytes entry = entries.subspan(offset, kKeySize);
       if (all_zero(entry)) return damaged(below, child);
-      QUIETUS_TRY_AS(Node next, load(work.writer, below, child, ByteView(entry).first<kKeySize>()));
+      QUIETUS_TRY_AS(TreeNode next,
+                     load(work.writer, below, child, ByteView(entry).first<kKeySize>()));
       QUIETUS_TRY(rekey(work, std::move(next), new_key.bytes(), leaves.first(count)));
       std::copy(new_key.bytes().begin(), new_key.bytes().end(), entry.begin());
       return {};

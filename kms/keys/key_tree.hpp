@@ -11,6 +11,14 @@
 //
 // A sealed node fills one LMDB overflow page. Nonces are random: a node is rewritten under one key
 // at most once per entry added.
+//
+// A large change is staged beside the tree, in as many transactions as it takes, under a new root
+// key that no root row names yet (key_tree_staging.hpp):
+//
+//   "n" || staged root generation u64 || level u8 || node index u64 -> as above
+//
+// Once the root row names that generation, its staged nodes are in force: where there is one, the
+// node at the usual place is an old version.
 #pragma once
 
 #include <quietus/result.hpp>
@@ -38,12 +46,17 @@ struct LeafRef {
   friend auto operator<=>(const LeafRef&, const LeafRef&) = default;
 };
 
+struct TreeNode;
+
 class KeyTree {
  public:
-  // The tree as sealed under `root`, which was last re-keyed in root generation `generation`. All
-  // arguments are borrowed for the life of this object, which is one transaction.
-  KeyTree(const VaultId& vault, const RootKey& root, GcmContext& context)
-      : vault_(vault), root_(root), context_(context) {}
+  // The tree as sealed under `root`, with the staged nodes of root generation `overlay` in force
+  // (0: none). All arguments are borrowed for the life of this object.
+  KeyTree(const VaultId& vault, const RootKey& root, GcmContext& context, std::uint64_t overlay = 0)
+      : vault_(vault), root_(root), context_(context), overlay_(overlay) {}
+
+  // From now on what is written stays staged, beside the tree that stands.
+  void stay_staged() noexcept { stay_staged_ = true; }
 
   // Writes the root node of an empty tree.
   Result<void> create(ControlWriter& writer, std::uint64_t generation);
@@ -66,19 +79,27 @@ class KeyTree {
                                        std::uint64_t new_generation, const RootKey& new_root);
 
  private:
-  struct Node;
+  friend class TreeStaging;
   using RawKey = std::span<const std::uint8_t, kKeySize>;
-  Result<Node> load(ControlReader& reader, std::uint8_t level, std::uint64_t index, RawKey key);
-  Result<void> store(ControlWriter& writer, const Node& node, RawKey key);
-  Result<void> add_below(ControlWriter& writer, Node node, RawKey key, const LeafRef& leaf,
+  Result<TreeNode> load(ControlReader& reader, std::uint8_t level, std::uint64_t index, RawKey key);
+  Bytes sealed(const TreeNode& node, RawKey key);
+  Result<void> store(ControlWriter& writer, const TreeNode& node, RawKey key);
+  Result<void> add_below(ControlWriter& writer, TreeNode node, RawKey key, const LeafRef& leaf,
                          const LeafKey& value);
-  struct Rekey;
-  Result<void> rekey(Rekey& work, Node node, RawKey new_key, std::span<const LeafRef> leaves);
-  Result<void> rekey_children(Rekey& work, Node& node, std::span<const LeafRef> leaves);
+  struct Rekey {
+    ControlWriter& writer;
+    std::uint64_t generation;  // the new one
+    bool staged;               // beside the tree
+    std::vector<LeafRef> not_owned;
+  };
+  Result<void> rekey(Rekey& work, TreeNode node, RawKey new_key, std::span<const LeafRef> leaves);
+  Result<void> rekey_children(Rekey& work, TreeNode& node, std::span<const LeafRef> leaves);
 
   const VaultId& vault_;
   const RootKey& root_;
   GcmContext& context_;
+  std::uint64_t overlay_;
+  bool stay_staged_ = false;
 };
 
 }  // namespace quietus

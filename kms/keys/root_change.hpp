@@ -5,6 +5,7 @@
 
 #include <optional>
 
+#include "keys/batch_rows.hpp"
 #include "keys/key_store.hpp"
 
 namespace quietus {
@@ -14,6 +15,7 @@ class RootChange {
   explicit RootChange(KeyStore& store) : store_(store), parts_(store.parts_) {}
 
   Result<RootChangeOutcome> run(const RootChangeRequest& request);
+  Result<RootChangeOutcome> run(const BatchRequest& request);
   Result<std::vector<RootChangeOutcome>> recover(std::chrono::milliseconds patience);
 
  private:
@@ -31,6 +33,8 @@ class RootChange {
     RootChange& change_;
   };
 
+  Result<RootChangeOutcome> carry_out(const RootChangeRequest& request,
+                                      FunctionRef<Result<Intent>()> prepared);
   void prepare_secrets(const RootChangeRequest& request);
   // A transaction under the lock, with the keys of the root that stands.
   Result<void> update(KeyStore::WriteWork work);
@@ -41,13 +45,12 @@ class RootChange {
   Result<Intent> prepare(const RootChangeRequest& request);
   Result<void> add_targets(const RootChangeRequest& request, Intent& intent);
   Result<IntentTarget> target_of(ControlReader& reader, ScopeTable& scopes, ScopeId scope);
-  Result<IntentTarget> retired_target_of(ControlReader& reader, ScopeId scope);
+  Result<IntentTarget> retired_target_of(ControlReader& reader, ScopeId scope,
+                                         UnixMillis unneeded_before);
   Result<void> check_retirable(ControlReader& reader, const Intent& intent);
   Result<void> begin(const RootChangeRequest& request, Intent& intent);
   Result<void> write_reasons(ControlWriter& writer, ScopeTable& scopes,
                              const RootChangeRequest& request);
-  Result<void> write_salts(ControlWriter& writer, ScopeTable& scopes,
-                           const RootChangeRequest& request, const Intent& intent);
   Result<void> decide(Intent& intent, const std::shared_ptr<const RootKey>& new_root);
   Result<void> decide_in(ControlWriter& writer, Intent& intent, const RootKey& new_root);
   Result<void> check_holds(ControlReader& reader, const Intent& intent);
@@ -58,10 +61,32 @@ class RootChange {
   Result<void> bury(ControlWriter& writer, const Intent& intent);
   Result<void> bury_retired(ControlWriter& writer, const Intent& intent,
                             const IntentTarget& target);
-  Result<void> forget_lost_names(ControlWriter& writer, ScopeId parent);
+  Result<void> forget_lost_names(ControlWriter& writer, const KeyRow& parent);
   // Every key of a scope that the log knows and that no erasure named yet.
   Result<std::vector<KeyRecord>> keys_from_log(ControlReader& reader, ScopeId scope);
+  Error give_up(const Intent& intent, Error reason);
   Error abort(const Intent& intent, Error reason, Code why = "not-possible");
+
+  // Of an erasure of many scopes (root_change_batch.cpp, root_change_staging.cpp).
+  Result<std::uint64_t> list(const BatchRequest& request);
+  Result<void> list_target(ControlWriter& writer, ScopeTable& scopes, const ErasureId& id,
+                           const BatchTarget& target);
+  Result<BatchStatement> statement_of(ControlReader& reader, ScopeTable& scopes,
+                                      const BatchTarget& target);
+  Result<void> check_listed_holds(const ErasureId& id);
+  Result<void> check_room();
+  Result<void> stage(Intent& intent, const RootKey& new_root);
+  Result<bool> look_at_list(Intent& intent);
+  Result<bool> look_at_page(Intent& intent, ScopeId& from, bool& renewed);
+  Result<void> renew_statement(ControlWriter& writer, const ErasureId& id, ScopeId scope);
+  Result<void> stage_tree(const Intent& intent, const RootKey& new_root);
+  Result<void> carry_added(const Intent& intent, const RootKey& new_root);
+  Result<std::size_t> carry_some(ControlWriter& writer, const Intent& intent,
+                                 const RootKey& new_root, std::size_t limit);
+  Result<void> put_in_force(ControlWriter& writer, const Intent& intent, const RootKey& new_root);
+  Result<void> finish_batch(ControlWriter& writer, const RootChangeOutcome& outcome,
+                            std::uint64_t destroyed_index, UnixMillis destroyed_time);
+  Result<bool> batch_is_finished(ControlReader& reader, const Intent& intent);
 
   // From a committed root on.
   Result<void> confirm();
@@ -70,6 +95,8 @@ class RootChange {
   Result<void> await_holders(RootChangeOutcome& outcome, std::uint64_t epoch,
                              std::chrono::milliseconds patience);
   Result<void> remember_destroyed(RootChangeOutcome& outcome);
+  Result<void> complete(RootChangeOutcome& outcome, std::vector<RootChangeOutcome>& earlier,
+                        std::uint64_t epoch);
   Result<void> finish(RootChangeOutcome& outcome);
   Result<void> finish_in(ControlWriter& writer, RootChangeOutcome& outcome);
   Result<void> find_certificate(ControlReader& reader, RootChangeOutcome& outcome);
@@ -79,6 +106,7 @@ class RootChange {
   Result<void> resume_begun(const std::vector<Intent>& begun,
                             std::vector<RootChangeOutcome>& outcomes);
   Result<void> resume(Intent intent, std::vector<RootChangeOutcome>& outcomes);
+  Result<void> drop_interrupted(const Intent& intent, const Code& why);
   Result<bool> was_settled(const Intent& intent);
   Result<void> drop_destroyed(Intent& intent);
 
@@ -86,20 +114,22 @@ class RootChange {
   Result<std::vector<std::pair<KeyId, rows::LeafOwner>>> owners_of(ControlReader& reader,
                                                                    const Intent& intent);
   static Error incomplete(const Error& cause);
-  RowSeal seal() const { return {*row_key_, store_.vault_, *context_}; }
+  RowSeal seal() const { return {*row_key_, store_.vault_, *context_, row_.batch}; }
   LogSeal log_seal() const { return {*row_key_, store_.vault_, *context_}; }
 
   KeyStore& store_;
   const KeyStore::Parts& parts_;
+  decltype(RootChangeRequest::guard) guard_;
   std::unique_ptr<GcmContext> context_ = openssl_engine().make_context();
   std::shared_ptr<const VaultKeys> keys_;  // of the root that stands now; only under the lock
   std::optional<RowKey> row_key_;          // outlives every root
   RootRow row_;
-  RootRow next_row_;        // what T2 writes; stands once that is committed
-  bool decided_ = false;    // T2 was committed for certain
-  bool gave_up_ = false;    // nothing was decided, for certain
-  bool resuming_ = false;   // an erasure that was begun before: it is not given up
-  bool recovered_ = false;  // what is finished may have been finished, and certified, before
+  RootRow next_row_;          // what T2 writes; stands once that is committed
+  bool decided_ = false;      // T2 was committed for certain
+  bool gave_up_ = false;      // nothing was decided, for certain
+  std::uint64_t staged_ = 0;  // root generation that the whole tree is staged for; 0: none
+  bool resuming_ = false;     // an erasure that was begun before: it is not given up
+  bool recovered_ = false;    // what is finished may have been finished, and certified, before
 };
 
 }  // namespace quietus

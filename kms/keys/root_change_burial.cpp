@@ -1,11 +1,14 @@
 // What T2 writes about the erased scopes.
 #include <algorithm>
+#include <set>
 
 #include "base/byte_reader.hpp"
 #include "base/text_encoding.hpp"
 #include "evidence/log_store.hpp"
+#include "keys/batch_rows.hpp"
 #include "keys/root_change.hpp"
 #include "keys/rotation.hpp"
+#include "keys/schedule.hpp"
 
 namespace quietus {
 namespace {
@@ -33,6 +36,17 @@ std::optional<KeyRecord> key_record_of(const LogEntry& entry, ScopeId scope, std
   return record;
 }
 
+// The erasure that a batch-unreachable entry is of.
+std::optional<ErasureId> batch_of(const LogEntry& entry) {
+  const std::string* erasure = entry.text("erasure");
+  if (entry.kind() != entry_kinds::kBatchUnreachable || erasure == nullptr) return std::nullopt;
+  const auto bytes = from_hex(*erasure);
+  ErasureId id{};
+  if (!bytes || bytes->size() != id.size()) return std::nullopt;
+  std::copy(bytes->begin(), bytes->end(), id.begin());
+  return id;
+}
+
 // Takes out the keys that an erasure made unreachable.
 void forget_unreachable(const LogEntry& entry, std::vector<KeyRecord>& keys) {
   if (entry.kind() != entry_kinds::kKeysUnreachable) return;
@@ -40,6 +54,17 @@ void forget_unreachable(const LogEntry& entry, std::vector<KeyRecord>& keys) {
   if (gone == nullptr) return;
   std::erase_if(keys, [&](const KeyRecord& key) {
     return std::find(gone->begin(), gone->end(), hex_id(key.id)) != gone->end();
+  });
+}
+
+// Drops the facts of the oldest destroyed keys, so that a scope can be purged for ever.
+void limit_destroyed(std::vector<KeyRecord>& keys) {
+  auto destroyed = static_cast<std::size_t>(std::count_if(
+      keys.begin(), keys.end(), [](const KeyRecord& key) { return is_destroyed(key.state); }));
+  std::erase_if(keys, [&](const KeyRecord& key) {
+    if (!is_destroyed(key.state) || destroyed <= kMaxDestroyedKeys) return false;
+    --destroyed;
+    return true;
   });
 }
 
@@ -53,6 +78,7 @@ Result<void> RootChange::bury(ControlWriter& writer, const Intent& intent) {
       continue;
     }
     QUIETUS_TRY(rows::remove_rotation(writer, target.scope));
+    QUIETUS_TRY(rows::remove_schedule(writer, target.scope));
     const auto stored = rows::key_row(writer, seal(), target.scope);
     KeyRow row;
     row.id = target.scope;
@@ -61,14 +87,7 @@ Result<void> RootChange::bury(ControlWriter& writer, const Intent& intent) {
     } else {
       QUIETUS_TRY_AS(row.keys, keys_from_log(writer, target.scope));
     }
-    row.state = destroyed_from(row.state);
-    row.changed = intent.committed;
-    row.reason = intent.reason;
-    for (KeyRecord& key : row.keys) {
-      if (!is_destroyed(key.state)) key.changed = intent.committed;
-      key.state = destroyed_from(key.state);
-      key.wrapped.clear();
-    }
+    rows::mark_destroyed(row, {intent.id, intent.committed, intent.reason});
     QUIETUS_TRY(rows::put_key_row(writer, seal(), row));
     QUIETUS_TRY(rows::remove_info(writer, target.scope));
     QUIETUS_TRY(rows::put_tombstone(writer, seal(), target.scope,
@@ -94,10 +113,11 @@ Result<void> RootChange::add_newer_keys(ControlReader& reader, Intent& intent) {
   return {};
 }
 
-Result<IntentTarget> RootChange::retired_target_of(ControlReader& reader, ScopeId scope) {
+Result<IntentTarget> RootChange::retired_target_of(ControlReader& reader, ScopeId scope,
+                                                   UnixMillis unneeded_before) {
   IntentTarget target;
   target.scope = scope;
-  QUIETUS_TRY_AS(target.keys, retirable_keys(reader, seal(), scope));
+  QUIETUS_TRY_AS(target.keys, retirable_keys(reader, seal(), scope, unneeded_before));
   if (target.keys.empty())
     return Error(ErrorCode::kRefused, "the scope has no older key that nothing needs any more");
   return target;
@@ -107,7 +127,7 @@ Result<IntentTarget> RootChange::retired_target_of(ControlReader& reader, ScopeI
 Result<void> RootChange::check_retirable(ControlReader& reader, const Intent& intent) {
   if (intent.kind != ChangeKind::kRetire) return {};
   for (const IntentTarget& target : intent.targets) {
-    QUIETUS_TRY_AS(const auto keys, retirable_keys(reader, seal(), target.scope));
+    QUIETUS_TRY_AS(const auto keys, retirable_keys(reader, seal(), target.scope, kWhenever));
     for (const KeyId key : target.keys)
       if (std::find(keys.begin(), keys.end(), key) == keys.end())
         return Error(ErrorCode::kBusy, "the scope's key is being replaced again; try later");
@@ -115,7 +135,8 @@ Result<void> RootChange::check_retirable(ControlReader& reader, const Intent& in
   return {};
 }
 
-// Older generations alone: the scope lives on under its newest.
+// Older generations alone: the scope lives on under its newest. Its rotation is remembered for as
+// long as it left any of them behind.
 Result<void> RootChange::bury_retired(ControlWriter& writer, const Intent& intent,
                                       const IntentTarget& target) {
   QUIETUS_TRY_AS(auto row, rows::key_row(writer, seal(), target.scope));
@@ -126,23 +147,30 @@ Result<void> RootChange::bury_retired(ControlWriter& writer, const Intent& inten
     key.changed = intent.committed;
     key.wrapped.clear();
   }
+  limit_destroyed(row->keys);
   QUIETUS_TRY(rows::put_key_row(writer, seal(), *row));
-  QUIETUS_TRY(forget_lost_names(writer, target.scope));
-  return rows::remove_rotation(writer, target.scope);
+  QUIETUS_TRY(forget_lost_names(writer, *row));
+  QUIETUS_TRY_AS(const auto left, retirable_keys(writer, seal(), target.scope, kWhenever));
+  return left.empty() ? rows::remove_rotation(writer, target.scope) : Result<void>();
 }
 
-// Names of erased children that no key can tell any more. Their tombstones stay.
-Result<void> RootChange::forget_lost_names(ControlWriter& writer, ScopeId parent) {
-  QUIETUS_TRY_AS(const auto row, rows::key_row(writer, seal(), parent));
-  const KeyRecord* newest = row ? row->newest(KeyLine::kData) : nullptr;
-  if (newest == nullptr) return {};
-  std::vector<rows::ChildName> lost;
-  QUIETUS_TRY(rows::child_names(writer, seal(), {parent, 0, {}},
-                                [&](const rows::ChildName& name, ScopeId) -> Result<bool> {
-                                  if (name.generation < newest->generation) lost.push_back(name);
+// Names of erased children that no key can tell any more, and the free text of why they were
+// erased, which may name them. Their tombstones stay.
+Result<void> RootChange::forget_lost_names(ControlWriter& writer, const KeyRow& parent) {
+  std::set<std::uint32_t> living;
+  for (const KeyRecord& key : parent.keys)
+    if (key.line == KeyLine::kData && !is_destroyed(key.state)) living.insert(key.generation);
+  std::vector<std::pair<rows::ChildName, ScopeId>> lost;
+  QUIETUS_TRY(rows::child_names(writer, seal(), {parent.id, 0, {}},
+                                [&](const rows::ChildName& name, ScopeId id) -> Result<bool> {
+                                  if (!living.contains(name.generation))
+                                    lost.emplace_back(name, id);
                                   return true;
                                 }));
-  for (const rows::ChildName& name : lost) QUIETUS_TRY(rows::remove_child(writer, name));
+  for (const auto& [name, id] : lost) {
+    QUIETUS_TRY(rows::remove_child(writer, name));
+    QUIETUS_TRY(rows::remove_reason_text(writer, id));
+  }
   return {};
 }
 
@@ -156,6 +184,11 @@ Result<std::vector<KeyRecord>> RootChange::keys_from_log(ControlReader& reader, 
     QUIETUS_TRY_AS(const LogEntry entry, LogEntry::parse(text));
     if (auto record = key_record_of(entry, scope, index)) found.push_back(std::move(*record));
     forget_unreachable(entry, found);
+    const auto batch = batch_of(entry);
+    if (!batch) continue;
+    // A batch takes all keys that its scope has.
+    QUIETUS_TRY_AS(const auto listed, rows::statement(reader, seal(), *batch, scope));
+    if (listed) found.clear();
   }
   return found;
 }

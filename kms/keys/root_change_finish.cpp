@@ -96,7 +96,9 @@ Result<void> RootChange::finish_in(ControlWriter& writer, RootChangeOutcome& out
   if (recovered_) {
     // An old copy of the intent's row may have been put back (I-21).
     QUIETUS_TRY(find_certificate(writer, outcome));
-    if (!outcome.certificate_document.empty()) return rows::remove_intent(writer, intent.id);
+    QUIETUS_TRY_AS(const bool finished, batch_is_finished(writer, intent));
+    if (finished || !outcome.certificate_document.empty())
+      return rows::remove_intent(writer, intent.id);
   }
   std::vector<SlotId> slots;
   for (const SlotDestruction& slot : outcome.destroyed) slots.push_back(slot.slot.id);
@@ -105,18 +107,21 @@ Result<void> RootChange::finish_in(ControlWriter& writer, RootChangeOutcome& out
       new_entry(now), SlotDestroyed{intent.id, slots, "overwrite-in-place",
                                     outcome.holders.acknowledged, outcome.holders.ended});
   QUIETUS_TRY_AS(const std::uint64_t index, append_entry(writer, log_seal(), as_bytes(entry)));
-  QUIETUS_TRY(free_leaves(writer, intent));
   QUIETUS_TRY(rows::remove_intent(writer, intent.id));
+  if (intent.batch) return finish_batch(writer, outcome, index, now);
+  QUIETUS_TRY(free_leaves(writer, intent));
   if (intent.kind == ChangeKind::kUnlock || intent.kind == ChangeKind::kRetire) return {};
   const RowSeal rows_seal = seal();
   QUIETUS_TRY_AS(WrittenCertificate certificate,
-                 write_certificate({writer, rows_seal, outcome, parts_, index, now}));
+                 write_certificate({writer, rows_seal, outcome, parts_, index, now,
+                                    parts_.provider.assurance()}));
   outcome.certificate = certificate.id;
   outcome.certificate_document = std::move(certificate.document);
   return {};
 }
 
 Result<void> RootChange::find_certificate(ControlReader& reader, RootChangeOutcome& outcome) {
+  if (outcome.intent.batch) return {};  // it has one for each scope, drawn when it is asked for
   QUIETUS_TRY_AS(const auto id, rows::certificate_of(reader, seal(), outcome.intent.id));
   if (!id) return {};
   QUIETUS_TRY_AS(auto document, rows::certificate(reader, seal(), *id));

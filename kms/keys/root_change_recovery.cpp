@@ -106,6 +106,12 @@ Result<void> RootChange::resume_begun(const std::vector<Intent>& begun,
   return {};
 }
 
+Result<void> RootChange::drop_interrupted(const Intent& intent, const Code& why) {
+  Error given_up = abort(intent, Error(ErrorCode::kRefused, "interrupted before it began"), why);
+  if (given_up.code() == ErrorCode::kErasureIncomplete) return given_up;
+  return {};
+}
+
 // A begun erasure is made again with a new slot and generation; a begun change of the unlock secret
 // is given up, because the new secret is not known here.
 Result<void> RootChange::resume(Intent intent, std::vector<RootChangeOutcome>& outcomes) {
@@ -115,18 +121,18 @@ Result<void> RootChange::resume(Intent intent, std::vector<RootChangeOutcome>& o
     return incomplete(settled.error());
   }
   if (*settled) intent.targets.clear();
+  if (*settled) intent.batch.reset();
   const bool of_keys = intent.kind == ChangeKind::kErase || intent.kind == ChangeKind::kRetire;
   if (of_keys) QUIETUS_TRY(drop_destroyed(intent));
-  resuming_ = !intent.targets.empty() && of_keys;
-  if (!resuming_) {
-    const Code why = of_keys ? Code("already-erased") : "interrupted";
-    Error given_up = abort(intent, Error(ErrorCode::kRefused, "interrupted before it began"), why);
-    if (given_up.code() == ErrorCode::kErasureIncomplete) return given_up;
-    return {};
-  }
+  // What a guard allowed when it was begun, it might not now: the next sweep begins anew.
+  const bool has_targets = intent.batch || !intent.targets.empty();
+  resuming_ = of_keys && has_targets && !intent.guarded;
+  const Code why = of_keys && !has_targets ? Code("already-erased") : "interrupted";
+  if (!resuming_) return drop_interrupted(intent, why);
   auto changed = change({}, std::move(intent));
   // A hold was placed after prepare() looked and before T1: T2 saw it, and the erasure is given up.
   if (!changed && changed.error().code() == ErrorCode::kHeld) return {};
+  if (!changed && changed.error().code() == ErrorCode::kErased && gave_up_) return {};
   QUIETUS_TRY_AS(RootChangeOutcome outcome, std::move(changed));
   // Before the next one's slot takes the place of what was destroyed, and the evidence with it.
   QUIETUS_TRY(remember_destroyed(outcome));
@@ -134,18 +140,19 @@ Result<void> RootChange::resume(Intent intent, std::vector<RootChangeOutcome>& o
   return {};
 }
 
-// Whether the log says that the change was given up or decided: then the rows that call it begun
-// are old copies (I-21). The log is under the anchor, they are not.
+// Whether the log says, after it was begun, that it was given up or decided: then the rows that
+// call it begun are old copies (I-21). The log is under the anchor, they are not.
 Result<bool> RootChange::was_settled(const Intent& intent) {
   const std::string id = to_hex(intent.id);
   bool settled = false;
   QUIETUS_TRY(parts_.control.read([&](ControlReader& reader) -> Result<void> {
     QUIETUS_TRY_AS(const TreeHead head, log_head(reader));
-    for (std::uint64_t index = 0; index < head.size && !settled; ++index) {
+    for (std::uint64_t index = intent.log_index; index < head.size && !settled; ++index) {
       QUIETUS_TRY_AS(const Bytes text, read_entry(reader, log_seal(), index));
       QUIETUS_TRY_AS(const LogEntry entry, LogEntry::parse(text));
       const bool ends = entry.kind() == entry_kinds::kErasureAborted ||
-                        entry.kind() == entry_kinds::kKeysUnreachable;
+                        entry.kind() == entry_kinds::kKeysUnreachable ||
+                        entry.kind() == entry_kinds::kBatchUnreachable;
       const std::string* erasure = entry.text("erasure");
       settled = ends && erasure != nullptr && *erasure == id;
     }

@@ -22,7 +22,7 @@ struct flock range(short type, std::uint64_t first, std::uint64_t count) {
   return lock;
 }
 
-Error io_error(std::string_view doing) {
+Error lock_error(std::string_view doing) {
   return Error(ErrorCode::kIo, std::string(doing) + ": " + std::generic_category().message(errno));
 }
 
@@ -32,7 +32,7 @@ Result<LockFile> LockFile::open_with(const std::filesystem::path& path, int flag
   const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (descriptor < 0 && errno == ENOENT)
     return Error(ErrorCode::kNotFound, "lock: there is no " + path.string());
-  if (descriptor < 0) return io_error("lock " + path.string());
+  if (descriptor < 0) return lock_error("lock " + path.string());
   return LockFile(descriptor);
 }
 
@@ -59,7 +59,7 @@ Result<bool> LockFile::try_lock(std::uint64_t byte, Mode mode) {
   struct flock lock = range(mode == Mode::kShared ? F_RDLCK : F_WRLCK, byte, 1);
   while (::fcntl(descriptor_, F_OFD_SETLK, &lock) != 0) {
     if (errno == EAGAIN || errno == EACCES) return false;
-    if (errno != EINTR) return io_error("lock");
+    if (errno != EINTR) return lock_error("lock");
   }
   return true;
 }
@@ -71,7 +71,7 @@ Result<std::optional<std::uint64_t>> LockFile::first_locked(std::uint64_t first,
   while (count > 0) {
     struct flock lock = range(F_WRLCK, first, count);
     while (::fcntl(descriptor_, F_OFD_GETLK, &lock) != 0)
-      if (errno != EINTR) return io_error("look at locks");
+      if (errno != EINTR) return lock_error("look at locks");
     if (lock.l_type == F_UNLCK) break;
     lowest = std::max(first, static_cast<std::uint64_t>(lock.l_start));
     count = *lowest - first;
@@ -86,7 +86,7 @@ constexpr std::uint64_t kCopies = std::uint64_t{1} << 61;
 // Another number for another file.
 Result<std::uint64_t> number_of(const std::filesystem::path& path) {
   struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return io_error("lock " + path.string());
+  if (::stat(path.c_str(), &status) != 0) return lock_error("lock " + path.string());
   // Fibonacci hashing spreads neighbouring inode numbers.
   const std::uint64_t mixed = (static_cast<std::uint64_t>(status.st_ino) ^
                                static_cast<std::uint64_t>(status.st_dev) << 40) *

@@ -10,6 +10,7 @@
 //   2^62 + 1 + 1024    some read-only holder is alive (shared)
 //   2^62 + 2 + 1024    the holders' table is being laid out
 //   2^62 + 3 + 1024    somebody waits for the root-change lock to have it exclusively
+//   2^62 + 4 + 1024    somebody lists what a batch erases: a list without an intent is not garbage
 //
 // Copies of a vault's folder share the folder of its root slots, and have holders' bytes of their
 // own. So two of them must not be open at once. In a file beside the slots:
@@ -60,6 +61,7 @@ inline constexpr std::uint64_t kFirstHolder = kRootChange + 1;
 inline constexpr std::uint64_t kReadOnlyHolders = kFirstHolder + kMaxHolders;
 inline constexpr std::uint64_t kTableLayout = kReadOnlyHolders + 1;
 inline constexpr std::uint64_t kRootChangeLine = kTableLayout + 1;
+inline constexpr std::uint64_t kBatchListing = kRootChangeLine + 1;
 }  // namespace lock_bytes
 
 // What the root-change lock lies on.

@@ -36,7 +36,7 @@ Mac mac_of(ByteView body, const RootKey& key) {
   return row_key.expose([&](ByteView bytes) { return hmac_sha256(bytes, body); });
 }
 
-Result<RootRow> decode(ByteView body) {
+Result<RootRow> decode_root(ByteView body) {
   ByteReader in(body);
   const std::uint16_t version = in.u16();
   if (!in.failed() && version > kFormatVersion)
@@ -49,11 +49,14 @@ Result<RootRow> decode(ByteView body) {
   row.confirmed = get_flag(in);
   row.height = in.u8();
   row.next_leaf = in.u64();
+  row.overlay = in.u64();
+  row.batch = in.array<16>();
   const std::size_t attempts = in.u8();
   if (attempts > kMaxAttempts) in.fail();
   for (std::size_t i = 0; i < attempts && !in.failed(); ++i) {
     const auto change = in.array<16>();
-    row.attempts.push_back({change, get_slot(in)});
+    const SlotName slot = get_slot(in);
+    row.attempts.push_back({change, slot, get_flag(in)});
   }
   const std::size_t slots = in.u8();
   if (slots > kMaxSlots) in.fail();
@@ -71,7 +74,9 @@ bool RootRow::attempts_slot(const SlotName& slot) const noexcept {
 }
 
 bool RootRow::attempts_change(const ErasureId& change, const SlotName& slot) const noexcept {
-  return std::find(attempts.begin(), attempts.end(), RootAttempt{change, slot}) != attempts.end();
+  return std::any_of(attempts.begin(), attempts.end(), [&](const RootAttempt& attempt) {
+    return attempt.change == change && attempt.slot == slot;
+  });
 }
 
 Result<void> RootRow::begin_attempt(const RootAttempt& attempt) {
@@ -92,10 +97,12 @@ Bytes RootRow::encode(const RootKey& key) const {
   ByteWriter out;
   out.u16(kFormatVersion).raw(vault).u8(static_cast<std::uint8_t>(state));
   out.u64(generation).u64(next_generation).u8(confirmed ? 1 : 0).u8(height).u64(next_leaf);
+  out.u64(overlay).raw(batch);
   out.u8(static_cast<std::uint8_t>(attempts.size()));
   for (const RootAttempt& attempt : attempts) {
     out.raw(attempt.change);
     put_slot(out, attempt.slot);
+    out.u8(attempt.staged ? 1 : 0);
   }
   out.u8(static_cast<std::uint8_t>(slots.size()));
   for (const SlotName& slot : slots) put_slot(out, slot);
@@ -111,11 +118,11 @@ bool SealedRootRow::authentic(const RootKey& key) const {
 
 Result<SealedRootRow> read_root_row(ControlReader& reader) {
   QUIETUS_TRY_AS(const auto stored, reader.get(as_bytes(kRootRowKey)));
-  if (!stored) return Error(ErrorCode::kNotFound, "control store: no root row");
+  if (!stored) return Error(ErrorCode::kCorrupt, "control store: the root row is missing");
   if (stored->size() < kMacSize) return Error(ErrorCode::kCorrupt, "root row: truncated");
   const ByteView body = stored->first(stored->size() - kMacSize);
   const ByteView mac = stored->last(kMacSize);
-  QUIETUS_TRY_AS(RootRow row, decode(body));
+  QUIETUS_TRY_AS(RootRow row, decode_root(body));
   return SealedRootRow{std::move(row), {body.begin(), body.end()}, {mac.begin(), mac.end()}};
 }
 

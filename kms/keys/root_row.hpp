@@ -3,9 +3,10 @@
 // authenticated under the root key.
 //
 //   "R" -> version u16 (1) || vault id 16 || state u8 || generation u64 || next generation u64 ||
-//          confirmed u8 || tree height u8 || next leaf u64 || attempts u8 || attempts (16 + 8 + 16
-//          each) || slots u8 || slots (8 + 16 each) || provider (length-prefixed text) ||
-//          HMAC-SHA256 of all before, under HKDF-Expand(root key, "quietus/v1/root-row" || 00)
+//          confirmed u8 || tree height u8 || next leaf u64 || overlay u64 || batch 16 || attempts
+//          u8 || attempts (16 + 8 + 16 + 1 each) || slots u8 || slots (8 + 16 each) || provider
+//          (length-prefixed text) || HMAC-SHA256 of all before, under HKDF-Expand(root key,
+//          "quietus/v1/root-row" || 00)
 #pragma once
 
 #include <quietus/result.hpp>
@@ -28,6 +29,7 @@ enum class VaultState : std::uint8_t { kLive = 0, kDestroying = 1 };
 struct RootAttempt {
   ErasureId change{};
   SlotName slot;
+  bool staged = false;  // nodes are staged for it: who adds a leaf meanwhile notes it
   friend bool operator==(const RootAttempt&, const RootAttempt&) = default;
 };
 inline constexpr std::size_t kMaxAttempts = 16;
@@ -40,6 +42,8 @@ struct RootRow {
   bool confirmed = false;             // a second synced transaction has named `slots`
   std::uint8_t height = 0;            // levels of the key tree
   std::uint64_t next_leaf = 0;        // leaf indices from here on were never used
+  std::uint64_t overlay = 0;          // generation of the staged nodes in force; 0: none
+  ErasureId batch{};                  // decided, its rows not all cleaned yet; zero: none
   std::vector<RootAttempt> attempts;  // begun; an intent that is not among them is an old copy
   std::vector<SlotName> slots;        // every one of them opens the root node
   std::string provider;
@@ -60,7 +64,7 @@ struct SealedRootRow {
   bool authentic(const RootKey& key) const;
 };
 
-// kNotFound when there is none, kCorrupt, kUnsupported.
+// kCorrupt, also when there is none: damage can hide it; kUnsupported.
 Result<SealedRootRow> read_root_row(ControlReader& reader);
 Result<void> write_root_row(ControlWriter& writer, const RootRow& row, const RootKey& key);
 

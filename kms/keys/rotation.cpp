@@ -5,13 +5,16 @@
 #include "base/byte_reader.hpp"
 #include "evidence/log_store.hpp"
 #include "keys/holds.hpp"
+#include "keys/instances.hpp"
+#include "keys/log_change.hpp"
+#include "keys/schedule.hpp"
 #include "keys/sealed_rows.hpp"
 
 namespace quietus {
 namespace rows {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kRotationVersion = 1;
 
 std::optional<RotationRow> decode_rotation(ByteView content) {
   ByteReader in(content);
@@ -25,7 +28,7 @@ std::optional<RotationRow> decode_rotation(ByteView content) {
   const std::uint8_t destroys = in.u8();
   row.destroys = destroys == 1;
   row.reason = in.text(Code::kMaxSize);
-  const bool known = version == kVersion && stage >= 1 && stage <= 2 && destroys <= 1;
+  const bool known = version == kRotationVersion && stage >= 1 && stage <= 2 && destroys <= 1;
   return in.done() && known ? std::optional(std::move(row)) : std::nullopt;
 }
 
@@ -50,9 +53,23 @@ Result<std::vector<RotationRow>> all_rotations(ControlReader& reader, const RowS
   return rotations;
 }
 
+Result<void> rotations_from(ControlReader& reader, const RowSeal& seal, ScopeId from,
+                            FunctionRef<Result<bool>(ScopeId, const RotationRow*)> visit) {
+  return reader.scan(
+      Bytes{'G'}, row_key('G', from), [&](ByteView key, ByteView value) -> Result<bool> {
+        ByteReader in(key.subspan(1));
+        const ScopeId scope = in.u64();
+        if (!in.done()) return damaged('G');
+        const auto content = open_row(seal.context, seal.key, seal.vault, key, value);
+        auto row = content ? decode_rotation(*content) : std::nullopt;
+        if (row) row->scope = scope;
+        return visit(scope, row ? &*row : nullptr);
+      });
+}
+
 Result<void> put_rotation(ControlWriter& writer, const RowSeal& seal, const RotationRow& row) {
   ByteWriter content;
-  content.u8(kVersion)
+  content.u8(kRotationVersion)
       .u8(static_cast<std::uint8_t>(row.stage))
       .u32(row.generation)
       .u64(static_cast<std::uint64_t>(row.begun))
@@ -72,22 +89,6 @@ namespace {
 
 constexpr std::size_t kRowsAtOnce = 256;
 
-Result<void> log_entry(ControlWriter& writer, const RowSeal& seal, const std::string& entry) {
-  QUIETUS_TRY(append_entry(writer, {seal.key, seal.vault, seal.context}, as_bytes(entry)));
-  return {};
-}
-
-// Of a tenant's certificates: what opens the commitments to whose scopes were erased.
-Result<void> reseal_salts(ControlWriter& writer, ScopeTable& scopes, const ScopeKeys& keys) {
-  QUIETUS_TRY_AS(const auto openings, rows::openings_under(writer, keys.id));
-  for (const auto& [erasure, of] : openings)
-    for (const GenerationKeys& older : keys.older) {
-      const auto salt = rows::salt(writer, scopes.seal_under(older), erasure, of);
-      if (salt) QUIETUS_TRY(rows::put_salt(writer, scopes.seal_under(keys), erasure, of, *salt));
-    }
-  return {};
-}
-
 // Rows that the scope's own key seals, sealed anew: what it is called, and on whose authority it is
 // held.
 Result<void> reseal_own_rows(ControlWriter& writer, ScopeTable& scopes, const ScopeKeys& keys) {
@@ -103,29 +104,18 @@ Result<void> reseal_own_rows(ControlWriter& writer, ScopeTable& scopes, const Sc
       if (text) QUIETUS_TRY(rows::put_authority(writer, newest, hold, *text));
     }
   }
-  return reseal_salts(writer, scopes, keys);
-}
-
-// The free text of why a child was erased.
-Result<void> reseal_reason(ControlWriter& writer, ScopeTable& scopes, const ScopeKeys& keys,
-                           ScopeId child) {
-  for (const GenerationKeys& older : keys.older) {
-    const auto text = rows::reason_text(writer, scopes.seal_under(older), child);
-    if (text) QUIETUS_TRY(rows::put_reason_text(writer, scopes.seal_under(keys), child, *text));
-  }
   return {};
 }
 
-// The name of an erased child is gone with its key; its row stays as it is, and goes with the key
-// that it was made under.
+// The name of an erased child is gone with its key; its row, and the free text of why it was
+// erased, stay as they are, and go with the key that they were made under.
 Result<void> move_child(ControlWriter& writer, ScopeTable& scopes, const ScopeKeys& keys,
                         const std::pair<rows::ChildName, ScopeId>& child) {
   const auto& [name, id] = child;
   QUIETUS_TRY(scopes.rewrap(writer, id));
   if (name.generation == keys.generation) return {};
   const auto info = scopes.info(writer, id);
-  if (!info && info.error().code() == ErrorCode::kErased)
-    return reseal_reason(writer, scopes, keys, id);
+  if (!info && info.error().code() == ErrorCode::kErased) return {};
   if (!info) return info.error();
   const Prf128 renamed = prf128(keys.names, as_bytes(info->name));
   QUIETUS_TRY(rows::remove_child(writer, name));
@@ -184,6 +174,14 @@ Result<KeyRow> rotatable_row(ControlReader& reader, const RowSeal& seal,
   return std::move(*row);
 }
 
+Result<void> check_older_keys(const KeyRow& row) {
+  const auto living = std::count_if(row.keys.begin(), row.keys.end(), [](const KeyRecord& key) {
+    return key.line == KeyLine::kData && !is_destroyed(key.state);
+  });
+  if (static_cast<std::size_t>(living) <= kMaxOlderKeys) return {};
+  return Error(ErrorCode::kRefused, "the scope has too many older keys; destroy them by a purge");
+}
+
 }  // namespace
 
 Result<RotationRow> begin_rotation(ControlWriter& writer, ScopeTable& scopes, RootRow& root,
@@ -193,37 +191,41 @@ Result<RotationRow> begin_rotation(ControlWriter& writer, ScopeTable& scopes, Ro
   // Erased with an ancestor or a source.
   QUIETUS_TRY(scopes.keys(writer, request.scope));
   QUIETUS_TRY_AS(const auto begun, rows::rotation(writer, seal, request.scope));
+  // What was asked to be destroyed, and is not yet, will be.
+  const bool destroys = request.destroys || (begun && begun->destroys);
   const bool compromised = row.state == KeyState::kCompromised;
   // One whose new key is compromised too is not taken up: there must be another key.
   if (begun && begun->stage == RotationStage::kMoving && !compromised) {
     RotationRow taken_up = *begun;
-    taken_up.destroys = begun->destroys || request.destroys;
+    taken_up.destroys = destroys;
     if (taken_up.destroys != begun->destroys)
       QUIETUS_TRY(rows::put_rotation(writer, seal, taken_up));
     return taken_up;
   }
+  if (!destroys) QUIETUS_TRY(check_older_keys(row));
   if (compromised) {
     row.state = KeyState::kActive;
     row.changed = request.now;
     row.reason = request.reason.text();
-    QUIETUS_TRY(log_entry(
+    QUIETUS_TRY(log_change(
         writer, seal,
         entry_text(new_entry(request.now),
                    StateChanged{request.scope, "compromised", "active", request.reason})));
   }
   RotationRow rotation;
   rotation.scope = request.scope;
-  rotation.begun = request.now;
-  rotation.destroys = request.destroys;
+  // When an older key ceased to be needed is counted from these times.
+  QUIETUS_TRY_AS(rotation.begun, rows::no_earlier_than_accepted(writer, seal, request.now));
+  rotation.destroys = destroys;
   rotation.reason = request.reason.text();
   QUIETUS_TRY_AS(rotation.generation,
-                 scopes.renew(writer, root, row, {compromised, row.state, request.now}));
+                 scopes.renew(writer, root, row, {compromised, row.state, rotation.begun}));
   QUIETUS_TRY(rows::put_key_row(writer, seal, row));
   QUIETUS_TRY(rows::put_rotation(writer, seal, rotation));
   QUIETUS_TRY(
-      log_entry(writer, seal,
-                entry_text(new_entry(request.now),
-                           RotationBegun{request.scope, rotation.generation, request.reason})));
+      log_change(writer, seal,
+                 entry_text(new_entry(request.now),
+                            RotationBegun{request.scope, rotation.generation, request.reason})));
   return rotation;
 }
 
@@ -254,22 +256,49 @@ Result<void> finish_moving(ControlWriter& writer, const RowSeal& seal, const Rot
   if (stored->stage == RotationStage::kMoved) return {};
   RotationRow moved = *stored;
   moved.stage = RotationStage::kMoved;
-  moved.moved = now;
+  QUIETUS_TRY_AS(moved.moved, rows::no_earlier_than_accepted(writer, seal, now));
   QUIETUS_TRY(rows::put_rotation(writer, seal, moved));
-  return log_entry(writer, seal,
-                   entry_text(new_entry(now), RotationDone{row.scope, row.generation}));
+  return log_change(writer, seal,
+                    entry_text(new_entry(now), RotationDone{row.scope, row.generation}));
 }
 
-Result<std::vector<KeyId>> retirable_keys(ControlReader& reader, const RowSeal& seal,
-                                          ScopeId scope) {
+namespace {
+
+// When rows ceased to need a generation, at the latest. A rotation begins only when the one before
+// it has moved everything, unless that one's key was compromised.
+UnixMillis unneeded_since(const KeyRow& row, const RotationRow& rotation,
+                          std::uint32_t generation) {
+  UnixMillis since = rotation.moved;
+  bool taken_over_in_peace = false;  // by the key that is looked at, from the one before it
+  for (const KeyRecord& key : row.keys) {
+    if (key.line != KeyLine::kData || key.generation <= generation) continue;
+    if (taken_over_in_peace) since = std::min(since, key.created);
+    taken_over_in_peace =
+        key.state != KeyState::kCompromised && key.state != KeyState::kDestroyedCompromised;
+  }
+  return since;
+}
+
+}  // namespace
+
+Result<std::vector<KeyId>> retirable_keys(ControlReader& reader, const RowSeal& seal, ScopeId scope,
+                                          UnixMillis unneeded_before) {
   std::vector<KeyId> keys;
   QUIETUS_TRY_AS(const auto rotation, rows::rotation(reader, seal, scope));
   if (!rotation || rotation->stage != RotationStage::kMoved) return keys;
   QUIETUS_TRY_AS(const auto row, rows::key_row(reader, seal, scope));
   if (!row) return Error(ErrorCode::kCorrupt, "scope: its row is missing");
+  // A restore may have brought rows of any generation back, until all was moved again.
+  bool restored = false;
+  QUIETUS_TRY_AS(const auto others, rows::instances(reader, seal, [&] { restored = true; }));
+  restored = restored || !others.empty();
+  const auto unneeded = [&](const KeyRecord& key) {
+    return restored ? rotation->moved : unneeded_since(*row, *rotation, key.generation);
+  };
   for (const KeyRecord& key : row->keys)
     if (key.line == KeyLine::kData && !is_destroyed(key.state) &&
-        key.generation < rotation->generation)
+        key.generation < rotation->generation &&
+        (rotation->destroys || unneeded(key) < unneeded_before))
       keys.push_back(key.id);
   return keys;
 }

@@ -42,6 +42,10 @@ namespace rows {
 Result<std::optional<RotationRow>> rotation(ControlReader& reader, const RowSeal& seal,
                                             ScopeId scope);
 Result<std::vector<RotationRow>> all_rotations(ControlReader& reader, const RowSeal& seal);
+// Visits those of scopes from that id on, without a row where it is damaged; `visit` returns false
+// to stop.
+Result<void> rotations_from(ControlReader& reader, const RowSeal& seal, ScopeId from,
+                            FunctionRef<Result<bool>(ScopeId, const RotationRow*)> visit);
 Result<void> put_rotation(ControlWriter& writer, const RowSeal& seal, const RotationRow& row);
 Result<void> remove_rotation(ControlWriter& writer, ScopeId scope);
 }  // namespace rows
@@ -53,11 +57,17 @@ struct RotationRequest {
   UnixMillis now = 0;
 };
 
-// Begins a rotation, or takes up one that was begun and is not moved yet; then it may turn into one
-// that destroys, but not back. A compromised scope gets a new key in any case, and is active again
-// afterwards.
-// For KeyStore::update_standing(). kErased; kNotFound; kRefused before its activation; kHeld when
-// it destroys and a legal hold covers the scope.
+// A scope has at most so many keys that replaced ones left behind: they all lie in its key row, and
+// are unwrapped together.
+inline constexpr std::size_t kMaxOlderKeys = 64;
+// Of those that are destroyed, its key row remembers so many; the log has them all.
+inline constexpr std::size_t kMaxDestroyedKeys = 64;
+
+// Begins a rotation, or takes up one that was begun and is not moved yet; one that was to destroy
+// and did not yet makes it one that destroys. A compromised scope gets a new key in any case, and
+// is active again afterwards. For KeyStore::update_standing(). kErased; kNotFound; kRefused before
+// its activation, and when it leaves more than kMaxOlderKeys behind; kHeld when it destroys and a
+// legal hold covers the scope.
 Result<RotationRow> begin_rotation(ControlWriter& writer, ScopeTable& scopes, RootRow& root,
                                    const RotationRequest& request);
 
@@ -66,7 +76,7 @@ struct RewrapCursor {
   std::optional<rows::ChildName> child;
   ScopeId derived = 0;
   enum class Stage { kOwnRows, kChildren, kDerived, kDone } stage = Stage::kOwnRows;
-  std::uint64_t moved = 0;
+  std::uint64_t moved = 0;  // scopes
 };
 
 // Moves the rows of the control store: the scope's own rows, names and keys of its children, keys
@@ -80,8 +90,10 @@ Result<void> finish_moving(ControlWriter& writer, const RowSeal& seal, const Rot
                            UnixMillis now);
 
 // The keys of older generations that may be destroyed: none unless the rotation has moved
-// everything. kHeld is not looked at here.
-Result<std::vector<KeyId>> retirable_keys(ControlReader& reader, const RowSeal& seal,
-                                          ScopeId scope);
+// everything; of those, unless they are to be destroyed at once, the ones that no row needed any
+// more before that time. kHeld is not looked at here.
+Result<std::vector<KeyId>> retirable_keys(ControlReader& reader, const RowSeal& seal, ScopeId scope,
+                                          UnixMillis unneeded_before);
+inline constexpr UnixMillis kWhenever = INT64_MAX;
 
 }  // namespace quietus

@@ -6,9 +6,9 @@
 namespace quietus::codec {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kRowVersion = 1;
 constexpr std::size_t kMaxName = 255;
-constexpr std::size_t kMaxReason = 64;
+constexpr std::size_t kMaxRowReason = 64;
 constexpr std::size_t kMaxKeys = 4096;
 constexpr std::size_t kMaxTargets = 1024;
 constexpr std::size_t kMaxSlots = 16;  // of one root row
@@ -28,12 +28,6 @@ auto list_of(ByteReader& in, std::size_t limit, ReadItem read) {
   if (count > limit) in.fail();
   for (std::size_t i = 0; i < count && !in.failed(); ++i) items.push_back(read());
   return items;
-}
-
-bool flag_from(ByteReader& in) {
-  const std::uint8_t value = in.u8();
-  if (value > 1) in.fail();
-  return value == 1;
 }
 
 void put_key(ByteWriter& out, const KeyRecord& key) {
@@ -95,21 +89,21 @@ SlotDestruction get_destruction(ByteReader& in) {
   SlotDestruction slot;
   slot.slot = get_slot(in);
   slot.mirrors = in.u32();
-  slot.overwritten = flag_from(in);
-  slot.read_back = flag_from(in);
-  slot.gone = flag_from(in);
+  slot.overwritten = in.flag();
+  slot.read_back = in.flag();
+  slot.gone = in.flag();
   return slot;
 }
 
 bool begins(ByteReader& in) {
-  return in.u8() == kVersion;
+  return in.u8() == kRowVersion;
 }
 
 }  // namespace
 
 Bytes encode(const KeyRow& row) {
   ByteWriter out;
-  out.u8(kVersion).u64(row.parent).u8(static_cast<std::uint8_t>(row.state));
+  out.u8(kRowVersion).u64(row.parent).u8(static_cast<std::uint8_t>(row.state));
   out.u64(from_time(row.changed)).text(row.reason);
   out.u32(static_cast<std::uint32_t>(row.sources.size()));
   for (const ScopeId source : row.sources) out.u64(source);
@@ -125,7 +119,7 @@ std::optional<KeyRow> decode_key_row(ByteView content) {
   row.parent = in.u64();
   row.state = state_from(in);
   row.changed = time_of(in.u64());
-  row.reason = in.text(kMaxReason);
+  row.reason = in.text(kMaxRowReason);
   row.sources = list_of(in, kMaxSources, [&] { return in.u64(); });
   row.keys = list_of(in, kMaxKeys, [&] { return get_key(in); });
   return in.done() ? std::optional(std::move(row)) : std::nullopt;
@@ -133,7 +127,7 @@ std::optional<KeyRow> decode_key_row(ByteView content) {
 
 Bytes encode(const InfoRow& row) {
   ByteWriter out;
-  return out.u8(kVersion).text(row.name).text(row.data_class).u64(from_time(row.created)).take();
+  return out.u8(kRowVersion).text(row.name).text(row.data_class).u64(from_time(row.created)).take();
 }
 
 std::optional<InfoRow> decode_info_row(ByteView content) {
@@ -148,7 +142,7 @@ std::optional<InfoRow> decode_info_row(ByteView content) {
 
 Bytes encode(const Tombstone& row) {
   ByteWriter out;
-  return out.u8(kVersion).raw(row.erasure).u64(from_time(row.erased)).text(row.reason).take();
+  return out.u8(kRowVersion).raw(row.erasure).u64(from_time(row.erased)).text(row.reason).take();
 }
 
 std::optional<Tombstone> decode_tombstone(ByteView content) {
@@ -157,13 +151,13 @@ std::optional<Tombstone> decode_tombstone(ByteView content) {
   Tombstone row;
   row.erasure = in.array<16>();
   row.erased = time_of(in.u64());
-  row.reason = in.text(kMaxReason);
+  row.reason = in.text(kMaxRowReason);
   return in.done() ? std::optional(std::move(row)) : std::nullopt;
 }
 
 Bytes encode(const Intent& row) {
   ByteWriter out;
-  out.u8(kVersion).u8(static_cast<std::uint8_t>(row.kind));
+  out.u8(kRowVersion).u8(static_cast<std::uint8_t>(row.kind));
   out.u8(static_cast<std::uint8_t>(row.state)).u64(from_time(row.begun));
   out.u64(from_time(row.committed)).text(row.reason);
   out.u32(static_cast<std::uint32_t>(row.targets.size()));
@@ -173,6 +167,8 @@ Bytes encode(const Intent& row) {
     out.u32(static_cast<std::uint32_t>(target.keys.size()));
     for (const KeyId key : target.keys) out.u64(key);
   }
+  out.u8(row.guarded ? 1 : 0).u8(row.batch ? 1 : 0);
+  if (row.batch) out.u64(row.batch->scopes).u64(row.batch->keys).raw(row.batch->statements);
   out.u64(row.unreadable.scopes_below).u64(row.unreadable.keys_below);
   out.u64(row.unreadable.records).u64(row.unreadable.bytes).u8(row.unreadable.counted ? 1 : 0);
   put_slot(out, row.slot);
@@ -194,16 +190,18 @@ std::optional<Intent> decode_intent(ByteView content) {
   row.state = static_cast<IntentState>(state);
   row.begun = time_of(in.u64());
   row.committed = time_of(in.u64());
-  row.reason = in.text(kMaxReason);
+  row.reason = in.text(kMaxRowReason);
   row.targets = list_of(in, kMaxTargets, [&] {
     IntentTarget target;
     target.scope = in.u64();
     target.level = in.u8();
-    if (flag_from(in)) target.subject = in.array<32>();
+    if (in.flag()) target.subject = in.array<32>();
     target.keys = list_of(in, kMaxKeys, [&] { return in.u64(); });
     return target;
   });
-  row.unreadable = {in.u64(), in.u64(), in.u64(), in.u64(), flag_from(in)};
+  row.guarded = in.flag();
+  if (in.flag()) row.batch = BatchHead{in.u64(), in.u64(), in.array<32>()};
+  row.unreadable = {in.u64(), in.u64(), in.u64(), in.u64(), in.flag()};
   row.slot = get_slot(in);
   row.generation_before = in.u64();
   row.old_slots = list_of(in, kMaxSlots, [&] { return get_slot(in); });
@@ -214,7 +212,7 @@ std::optional<Intent> decode_intent(ByteView content) {
 
 Bytes encode(const CertificateRow& row) {
   ByteWriter out;
-  out.u8(kVersion).raw(row.erasure).u64(from_time(row.issued));
+  out.u8(kRowVersion).raw(row.erasure).u64(from_time(row.issued));
   out.u8(static_cast<std::uint8_t>(row.status));
   return out.u16(row.pieces).take();
 }
@@ -234,7 +232,7 @@ std::optional<CertificateRow> decode_certificate_row(ByteView content) {
 
 Bytes encode(const ExportRow& row) {
   ByteWriter out;
-  return out.u8(kVersion).u64(from_time(row.time)).u64(row.records).u64(row.bytes).take();
+  return out.u8(kRowVersion).u64(from_time(row.time)).u64(row.records).u64(row.bytes).take();
 }
 
 std::optional<ExportRow> decode_export_row(ByteView content) {

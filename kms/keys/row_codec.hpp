@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "keys/batch_rows.hpp"
 #include "keys/control_rows.hpp"
 
 namespace quietus::codec {
@@ -14,6 +15,9 @@ Bytes encode(const Tombstone& row);
 Bytes encode(const Intent& row);
 Bytes encode(const CertificateRow& row);
 Bytes encode(const ExportRow& row);
+Bytes encode(const BatchRow& row);
+Bytes encode(const BatchStatement& row);
+Bytes encode(const BatchBlock& row);
 
 std::optional<KeyRow> decode_key_row(ByteView content);
 std::optional<InfoRow> decode_info_row(ByteView content);
@@ -21,5 +25,8 @@ std::optional<Tombstone> decode_tombstone(ByteView content);
 std::optional<Intent> decode_intent(ByteView content);
 std::optional<CertificateRow> decode_certificate_row(ByteView content);
 std::optional<ExportRow> decode_export_row(ByteView content);
+std::optional<BatchRow> decode_batch_row(ByteView content);
+std::optional<BatchStatement> decode_batch_statement(ByteView content);
+std::optional<BatchBlock> decode_batch_block(ByteView content);
 
 }  // namespace quietus::codec

@@ -5,6 +5,7 @@
 #include "crypto/key_wrap.hpp"
 #include "crypto/random.hpp"
 #include "evidence/log_store.hpp"
+#include "keys/batch_rows.hpp"
 #include "keys/key_tree.hpp"
 #include "keys/scope_table.hpp"
 
@@ -61,7 +62,7 @@ Result<Key<Role>> ScopeTable::unwrap_line(ControlReader& reader, const KeyRow& r
                                           const KeyRecord& key, std::size_t depth) {
   if (key.source_generations.size() != row.sources.size())
     return Error(ErrorCode::kCorrupt, "scope: its key does not say how it is wrapped");
-  KeyTree tree(id_, vault_.root, use_.context());
+  KeyTree tree(id_, vault_.root, use_.context(), overlay_);
   QUIETUS_TRY_AS(const LeafKey leaf, tree.leaf(reader, {key.id, key.leaf}));
   QUIETUS_TRY_AS(const WrapKey wrapper, wrapping_key(row, key, leaf, reader, depth));
   auto unwrapped = unwrap_key<Role>(
@@ -119,6 +120,20 @@ Result<void> ScopeTable::wrap_under_newest(ControlReader& reader, const KeyRow& 
   return {};
 }
 
+// Nodes of an erasure may be staged already that are to have the new leaf; and where the scope is
+// one that it erases, the key is to die with the others.
+Result<void> ScopeTable::tell_staged_of_key(ControlWriter& writer, const RootRow& root,
+                                            ScopeId scope, const LeafRef& leaf) {
+  for (const RootAttempt& attempt : root.attempts) {
+    if (!attempt.staged) continue;
+    const std::uint64_t generation = attempt.slot.generation;
+    QUIETUS_TRY(rows::note_added_leaf(writer, seal(), generation, leaf));
+    QUIETUS_TRY_AS(const bool target, rows::is_listed(writer, attempt.change, scope));
+    if (target) QUIETUS_TRY(rows::mark_changed(writer, seal(), generation));
+  }
+  return {};
+}
+
 template <class Role>
 Result<KeyRecord> ScopeTable::make_key(ControlWriter& writer, RootRow& root, const KeyRow& row,
                                        const NewKey& made, const Key<Role>& key) {
@@ -130,8 +145,9 @@ Result<KeyRecord> ScopeTable::make_key(ControlWriter& writer, RootRow& root, con
   QUIETUS_TRY(wrap_under_newest(writer, row, record));
   QUIETUS_TRY_AS(record.leaf, allocate_leaf(writer, seal(), root));
   const LeafKey leaf = random_key<LeafRole>();
-  KeyTree tree(id_, vault_.root, use_.context());
+  KeyTree tree(id_, vault_.root, use_.context(), overlay_);
   QUIETUS_TRY(tree.add(writer, {record.id, record.leaf}, leaf));
+  QUIETUS_TRY(tell_staged_of_key(writer, root, row.id, {record.id, record.leaf}));
   QUIETUS_TRY_AS(const WrapKey wrapper, wrapping_key(row, record, leaf, writer, 0));
   record.wrapped = wrap_key(use_.context(), wrapper,
                             labelled(labels::kWrapData, binding(id_, row, record)), key);
@@ -154,7 +170,7 @@ Result<bool> ScopeTable::rewrap_line(ControlReader& reader, const KeyRow& row, K
       next.source_generations == key.source_generations)
     return false;
   QUIETUS_TRY_AS(const Key<Role> content, unwrap_line<Role>(reader, row, key, 0));
-  KeyTree tree(id_, vault_.root, use_.context());
+  KeyTree tree(id_, vault_.root, use_.context(), overlay_);
   QUIETUS_TRY_AS(const LeafKey leaf, tree.leaf(reader, {key.id, key.leaf}));
   QUIETUS_TRY_AS(const WrapKey wrapper, wrapping_key(row, next, leaf, reader, 0));
   next.wrapped = wrap_key(use_.context(), wrapper,

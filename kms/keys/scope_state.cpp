@@ -3,7 +3,10 @@
 #include <algorithm>
 
 #include "evidence/log_store.hpp"
+#include "keys/batch_rows.hpp"
 #include "keys/key_store.hpp"
+#include "keys/log_change.hpp"
+#include "keys/schedule.hpp"
 
 namespace quietus {
 namespace {
@@ -36,15 +39,30 @@ void put_into_state(KeyRow& row, const StateChange& change) {
   }
 }
 
-Result<void> log_entry(ControlWriter& writer, const RowSeal& seal, const std::string& entry) {
-  QUIETUS_TRY(append_entry(writer, {seal.key, seal.vault, seal.context}, as_bytes(entry)));
-  return {};
+constexpr std::size_t kLookedAt = 4096;  // scopes; where there are more, it is taken to touch them
+
+// The same for an erasure of many scopes, from the other side: whether anything that depends on the
+// scope depends on one that is listed. Where that is hidden, it may.
+Result<bool> batch_touches(ControlReader& reader, const RowSeal& seal, const ErasureId& batch,
+                           ScopeId held) {
+  const auto below = scopes_dying_with(reader, seal, {held});
+  if (!below || below->size() > kLookedAt) return true;
+  for (const ScopeId scope : *below) {
+    const auto above = scopes_above(reader, seal, scope);
+    if (!above) return true;
+    for (const ScopeId id : *above) {
+      QUIETUS_TRY_AS(const bool listed, rows::is_listed(reader, batch, id));
+      if (listed) return true;
+    }
+  }
+  return false;
 }
 
 Result<bool> touches(ControlReader& reader, const RowSeal& seal, const Intent& intent,
                      ScopeId held) {
-  if (intent.kind == ChangeKind::kDestroyVault) return true;
+  if (intent.kind == ChangeKind::kDestroyVault || held == kVaultScope) return true;
   if (intent.kind == ChangeKind::kUnlock) return false;
+  if (intent.batch) return batch_touches(reader, seal, intent.id, held);
   for (const IntentTarget& target : intent.targets) {
     QUIETUS_TRY_AS(const bool covered, hold_covers(reader, seal, held, target.scope));
     if (covered) return true;
@@ -52,25 +70,33 @@ Result<bool> touches(ControlReader& reader, const RowSeal& seal, const Intent& i
   return false;
 }
 
-// Erasures that a hold comes in time for. Whoever makes one finds at T2 that its intent is gone
-// (I-4).
+}  // namespace
+
 Result<void> give_up_begun(ControlWriter& writer, ScopeTable& scopes, RootRow& root,
-                           const HoldRow& hold) {
+                           const Objection& objection) {
   const RowSeal seal = scopes.seal();
   QUIETUS_TRY_AS(const auto pending, KeyStore::pending_in(writer, seal, root));
+  bool any = false;
   for (const Intent& intent : pending) {
     if (intent.state != IntentState::kBegun) continue;
-    QUIETUS_TRY_AS(const bool covered, touches(writer, seal, intent, hold.scope));
+    if (objection.to_sweeps_only && !intent.guarded) continue;
+    // Of many scopes: it looks at the holds again before it decides.
+    if (intent.batch && objection.reason == Code("held")) {
+      QUIETUS_TRY(rows::mark_changed(writer, seal, intent.slot.generation));
+      continue;
+    }
+    QUIETUS_TRY_AS(const bool covered, touches(writer, seal, intent, objection.scope));
     if (!covered) continue;
     QUIETUS_TRY(rows::remove_intent(writer, intent.id));
     root.end_attempt(intent.id);
-    QUIETUS_TRY(log_entry(writer, seal,
-                          entry_text(new_entry(hold.placed), ErasureAborted{intent.id, "held"})));
+    any = true;
+    QUIETUS_TRY(log_change(
+        writer, seal,
+        entry_text(new_entry(objection.now), ErasureAborted{intent.id, objection.reason})));
   }
+  if (!any) return {};
   return scopes.save(writer, root);
 }
-
-}  // namespace
 
 Result<void> change_state(ControlWriter& writer, const RowSeal& seal, const StateChange& change) {
   QUIETUS_TRY_AS(KeyRow row, living_row(writer, seal, change.scope));
@@ -80,7 +106,8 @@ Result<void> change_state(ControlWriter& writer, const RowSeal& seal, const Stat
                                           " cannot become " + std::string(name_of(change.to)));
   put_into_state(row, change);
   QUIETUS_TRY(rows::put_key_row(writer, seal, row));
-  return log_entry(
+  if (change.to == KeyState::kSuspended) QUIETUS_TRY(rows::count_change(writer, seal));
+  return log_change(
       writer, seal,
       entry_text(new_entry(change.now),
                  StateChanged{change.scope, code_of(from), code_of(change.to), change.reason}));
@@ -95,10 +122,10 @@ Result<void> place_hold_in(ControlWriter& writer, ScopeTable& scopes, RootRow& r
   QUIETUS_TRY(rows::put_hold(writer, seal, hold.row));
   if (!hold.authority.empty())
     QUIETUS_TRY(rows::put_authority(writer, scopes.seal_under(*keys), hold.row, hold.authority));
-  QUIETUS_TRY(log_entry(
+  QUIETUS_TRY(log_change(
       writer, seal,
       entry_text(new_entry(hold.row.placed), HoldPlaced{hold.row.scope, hold.row.id, *reason})));
-  return give_up_begun(writer, scopes, root, hold.row);
+  return give_up_begun(writer, scopes, root, {hold.row.scope, "held", hold.row.placed});
 }
 
 Result<void> release_hold_in(ControlWriter& writer, const RowSeal& seal, const HoldRow& hold,
@@ -108,7 +135,7 @@ Result<void> release_hold_in(ControlWriter& writer, const RowSeal& seal, const H
                                  [&](const HoldRow& row) { return row.id == hold.id; });
   if (!there) return Error(ErrorCode::kNotFound, "no such hold");
   QUIETUS_TRY(rows::remove_hold(writer, hold));
-  return log_entry(writer, seal, entry_text(new_entry(now), HoldReleased{hold.scope, hold.id}));
+  return log_change(writer, seal, entry_text(new_entry(now), HoldReleased{hold.scope, hold.id}));
 }
 
 }  // namespace quietus

@@ -23,6 +23,18 @@ struct StateChange {
 // and for the states of destroyed keys, to which only a root change leads.
 Result<void> change_state(ControlWriter& writer, const RowSeal& seal, const StateChange& change);
 
+// Why an erasure that covers a scope is not to be decided any more.
+struct Objection {
+  ScopeId scope = 0;  // the vault's: to all of them
+  Code reason = "held";
+  UnixMillis now = 0;
+  bool to_sweeps_only = false;  // what somebody asked for by hand goes on
+};
+// Takes back every erasure that was begun, not decided, and would destroy what the scope's keys
+// depend on or what depends on them. Whoever makes one finds at T2 that its intent is gone (I-4).
+Result<void> give_up_begun(ControlWriter& writer, ScopeTable& scopes, RootRow& root,
+                           const Objection& objection);
+
 struct NewHold {
   const HoldRow& row;
   std::string_view authority;

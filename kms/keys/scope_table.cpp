@@ -8,8 +8,10 @@
 #include "crypto/key_wrap.hpp"
 #include "crypto/random.hpp"
 #include "evidence/log_store.hpp"
+#include "keys/batch_rows.hpp"
 #include "keys/holds.hpp"
 #include "keys/key_tree.hpp"
+#include "keys/schedule.hpp"
 
 namespace quietus {
 namespace {
@@ -66,7 +68,11 @@ Result<void> check_allowed(const ScopeKeys& keys, const ScopeAccess& access, Key
   if (given == Allowance::kYes || (given == Allowance::kByException && access.by_exception))
     return {};
   const std::string state(name_of(standing.limited_by));
-  if (standing.limited_by == KeyState::kSuspended)
+  if (standing.to_be_erased && !standing.restricted)
+    return Error(ErrorCode::kRestricted,
+                 "its erasure was asked for and waits for its day; take that back, or state a "
+                 "lawful use");
+  if (standing.restricted)
     return Error(ErrorCode::kRestricted,
                  "processing is restricted; state a lawful use, or lift the restriction");
   return Error(ErrorCode::kRefused, "the scope's key is " + state +
@@ -112,6 +118,11 @@ Result<Standing> ScopeTable::standing_of(ControlReader& reader, const KeyRow& ro
                                          std::size_t depth) {
   Standing standing;
   standing.limit_to(row.state);
+  standing.restricted = row.state == KeyState::kSuspended;
+  QUIETUS_TRY_AS(const auto schedule, rows::schedule(reader, seal(), row.id));
+  if (schedule && schedule->ended) standing.limit_to(KeyState::kDeactivated);
+  if (schedule && schedule->erase_at) standing.limit_to(KeyState::kSuspended);
+  standing.to_be_erased = schedule && schedule->erase_at;
   QUIETUS_TRY_AS(const auto holds, rows::holds_of(reader, seal(), row.id));
   standing.held = !holds.empty();
   if (row.id == kVaultScope) return standing;
@@ -122,6 +133,33 @@ Result<Standing> ScopeTable::standing_of(ControlReader& reader, const KeyRow& ro
     standing.limit_to(keys->standing);
   }
   return standing;
+}
+
+Result<LastingKey> ScopeTable::first_lasting_key(ControlReader& reader, ScopeId scope) {
+  QUIETUS_TRY_AS(const auto row, rows::key_row(reader, seal(), scope));
+  if (!row) return Error(ErrorCode::kNotFound, "no such scope");
+  if (is_destroyed(row->state)) return erased();
+  for (const KeyRecord& key : row->keys)
+    if (key.line == KeyLine::kLasting && key.generation == 1)
+      return unwrap_line<LastingRole>(reader, *row, key, 0);
+  return Error(ErrorCode::kCorrupt, "scope: its lasting line lacks its first key");
+}
+
+Result<std::shared_ptr<const LastingKeys>> ScopeTable::lasting_keys(ControlReader& reader,
+                                                                    ScopeId scope) {
+  QUIETUS_TRY_AS(const LastingKey first, first_lasting_key(reader, scope));
+  QUIETUS_TRY_AS(const auto row, rows::key_row(reader, seal(), scope));
+  LastingKeys keys{scope, derive(edges::kPseudonyms, first), {}};
+  for (const KeyRecord& key : row->keys) {
+    if (key.line != KeyLine::kLasting || is_destroyed(key.state)) continue;
+    QUIETUS_TRY_AS(const LastingKey lasting, unwrap_line<LastingRole>(reader, *row, key, 0));
+    keys.envelopes.push_back({key.generation, derive(edges::kEnvelopes, lasting)});
+  }
+  std::sort(keys.envelopes.begin(), keys.envelopes.end(),
+            [](const auto& a, const auto& b) { return a.generation > b.generation; });
+  auto kept = std::make_shared<const LastingKeys>(std::move(keys));
+  use_.keep(kept);
+  return kept;
 }
 
 Result<void> ScopeTable::check_keys(ControlReader& reader, const KeyRow& row) {
@@ -215,7 +253,12 @@ Result<void> ScopeTable::write_scope(ControlWriter& writer, RootRow& root, KeyRo
 Result<ScopeId> ScopeTable::create(ControlWriter& writer, RootRow& root, const NewScope& scope) {
   QUIETUS_TRY(check_form(scope));
   QUIETUS_TRY_AS(const auto taken, child(writer, scope.parent, scope.name));
-  if (taken) return Error(ErrorCode::kAlreadyExists, "the scope exists already");
+  if (taken) {
+    // Erased with a source: its own row does not say so.
+    const auto alive = keys(writer, *taken);
+    if (!alive && alive.error().code() == ErrorCode::kErased) return erased();
+    return Error(ErrorCode::kAlreadyExists, "the scope exists already");
+  }
   QUIETUS_TRY_AS(const auto parent, keys(writer, scope.parent));
   QUIETUS_TRY(check_allowed(*parent, {scope.parent}, KeyUse::kProtect));
   for (const ScopeId source : scope.sources) {
@@ -232,7 +275,27 @@ Result<ScopeId> ScopeTable::create(ControlWriter& writer, RootRow& root, const N
   const Prf128 name = prf128(parent->names, as_bytes(scope.name));
   QUIETUS_TRY(rows::put_child(writer, seal(), {scope.parent, parent->generation, name}, row.id));
   QUIETUS_TRY(write_scope(writer, root, row, scope));
+  QUIETUS_TRY(tell_staged_of_scope(writer, root, row.id));
   return row.id;
+}
+
+// A hold may now cover what an erasure under way takes: the new scope depends on both.
+Result<void> ScopeTable::tell_staged_of_scope(ControlWriter& writer, const RootRow& root,
+                                              ScopeId scope) {
+  for (const RootAttempt& attempt : root.attempts) {
+    if (!attempt.staged) continue;
+    bool held = false;
+    bool doomed = false;
+    QUIETUS_TRY_AS(const auto above, scopes_above(writer, seal(), scope));
+    for (const ScopeId id : above) {
+      QUIETUS_TRY_AS(const auto holds, rows::holds_of(writer, seal(), id));
+      QUIETUS_TRY_AS(const bool target, rows::is_listed(writer, attempt.change, id));
+      held = held || !holds.empty();
+      doomed = doomed || target;
+    }
+    if (held && doomed) QUIETUS_TRY(rows::mark_changed(writer, seal(), attempt.slot.generation));
+  }
+  return {};
 }
 
 Result<void> ScopeTable::create_vault_scope(ControlWriter& writer, RootRow& root, UnixMillis now) {

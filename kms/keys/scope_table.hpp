@@ -23,12 +23,14 @@
 
 #include "keys/control_rows.hpp"
 #include "keys/key_cache.hpp"
+#include "keys/key_tree.hpp"
 #include "keys/root_row.hpp"
 
 namespace quietus {
 
 inline constexpr ScopeId kVaultScope = 0;
-inline constexpr KeyId kControlKeyId = 1;  // owner of leaf 0, from which the row key derives
+inline constexpr KeyId kControlKeyId = 1;
+inline constexpr LeafRef kControlLeaf{kControlKeyId, 0};  // the row key derives from it
 inline constexpr std::size_t kMaxScopeDepth = 32;
 inline constexpr std::size_t kMaxScopeName = 255;  // bytes; of a data class too
 
@@ -50,11 +52,12 @@ Result<void> check_allowed(const ScopeKeys& keys, const ScopeAccess& access, Key
 // unwrapped again.
 class ScopeTable {
  public:
-  // All borrowed for one transaction. `vault` must be of the root generation that the reader shows.
-  ScopeTable(const VaultId& id, const VaultKeys& vault, const KeyCache::Use& use)
-      : id_(id), vault_(vault), use_(use) {}
+  // All borrowed for one transaction, whose root row is `root`; `vault` must be of its generation.
+  ScopeTable(const VaultId& id, const VaultKeys& vault, const KeyCache::Use& use,
+             const RootRow& root)
+      : id_(id), vault_(vault), use_(use), overlay_(root.overlay), batch_(root.batch) {}
 
-  RowSeal seal() const { return {vault_.rows, id_, use_.context()}; }
+  RowSeal seal() const { return {vault_.rows, id_, use_.context(), batch_}; }
   RowSeal seal_under(const GenerationKeys& scope) const {
     return {scope.rows, id_, use_.context()};
   }
@@ -62,6 +65,13 @@ class ScopeTable {
   // The keys of a scope. kErased when it, an ancestor or a source was erased; kNotFound for an
   // unknown id; kCorrupt, also when a key does not match its commitment.
   Result<std::shared_ptr<const ScopeKeys>> keys(ControlReader& reader, ScopeId scope);
+
+  // The key that a scope's lasting line began with: it lives as long as the scope, whatever
+  // rotates. Errors as keys().
+  Result<LastingKey> first_lasting_key(ControlReader& reader, ScopeId scope);
+
+  // What the keys of a scope's lasting line are used through. Errors as keys().
+  Result<std::shared_ptr<const LastingKeys>> lasting_keys(ControlReader& reader, ScopeId scope);
 
   // Unwraps every key of a scope that is not destroyed and compares it with its commitment. Errors
   // as keys().
@@ -134,11 +144,16 @@ class ScopeTable {
                              const NewKey& made, const Key<Role>& key);
   template <class Role>
   Result<bool> rewrap_line(ControlReader& reader, const KeyRow& row, KeyRecord& key);
+  Result<void> tell_staged_of_key(ControlWriter& writer, const RootRow& root, ScopeId scope,
+                                  const LeafRef& leaf);
+  Result<void> tell_staged_of_scope(ControlWriter& writer, const RootRow& root, ScopeId scope);
   Result<void> write_scope(ControlWriter& writer, RootRow& root, KeyRow row, const NewScope& scope);
 
   const VaultId& id_;
   const VaultKeys& vault_;
   const KeyCache::Use& use_;
+  const std::uint64_t overlay_;
+  const ErasureId batch_;
 };
 
 // What a generation of a scope's data line is used through.

@@ -12,8 +12,8 @@
 namespace quietus {
 namespace {
 
-constexpr std::string_view kMagic = "QUIETUSS";
-constexpr std::uint16_t kVersion = 1;
+constexpr std::string_view kSlotMagic = "QUIETUSS";
+constexpr std::uint16_t kSlotVersion = 1;
 constexpr std::size_t kBoundHeader = 80;
 constexpr std::size_t kHashedHeader = 112;
 constexpr std::size_t kMaterialOffset = 144;
@@ -24,7 +24,7 @@ static_assert(kMaterialOffset + kMaterialSize <= kSlotFileSize);
 
 Bytes bound_header(const SlotAddress& address, const UnlockParameters& parameters) {
   ByteWriter header;
-  header.raw(as_bytes(kMagic)).u16(kVersion);
+  header.raw(as_bytes(kSlotMagic)).u16(kSlotVersion);
   header.u8(static_cast<std::uint8_t>(parameters.kind)).u8(address.mirror);
   header.u32(parameters.argon2.passes).u32(parameters.argon2.memory_kib).raw(parameters.salt);
   header.raw(address.vault).u64(address.slot.generation).raw(address.slot.id).u32(kStripes);
@@ -75,8 +75,8 @@ Result<void> encode_slot(const SlotAddress& address, const UnlockSecret& unlock,
 Result<UnlockParameters> decode_slot_parameters(const SlotAddress& address, ByteView file) {
   if (file.size() != kSlotFileSize) return corrupt("wrong size");
   ByteReader reader(file.first(kMaterialOffset));
-  if (as_text(reader.raw(kMagic.size())) != kMagic) return corrupt("not a slot file");
-  if (reader.u16() > kVersion)
+  if (as_text(reader.raw(kSlotMagic.size())) != kSlotMagic) return corrupt("not a slot file");
+  if (reader.u16() > kSlotVersion)
     return Error(ErrorCode::kUnsupported, "root slot: written by a newer version");
   const Sha256 header_hash = sha256(file.first(kHashedHeader));
   if (!std::equal(header_hash.begin(), header_hash.end(), file.begin() + kHashedHeader))

@@ -9,7 +9,7 @@
 namespace quietus {
 namespace {
 
-constexpr const char* kTables[] = {"control"};
+constexpr const char* kControlTables[] = {"control"};
 constexpr std::size_t kMaxValue = std::size_t{64} * 1024;
 
 // The rows of one transaction; reading ones are handed out as a ControlReader.
@@ -72,7 +72,7 @@ Result<std::unique_ptr<ControlStore>> open_lmdb_control(const std::filesystem::p
                                                         const LmdbOptions& options) {
   QUIETUS_TRY_AS(
       auto environment,
-      LmdbEnvironment::open(path, options, {StoreKind::kControl, options.vault, kTables}));
+      LmdbEnvironment::open(path, options, {StoreKind::kControl, options.vault, kControlTables}));
   return std::unique_ptr<ControlStore>(std::make_unique<LmdbControlStore>(std::move(environment)));
 }
 

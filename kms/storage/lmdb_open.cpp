@@ -11,6 +11,7 @@
 #include "base/byte_reader.hpp"
 #include "base/byte_writer.hpp"
 #include "storage/file.hpp"
+#include "storage/folder_of.hpp"
 #include "storage/lmdb_environment.hpp"
 #include "storage/lmdb_error.hpp"
 #include "storage/lmdb_file_check.hpp"
@@ -50,10 +51,6 @@ Error error_of(int error, const std::filesystem::path& path) {
 
 std::filesystem::path lock_file_of(const std::filesystem::path& path) {
   return path.string() + "-lock";
-}
-
-std::filesystem::path folder_of(const std::filesystem::path& path) {
-  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
 // Makes an empty file or checks the one that is there, and claims it for this process. LMDB's lock

@@ -17,7 +17,7 @@ namespace quietus {
 namespace {
 
 // In the order of RecordTable, then the engine's own: scope -> records u64 || bytes u64.
-constexpr const char* kTables[] = {"records", "chunks", "garbage", "fence", "usage"};
+constexpr const char* kRecordTables[] = {"records", "chunks", "garbage", "fence", "usage"};
 constexpr std::size_t kUsageTable = 4;
 constexpr std::size_t kScopeSize = 8;
 constexpr std::size_t kMaxRowKey = 64;
@@ -200,6 +200,23 @@ class LmdbRecordStore final : public RecordStore {
     return environment_->read([&](LmdbRows& rows) { return visit_scopes(rows, table, visit); });
   }
 
+  Result<void> all_rows(std::span<const RecordTable> tables, RowVisitor visit) override {
+    const TransactionGuard guard(this);
+    QUIETUS_TRY(guard.outermost());
+    return environment_->read([&](LmdbRows& rows) -> Result<void> {
+      bool more = true;
+      for (std::size_t i = 0; i < tables.size() && more; ++i) {
+        const auto visit_row = [&](ByteView key, ByteView value) -> Result<bool> {
+          if (key.size() < kScopeSize) return Error(ErrorCode::kCorrupt, "a row without a scope");
+          QUIETUS_TRY_AS(more, visit({tables[i], scope_of(key), key.subspan(kScopeSize)}, value));
+          return more;
+        };
+        QUIETUS_TRY(rows.scan(table_of(*environment_, tables[i]), {}, {}, visit_row));
+      }
+      return {};
+    });
+  }
+
  private:
   using Request = CommitQueue::Request;
   using Group = std::span<Request* const>;
@@ -276,7 +293,7 @@ Result<std::unique_ptr<RecordStore>> open_lmdb_records(const std::filesystem::pa
                                                        const LmdbOptions& options) {
   QUIETUS_TRY_AS(
       auto environment,
-      LmdbEnvironment::open(path, options, {StoreKind::kRecords, options.vault, kTables}));
+      LmdbEnvironment::open(path, options, {StoreKind::kRecords, options.vault, kRecordTables}));
   return std::unique_ptr<RecordStore>(std::make_unique<LmdbRecordStore>(std::move(environment)));
 }
 

@@ -12,7 +12,7 @@
 namespace quietus {
 namespace {
 
-ErrorCode code_of(int error) noexcept {
+ErrorCode code_of_errno(int error) noexcept {
   switch (error) {
     case ENOENT: return ErrorCode::kNotFound;
     case EEXIST: return ErrorCode::kAlreadyExists;
@@ -31,7 +31,7 @@ bool fits(std::uint64_t offset, std::size_t size) noexcept {
 }  // namespace
 
 Error posix_error(int error, const std::filesystem::path& path) {
-  return Error(code_of(error), path.string() + ": " + std::generic_category().message(error));
+  return Error(code_of_errno(error), path.string() + ": " + std::generic_category().message(error));
 }
 
 PosixFile::~PosixFile() {

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "storage/folder_of.hpp"
 #include "storage/medium.hpp"
 #include "storage/posix_file.hpp"
 
@@ -16,10 +17,6 @@ namespace {
 
 constexpr mode_t kFileMode = 0600;
 constexpr mode_t kFolderMode = 0700;
-
-std::filesystem::path folder_of(const std::filesystem::path& path) {
-  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-}
 
 int flags_for(FileSystem::Open how) noexcept {
   // O_NONBLOCK matters only for what is no regular file, where opening could wait for ever.

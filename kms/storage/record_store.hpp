@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "base/function_ref.hpp"
 #include "base/ids.hpp"
@@ -77,6 +78,12 @@ class RecordStore {
   // Every scope that has rows in `table`, each once, in order, on one snapshot; `visit` returns
   // false to stop. For checking and cleaning up.
   virtual Result<void> scopes(RecordTable table, FunctionRef<Result<bool>(ScopeId)> visit) = 0;
+
+  // Every row of the tables, in the order given and within each by scope and key, on one snapshot
+  // for all of them; `visit` returns false to stop. For copying: the snapshot keeps the room of
+  // what is replaced meanwhile from being used again.
+  using RowVisitor = FunctionRef<Result<bool>(const RecordKeyRef& row, ByteView value)>;
+  virtual Result<void> all_rows(std::span<const RecordTable> tables, RowVisitor visit) = 0;
 };
 
 }  // namespace quietus

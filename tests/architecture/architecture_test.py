@@ -133,8 +133,9 @@ def check_third_party(tree):
 def check_public_headers(tree):
     """Public headers are few and short, and need nothing but each other and the standard library."""
     headers = tree.public_headers()
-    if len(headers) > MAX_PUBLIC_HEADERS:
-        yield f"{len(headers)} public headers, more than {MAX_PUBLIC_HEADERS}"
+    to_read = [path for path in headers if not path.endswith("/export.h")]  # that is one macro
+    if len(to_read) > MAX_PUBLIC_HEADERS:
+        yield f"{len(to_read)} public headers, more than {MAX_PUBLIC_HEADERS}"
     for path in headers:
         for number, quote, name in includes(tree.texts[path]):
             public = quote == "<" and name.startswith("quietus/")

@@ -26,7 +26,7 @@ using quietus::test::all_zero;
 
 namespace {
 
-constexpr std::size_t kLarge = std::size_t{1} << 20;
+constexpr std::size_t kMegabyte = std::size_t{1} << 20;
 
 SecretBuffer filled_buffer(std::size_t size) {
   SecretBuffer buffer(size);
@@ -34,7 +34,7 @@ SecretBuffer filled_buffer(std::size_t size) {
   return buffer;
 }
 
-std::uintptr_t address_of(const SecretBuffer& buffer) {
+std::uintptr_t page_address(const SecretBuffer& buffer) {
   return buffer.expose(
       [](ByteView bytes) { return reinterpret_cast<std::uintptr_t>(bytes.data()); });
 }
@@ -110,29 +110,29 @@ bool sanitized() {
 
 TEST_CASE("guarded memory is locked, not dumped and empty after a fork") {
   if (sanitized()) return;
-  for (const std::size_t size : {std::size_t{32}, std::size_t{4096}, kLarge}) {
+  for (const std::size_t size : {std::size_t{32}, std::size_t{4096}, kMegabyte}) {
     INFO(size);
     const SecretBuffer buffer = filled_buffer(size);
-    if (mapping_flags(address_of(buffer)).empty()) {
+    if (mapping_flags(page_address(buffer)).empty()) {
       WARN("skipped: this system shows no mapping flags");
       return;
     }
-    CHECK(has_flag(address_of(buffer), "dd"));  // left out of core dumps
-    CHECK(has_flag(address_of(buffer), "wf"));  // wiped on fork
-    CHECK(has_flag(address_of(buffer), "dd") == has_flag(address_of(buffer) + size - 1, "dd"));
-    if (guarded_memory_status().all_locked()) CHECK(has_flag(address_of(buffer), "lo"));
+    CHECK(has_flag(page_address(buffer), "dd"));  // left out of core dumps
+    CHECK(has_flag(page_address(buffer), "wf"));  // wiped on fork
+    CHECK(has_flag(page_address(buffer), "dd") == has_flag(page_address(buffer) + size - 1, "dd"));
+    if (guarded_memory_status().all_locked()) CHECK(has_flag(page_address(buffer), "lo"));
   }
 }
 
 TEST_CASE("a forked child reads zero where the parent has secrets, and may end or go on") {
   const SecretBuffer small = filled_buffer(32);
   const SecretBuffer middle = filled_buffer(4096);
-  SecretBuffer large = filled_buffer(kLarge);
+  SecretBuffer large = filled_buffer(kMegabyte);
   REQUIRE_FALSE(is_zero(small));
   CHECK(test::true_in_child([&] {
     if (!is_zero(small) || !is_zero(middle) || !is_zero(large)) return false;
     large = SecretBuffer();
-    const SecretBuffer own = filled_buffer(kLarge);
+    const SecretBuffer own = filled_buffer(kMegabyte);
     return !is_zero(own);
   }));
   CHECK_FALSE(is_zero(small));
@@ -149,7 +149,7 @@ TEST_CASE("a forked child may use guarded memory while the parent's threads do",
     const auto use_all_sizes = [] {
       alarm(30);  // a lock that was held at the fork would wait for ever
       return !is_zero(filled_buffer(32)) && !is_zero(filled_buffer(4096)) &&
-             !is_zero(filled_buffer(kLarge));
+             !is_zero(filled_buffer(kMegabyte));
     };
     good += test::true_in_child(use_all_sizes) ? 1 : 0;
   }
@@ -161,9 +161,9 @@ TEST_CASE("a forked child may use guarded memory while the parent's threads do",
 TEST_CASE("memory outside the pools is counted while it lives") {
   const GuardedMemoryStatus before = guarded_memory_status();
   {
-    const SecretBuffer buffer = filled_buffer(kLarge + 1);
+    const SecretBuffer buffer = filled_buffer(kMegabyte + 1);
     const GuardedMemoryStatus during = guarded_memory_status();
-    CHECK(during.bytes > before.bytes + kLarge);
+    CHECK(during.bytes > before.bytes + kMegabyte);
     CHECK(during.locked_bytes <= during.bytes);
   }
   CHECK(guarded_memory_status().bytes == before.bytes);
@@ -182,16 +182,16 @@ TEST_CASE("hidden: limited", "[.child]") {
   const SecretBuffer first = filled_buffer(32);  // a slab of 64 KiB fits
   CHECK(guarded_memory_status().bytes > 0);
   CHECK(guarded_memory_status().all_locked());
-  const SecretBuffer second = filled_buffer(kLarge);  // a MiB does not
+  const SecretBuffer second = filled_buffer(kMegabyte);  // a MiB does not
   const GuardedMemoryStatus status = guarded_memory_status();
   CHECK_FALSE(status.all_locked());
-  CHECK(status.bytes >= kLarge + status.locked_bytes);
+  CHECK(status.bytes >= kMegabyte + status.locked_bytes);
   CHECK(status.locked_bytes > 0);
   CHECK(status.locked_bytes <= bytes_locked_by_kernel());
   CHECK(bytes_locked_by_kernel() <= limit);
-  CHECK(has_flag(address_of(first), "lo"));
-  CHECK_FALSE(has_flag(address_of(second), "lo"));
-  CHECK(has_flag(address_of(second), "dd"));  // what cannot be locked is still not dumped
+  CHECK(has_flag(page_address(first), "lo"));
+  CHECK_FALSE(has_flag(page_address(second), "lo"));
+  CHECK(has_flag(page_address(second), "dd"));  // what cannot be locked is still not dumped
 }
 
 TEST_CASE("required locks are refused rather than forgone") {
@@ -202,7 +202,7 @@ TEST_CASE("hidden: required", "[.child]") {
   REQUIRE(limit_locked_memory(rlim_t{200} * 1024));
   set_lock_policy(LockPolicy::kRequire);
   const SecretBuffer fits = filled_buffer(32);
-  CHECK_THROWS_AS(SecretBuffer(kLarge), std::bad_alloc);
+  CHECK_THROWS_AS(SecretBuffer(kMegabyte), std::bad_alloc);
   CHECK(guarded_memory_status().all_locked());
   const SecretBuffer still_fits = filled_buffer(32);
   CHECK_FALSE(is_zero(still_fits));
@@ -228,7 +228,7 @@ TEST_CASE("hidden: forked", "[.child]") {
     return;
   }
   CHECK(test::true_in_child([&] {
-    return guarded_memory_status().all_locked() && has_flag(address_of(inherited), "lo") &&
+    return guarded_memory_status().all_locked() && has_flag(page_address(inherited), "lo") &&
            guarded_memory_status().locked_bytes <= bytes_locked_by_kernel();
   }));
 }

@@ -72,7 +72,7 @@ class Bench:
         self.quietus("tenant", "create", "acme")
         (self.folder / "record").write_bytes(b"something to erase")
         self.quietus("put", "acme", "a record", "record")
-        self.quietus("erase", "acme", "--reason", "test", "--yes", "--certificate",
+        self.quietus("erase", "acme", "--reason", "test", "--yes", "--now", "--certificate",
                      "certificate.json")
         (self.folder / "issuer.pem").write_bytes(self.quietus("cert", "key"))
         return (self.folder / "certificate.json").read_bytes()

@@ -17,11 +17,18 @@ ERASURE = ["erasure_id", "certificate_id", "root_generation_before", "root_gener
 KEY_REPORT = ["scope", "id", "state", "changed", "reason", "effective", "held", "keys"]
 KEY_CHANGE = KEY_REPORT + ["acknowledged", "unconfirmed"]
 TRANSFER = ["scope", "path", "records", "bytes", "skipped", "failed", "stopped"]
+SCHEDULE = ["scope", "scope_id", "terminates", "ended", "consent_withdrawn", "expires", "erase_at",
+            "erase_reason", "chosen_period"]
+PLAN = ["made", "until", "policy_version", "living", "unreadable", "scopes"]
+BACKUP = ["id", "begun", "made", "expires", "records", "bytes", "manifest_hash"]
 HEAD = ["origin", "size", "root_hash"]
+ROTATION = ["scope", "generation", "records", "bytes", "scopes_rewrapped", "keys_destroyed", "given_up",
+            "given_up_records"]
 KEYS = {
     "init": PLACE + ["key_file_made"],
     "status": PLACE + ["root_generation", "tenants", "log_size", "certificates", "processes",
-                       "read_only", "key_memory_locked", "pending_erasures", "rotations"],
+                       "read_only", "key_memory_locked", "pending_erasures", "rotations",
+                       "retention", "scheduled_erasures"],
     "doctor": ["findings"],
     "check": ["scopes", "records", "bytes", "log_entries", "erased_records", "orphaned_rows", "damages"],
     "tenant create": SCOPE,
@@ -34,6 +41,9 @@ KEYS = {
     "get": ["scope", "name", "size_bytes", "file"],
     "ls": ["scope", "records"],
     "rm": ["scope", "name", "removed"],
+    "seal": ["scope_id", "size_bytes", "file"],
+    "open": ["scope_id", "size_bytes", "file"],
+    "pseudonym": ["scope", "pseudonyms"],
     "import": TRANSFER,
     "export": TRANSFER + ["recorded"],
     "key show": KEY_REPORT,
@@ -44,19 +54,32 @@ KEYS = {
     "hold place": ["hold", "scope", "scope_id", "placed", "until", "reason", "authority"],
     "hold list": ["holds"],
     "hold release": ["hold", "released"],
-    "key rotate": ["scope", "generation", "records", "bytes", "scopes_rewrapped", "keys_destroyed"],
+    "key rotate": ROTATION,
     "key rotate --resume": ["finished"],
-    "purge": ["scope", "generation", "records", "bytes", "scopes_rewrapped", "keys_destroyed"],
+    "purge": ROTATION,
     "reclaim": ["bytes"],
     "policy check": ["file", "valid"],
     "policy apply": ["version", "applied", "effective", "in_force"],
     "policy list": ["policies"],
     "policy show": ["version", "applied", "effective", "in_force", "text"],
     "policy diff": ["differences"],
-    "erase": ["erased", "also", "keys_destroyed", "records", "bytes", *ERASURE, "certificate_file"],
+    "policy plan": PLAN,
+    "sweep": [*PLAN, "dry_run", "ended", "limit", "erasures", "holds_ended", "terms_ended", "keys_retired",
+              "keys_kept_because", "unconfirmed", "rotations_finished"],
+    "clock accept": ["accepted"],
+    "tenant terminate": SCHEDULE,
+    "scope withdraw": SCHEDULE,
+    "scope expire": SCHEDULE,
+    "scope keep": SCHEDULE,
+    "scope schedule": ["schedules"],
+    "erase --cancel": ["cancelled"],
+    "erase": ["erased", "also", "scheduled", "keys_destroyed", "records", "bytes", *ERASURE, "certificate_file"],
     "erase --resume": ["finished"],
     "unlock change": ["changed", "root_generation", "key_file_made"],
     "vault destroy": ["destroyed", "vault_id", *ERASURE, "certificate_file"],
+    "backup create": [*BACKUP, "file"],
+    "backup verify": [*(key for key in BACKUP if key != "made"), "vault", "log", "verifier_key", "trusted"],
+    "backup list": ["backups"],
     "cert list": ["certificates"],
     "cert show": ["protected", "payload", "signature"],
     "cert verify": ["valid", "certificate_id", "vault_id", "erasure_id", "status", "phase", "reason",
@@ -80,9 +103,11 @@ KEYS = {
 
 COMMANDS = ["init", "status", "doctor", "check", "unlock", "unlock change", "tenant", "tenant create",
             "tenant list", "tenant show", "scope", "scope create", "scope list", "scope show", "put",
-            "get", "ls", "rm", "import", "export", "key", "key show", "key suspend", "key resume",
+            "get", "ls", "rm", "seal", "open", "pseudonym", "import", "export", "key", "key show", "key suspend", "key resume",
             "key deactivate", "key compromise", "hold", "hold place", "hold release", "hold list", "key rotate", "purge", "reclaim", "policy", "policy check", "policy apply", "policy list", "policy show",
-            "policy diff", "erase", "vault", "vault destroy", "cert",
+            "policy diff", "policy plan", "sweep", "clock", "clock accept", "tenant terminate", "scope withdraw",
+            "scope expire", "scope keep", "scope schedule", "erase", "vault", "vault destroy", "backup", "backup create", "backup verify",
+            "backup list", "cert",
             "cert list", "cert show", "cert verify", "cert key", "cert timestamp-request",
             "cert timestamp-import", "cert render", "audit", "audit report", "audit log",
             "audit verify", "audit checkpoint", "audit proof", "audit export", "audit witness-key", "audit cosign",
@@ -97,13 +122,20 @@ class Json(Scenario):
         pem = self.folder / "issuer.pem"
         certificate = self.folder / "certificate"
         trust = self.write("trust", b"quorum none\n")
-        policy = self.write("policy.toml", b"effective = 2027-01-01\n")
+        policy = self.write("policy.toml", b"""effective = 2020-01-01
+[class.data]
+trigger = "termination"
+after = "3d"
+grace = "1d"
+tenant-override = { min = "1d", max = "9d" }
+""")
         script = [
             ("init", self.vault, *self.anywhere()), ("status",), ("doctor",), ("check",),
             ("tenant create", "acme"), ("tenant show", "acme"), ("tenant list",),
             ("scope create", "acme/data"), ("scope show", "acme/data"), ("scope list", "acme"),
             ("put", "acme/data", "a"), ("get", "acme/data", "a", "-o", self.folder / "out"),
-            ("ls", "acme/data"), ("import", "acme/data", self.folder / "in"),
+            ("ls", "acme/data"), ("seal", "acme/data", "-o", self.folder / "token"),
+            ("open", self.folder / "token", "-o", self.folder / "opened"), ("pseudonym", "acme/data"), ("import", "acme/data", self.folder / "in"),
             ("export", "acme/data", "-o", self.folder / "out.ndjson"), ("rm", "acme/data", "a"),
             ("key show", "acme"), ("key suspend", "acme", "--reason", "test"),
             ("key resume", "acme", "--reason", "test"), ("key deactivate", "acme", "--reason", "test"),
@@ -114,7 +146,13 @@ class Json(Scenario):
             ("reclaim",),
             ("policy check", policy), ("policy apply", policy), ("policy list",),
             ("policy show", "--version", 1), ("policy diff", policy, policy),
-            ("erase", "acme", "--reason", "x", "--yes", "--certificate", certificate),
+            ("policy plan", "--until", "2099-01-01"), ("sweep",), ("clock accept", "--yes"),
+            ("scope withdraw", "acme/data"), ("scope expire", "acme/data", "--on", "2099-01-01"),
+            ("scope keep", "acme/data", "--for", "2d"), ("scope schedule",),
+            ("erase --cancel", "acme/data"), ("tenant terminate", "acme", "--effective", "2099-01-01"),
+            ("backup create", self.folder / "backup"), ("backup verify", self.folder / "backup"),
+            ("backup list",),
+            ("erase", "acme", "--reason", "x", "--yes", "--now", "--certificate", certificate),
             ("erase --resume",), ("cert list",), ("cert show",), ("cert key",),
             ("cert verify", certificate, "--key", pem),
             ("cert timestamp-request", certificate, "-o", self.folder / "request.tsq"),
@@ -133,6 +171,8 @@ class Json(Scenario):
         for name, *arguments in script:
             if name == "hold release":
                 arguments = [self.document("hold", "list")["holds"][0]["hold"]]
+            if name == "erase --cancel":
+                self.must("erase", *arguments, "--reason", "x", "--yes")
             if name == "cert show":
                 arguments = [self.document("cert", "list")["certificates"][0]["id"]]
             document = self.document(*name.split(), *arguments)
@@ -168,7 +208,7 @@ class Json(Scenario):
             self.assertEqual({word}, {key["state"] for key in above["keys"]})
             self.assertEqual(word, self.document("tenant", "show", "acme")["state"])
             self.assertEqual(word, self.document("scope", "show", scope)["state"])
-        self.must("erase", scope, "--reason", "test", "--yes")
+        self.must("erase", scope, "--reason", "test", "--yes", "--now")
         [listed] = self.document("scope", "list", "acme")["scopes"]
         self.assertEqual("erased", listed["state"])
 
@@ -182,7 +222,7 @@ class ErrorDocuments(Scenario):
             self.must(*guard, name, "--reason", "test")
         other = self.write("other", b"x\n")
         self.tenant("gone")
-        self.must("erase", "gone", "--reason", "x", "--yes")
+        self.must("erase", "gone", "--reason", "x", "--yes", "--now")
         cases = [
             (USAGE, "invalid_argument", ["put", scope, "a\nb"]),
             (USAGE, "invalid_argument", ["nonsense"]),
@@ -193,7 +233,7 @@ class ErrorDocuments(Scenario):
             (REFUSED, "already_exists", ["tenant", "create", "acme"]),
             (REFUSED, "restricted", ["ls", "restricted"]),
             (REFUSED, "held", ["rm", "held", "a"]),
-            (REFUSED, "held", ["erase", "held", "--reason", "x", "--yes"]),
+            (REFUSED, "held", ["erase", "held", "--reason", "x", "--yes", "--now"]),
             (LOCKED, "wrong_key", ["--passphrase-file", other, "status"]),
             (UNAVAILABLE, "unsupported", ["init", self.folder / "v2", "--root", "tpm2:"]),
             (FAILURE, "io", ["put", scope, "a", self.folder / "none"]),
@@ -285,7 +325,8 @@ class CommandLine(Scenario):
                           ["tenant", "nonsense"], ["status", "extra"], ["status", "--nonsense"],
                           ["ls"], ["ls", "a", "b"], ["cert"], ["cert", "show"], ["audit"], ["unlock"],
                           ["vault"], ["export", "a"], ["import", "a"], ["init"], ["key"], ["key", "show"],
-                          ["key", "suspend", "a"], ["hold"], ["hold", "place", "a"], ["hold", "release"]):
+                          ["key", "suspend", "a"], ["hold"], ["hold", "place", "a"], ["hold", "release"],
+                          ["backup"], ["backup", "create"], ["backup", "verify"]):
             done = self.exits(USAGE, *arguments)
             self.assertEqual(b"", done.stdout)
 

@@ -16,7 +16,7 @@ class Erase(Scenario):
             self.must("put", scope, "a", stdin=b"content")
 
     def erase(self, *scopes, code=DONE, **how):
-        return self.exits(code, "erase", *scopes, "--reason", "contract-ended", "--yes", **how)
+        return self.exits(code, "erase", *scopes, "--reason", "contract-ended", "--yes", "--now", **how)
 
     def test_tenant(self):
         done = self.erase("acme")
@@ -24,7 +24,7 @@ class Erase(Scenario):
         for what in (["get", self.scope, "a"], ["ls", self.scope], ["put", self.scope, "b"],
                      ["rm", self.scope, "a"], ["scope", "create", "acme/new"],
                      ["scope", "list", "acme"], ["tenant", "show", "acme"],
-                     ["erase", "acme", "--reason", "x", "--yes"]):
+                     ["erase", "acme", "--reason", "x", "--yes", "--now"]):
             gone = self.exits(ERASED, *what)
             self.assertEqual(b"", gone.stdout, what)
             self.says(gone, "quietus: acme", "erased", "nothing can bring it back",
@@ -40,7 +40,7 @@ class Erase(Scenario):
         self.assertEqual(b"content", self.must("get", self.scope, "a"))
 
     def test_several_in_one_go(self):
-        report = self.document("erase", "acme", "globex", "--reason", "x", "--yes")
+        report = self.document("erase", "acme", "globex", "--reason", "x", "--yes", "--now")
         self.assertEqual({"acme", "globex"}, {s["path"] for s in report["erased"]})
         self.assertEqual({self.scope, self.other}, {s["path"] for s in report["also"]})
         self.assertEqual(report["root_generation_before"] + 1, report["root_generation_after"])
@@ -58,8 +58,8 @@ class Erase(Scenario):
         self.must("ls", self.scope)
 
     def test_usage(self):
-        self.says(self.exits(USAGE, "erase", "acme", "--yes"), "--reason")
-        self.exits(USAGE, "erase", "--reason", "x", "--yes")
+        self.says(self.exits(USAGE, "erase", "acme", "--yes", "--now"), "--reason")
+        self.exits(USAGE, "erase", "--reason", "x", "--yes", "--now")
         self.exits(USAGE, "erase", "--resume", "acme")
         self.must("ls", self.scope)
 
@@ -80,17 +80,21 @@ class Erase(Scenario):
         code, shown = self.on_terminal("erase", "acme", "globex", "--reason", "x",
                                        answers=[(b'Type "erase 2 scopes"', b"acme\n")])
         self.assertEqual(REFUSED, code, shown)
-        code, shown = self.on_terminal("erase", "acme", "--reason", "x",
+        code, shown = self.on_terminal("erase", "acme", "--reason", "x", "--now",
                                        answers=[(b'Type "acme"', b"acme\n")])
         self.assertEqual(DONE, code, shown)
         self.exits(ERASED, "ls", self.scope)
 
     def test_certificate_file(self):
         target = self.folder / "acme.erasure.jws.json"
-        report = self.document("erase", "acme", "--reason", "x", "--yes", "--certificate", target)
+        report = self.document("erase", "acme", "--reason", "x", "--yes", "--now", "--certificate", target)
         self.assertEqual(str(target), report["certificate_file"])
         self.assertEqual({"protected", "payload", "signature"}, set(json.loads(target.read_bytes())))
         shown = self.must("cert", "show", report["certificate_id"])
+        # The erased scope names it too, by its path and by its id.
+        for scope in (report["subjects"][0]["path"], report["subjects"][0]["scope_id"]):
+            self.assertEqual(shown, self.must("cert", "show", scope))
+        self.exits(NOT_FOUND, "cert", "show", "no/such/scope")
         self.assertEqual(target.read_bytes().strip(), shown.strip())
 
     def test_unwritable_certificate_erases_nothing(self):
@@ -101,7 +105,7 @@ class Erase(Scenario):
 
     def test_refusal_leaves_no_certificate_file(self):
         self.erase("none", "--certificate", self.folder / "c", code=NOT_FOUND)
-        self.exits(REFUSED, "erase", "acme", "--reason", "x", "--certificate", self.folder / "c")
+        self.exits(REFUSED, "erase", "acme", "--reason", "x", "--now", "--certificate", self.folder / "c")
         self.assertFalse((self.folder / "c").exists())
 
     def test_nothing_to_resume(self):
@@ -109,7 +113,7 @@ class Erase(Scenario):
         self.assertIn(b"no erasure is pending", self.must("erase", "--resume"))
 
     def test_free_text_reason_is_nowhere_in_the_clear(self):
-        self.exits(DONE, "erase", "acme", "--reason", "Zebra marker of a person", "--yes",
+        self.exits(DONE, "erase", "acme", "--reason", "Zebra marker of a person", "--yes", "--now",
                    "--certificate", self.folder / "c")
         for path in [p for p in self.folder.rglob("*") if p.is_file()]:
             self.assertNotIn(b"Zebra", path.read_bytes(), path)
@@ -125,7 +129,7 @@ class Incomplete(Scenario):
         holder = self.waiting_put(scope, "b")
         try:
             holder.send_signal(signal.SIGSTOP)
-            done = self.exits(INCOMPLETE, "erase", "acme", "--reason", "x", "--yes",
+            done = self.exits(INCOMPLETE, "erase", "acme", "--reason", "x", "--yes", "--now",
                               "--certificate", self.folder / "c")
             self.says(done, "erase --resume")
             self.assertFalse((self.folder / "c").exists(), "a certificate before the end")

@@ -15,7 +15,7 @@ class Certificates(Scenario):
         self.scope = self.tenant("acme", "data")
         self.scope_id = self.document("tenant", "show", "acme")["id"]
         self.certificate = self.folder / "certificate"
-        self.report = self.document("erase", "acme", "--reason", "contract-ended", "--yes",
+        self.report = self.document("erase", "acme", "--reason", "contract-ended", "--yes", "--now",
                                     "--certificate", self.certificate)
         self.key_pem = self.write("issuer.pem", self.must("cert", "key"))
 
@@ -164,7 +164,7 @@ class Audit(Scenario):
         self.tenant("acme")
         self.must("put", "acme", "record", "-", stdin=b"content")
         self.must("export", "acme", "-o", self.folder / "copy.ndjson")
-        erased = self.document("erase", "acme", "--reason", "test", "--yes")
+        erased = self.document("erase", "acme", "--reason", "test", "--yes", "--now")
         page = self.folder / "report.html"
         report = self.document("audit", "report", "-o", page)
         self.assertEqual([str(page), 1, 1, 0, 0, 1], [report[name] for name in (

@@ -37,7 +37,7 @@ class Held(Scenario):
                 for e in entries if e["kind"] == kind]
 
     def erase(self, *scopes, code=DONE):
-        return self.exits(code, "erase", *scopes, "--reason", "deletion-request", "--yes")
+        return self.exits(code, "erase", *scopes, "--reason", "deletion-request", "--yes", "--now")
 
     def held(self, *arguments, **how):
         """The command is stopped by a hold, and says so in JSON too."""
@@ -158,7 +158,7 @@ class Keeps(Held):
             hold = self.hold(scope)["hold"]
             for other in everything:
                 if other in kept:
-                    message = self.held("erase", other, "--reason", "test", "--yes")
+                    message = self.held("erase", other, "--reason", "test", "--yes", "--now")
                     self.assertIn("1 legal hold", message, (scope, other))
             self.must("hold", "release", hold)
         # What a hold does not keep is erased.
@@ -172,7 +172,7 @@ class Keeps(Held):
         generation = self.document("status")["root_generation"]
         slots = self.files_below(self.folder / "roots")
         for targets in (["acme"], [SCOPE], ["initech", SCOPE]):
-            done = self.exits(REFUSED, "erase", *targets, "--reason", "test", "--yes",
+            done = self.exits(REFUSED, "erase", *targets, "--reason", "test", "--yes", "--now",
                               "--certificate", self.folder / "certificate")
             self.says(done, "1 legal hold", "hold list")
         self.says(self.erase("acme", code=REFUSED), "quietus: acme: 1 legal hold")
@@ -291,9 +291,9 @@ class ReadOnly(Held):
         self.assertEqual((hold, "file 7"), (listed["hold"], listed["authority"]))
         self.exits(INTEGRITY, "hold", "place", "initech", "--reason", "tax")
         self.exits(INTEGRITY, "hold", "release", hold)
-        self.exits(INTEGRITY, "erase", "initech", "--reason", "test", "--yes")
+        self.exits(INTEGRITY, "erase", "initech", "--reason", "test", "--yes", "--now")
         self.must("doctor", "--rewrite-anchor", "--yes")
-        self.held("erase", "acme", "--reason", "test", "--yes")
+        self.held("erase", "acme", "--reason", "test", "--yes", "--now")
 
 
 if __name__ == "__main__":

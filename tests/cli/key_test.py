@@ -92,7 +92,7 @@ class Show(Keys):
         self.says(self.exits(NOT_FOUND, "key", "show", "acme/none"), "acme/none: no such scope")
         self.exits(USAGE, "key", "show")
         self.exits(USAGE, "key", "show", "")
-        self.must("erase", SCOPE, "--reason", "test", "--yes")
+        self.must("erase", SCOPE, "--reason", "test", "--yes", "--now")
         self.says(self.exits(ERASED, "key", "show", SCOPE), SCOPE, "erased")
 
 
@@ -141,7 +141,7 @@ class Transitions(Keys):
         self.assertEqual("active", self.keys("acme")["state"])
 
     def test_scopes_must_exist(self):
-        self.must("erase", SCOPE, "--reason", "test", "--yes")
+        self.must("erase", SCOPE, "--reason", "test", "--yes", "--now")
         for change in CHANGES:
             self.change(change, "acme/none", code=NOT_FOUND)
             self.change(change, SCOPE, code=ERASED)
@@ -151,9 +151,9 @@ class Transitions(Keys):
         for change, tenant in (("suspend", "a"), ("deactivate", "b"), ("compromise", "c")):
             scope = self.tenant(tenant, "data")
             self.change(change, tenant)
-            self.must("erase", scope, "--reason", "test", "--yes")
+            self.must("erase", scope, "--reason", "test", "--yes", "--now")
             self.exits(ERASED, "ls", scope)
-            self.must("erase", tenant, "--reason", "test", "--yes", "--certificate", self.folder / tenant)
+            self.must("erase", tenant, "--reason", "test", "--yes", "--now", "--certificate", self.folder / tenant)
             pem = self.write("pem", self.must("cert", "key"))
             self.must("cert", "verify", self.folder / tenant, "--key", pem)
 
@@ -279,8 +279,8 @@ class OtherStates(Keys):
     def test_the_state_that_allows_least_decides(self):
         cases = [("suspend", "deactivate", "suspended", "restricted"),
                  ("deactivate", "suspend", "suspended", "restricted"),
-                 ("suspend", "compromise", "compromised", "refused"),
-                 ("compromise", "suspend", "compromised", "refused")]
+                 ("suspend", "compromise", "compromised", "restricted"),
+                 ("compromise", "suspend", "compromised", "restricted")]
         for number, (above, below, effective, word) in enumerate(cases):
             scope = self.tenant(f"tenant-{number}", "data")
             self.must("put", scope, "a", stdin=b"x")

@@ -263,7 +263,7 @@ class TrustFiles(LogScenario):
     def setUp(self):
         super().setUp()
         self.certificate = self.folder / "certificate"
-        self.must("erase", "acme", "--reason", "contract-ended", "--yes", "--certificate",
+        self.must("erase", "acme", "--reason", "contract-ended", "--yes", "--now", "--certificate",
                   self.certificate)
 
     def verify(self, trust, code=DONE, *options):

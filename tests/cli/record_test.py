@@ -135,7 +135,7 @@ class GetToFile(Scenario):
         self.nothing_left()
 
     def test_erased_leaves_nothing(self):
-        self.must("erase", "acme", "--reason", "request", "--yes")
+        self.must("erase", "acme", "--reason", "request", "--yes", "--now")
         self.exits(ERASED, "get", self.scope, "large", "-o", self.out / "file")
         self.nothing_left()
 

@@ -29,7 +29,7 @@ class Certified(Scenario):
         self.key_pem = self.write("issuer.pem", self.must("cert", "key"))
 
     def erase(self, path, certificate):
-        return self.document("erase", path, "--reason", "deletion-request", "--yes",
+        return self.document("erase", path, "--reason", "deletion-request", "--yes", "--now",
                              "--certificate", self.folder / certificate)
 
     def payload(self, certificate):

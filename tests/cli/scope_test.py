@@ -37,7 +37,7 @@ class Scopes(Scenario):
         self.must("scope", "create", "acme/c", "--derived-from", "acme/a", "--derived-from", "acme/b")
         ids = {self.document("scope", "show", f"acme/{n}")["id"] for n in "ab"}
         self.assertEqual(ids, set(self.document("scope", "show", "acme/c")["derived_from"]))
-        self.must("erase", "acme/a", "--reason", "request", "--yes")
+        self.must("erase", "acme/a", "--reason", "request", "--yes", "--now")
         self.exits(ERASED, "ls", "acme/c")
         self.must("ls", "acme/b")
 
@@ -51,7 +51,7 @@ class Scopes(Scenario):
     def test_names_are_taken_once(self):
         self.tenant("acme")
         self.exits(REFUSED, "tenant", "create", "acme")
-        self.must("erase", "acme", "--reason", "request", "--yes")
+        self.must("erase", "acme", "--reason", "request", "--yes", "--now")
         self.exits(ERASED, "tenant", "create", "acme")
 
     def test_a_tenant_has_no_slash(self):
@@ -69,7 +69,7 @@ class Scopes(Scenario):
     def test_erased_ones_are_listed_without_a_name(self):
         self.tenant("acme", "data")
         before = self.document("tenant", "show", "acme")
-        self.must("erase", "acme", "--reason", "request", "--yes")
+        self.must("erase", "acme", "--reason", "request", "--yes", "--now")
         [gone] = self.document("tenant", "list")["scopes"]
         self.assertEqual(("erased", "", before["id"]), (gone["state"], gone["name"], gone["id"]))
         self.assertNotIn(b"acme", self.must("tenant", "list"))

@@ -63,7 +63,7 @@ class Timestamps(Scenario):
         super().setUp()
         self.tenant("acme")
         self.certificate = self.folder / "certificate.json"
-        self.must("erase", "acme", "--reason", "contract-ended", "--yes", "--certificate",
+        self.must("erase", "acme", "--reason", "contract-ended", "--yes", "--now", "--certificate",
                   self.certificate)
         self.pem = self.write("issuer.pem", self.must("cert", "key"))
         self.signed = self.certificate.read_bytes()

@@ -115,7 +115,7 @@ class Folder(Scenario):
         self.exits(FAILURE, "import", self.scope, self.folder / "none")
         self.exits(NOT_FOUND, "import", "globex", self.folder)
         self.exits(NOT_FOUND, "export", "globex", "-o", self.folder / "out")
-        self.must("erase", "acme", "--reason", "request", "--yes")
+        self.must("erase", "acme", "--reason", "request", "--yes", "--now")
         self.exits(ERASED, "export", self.scope, "-o", self.folder / "out")
         self.exits(ERASED, "export", self.scope, "-o", self.folder / "out.ndjson")
         self.exits(ERASED, "import", self.scope, self.folder)

@@ -235,7 +235,7 @@ class ReadOnly(Scenario):
     def test_writes_fail_and_change_nothing(self):
         done = self.tool("put", self.scope, "b")
         self.assertEqual(FAILURE, done.returncode, done.stderr)
-        done = self.tool("erase", "acme", "--reason", "request", "--yes")
+        done = self.tool("erase", "acme", "--reason", "request", "--yes", "--now")
         self.assertEqual(FAILURE, done.returncode, done.stderr)
         self.assertEqual(b"content", self.must("get", self.scope, "a"))
 
@@ -287,7 +287,7 @@ class Anchor(Scenario):
         self.tenant("acme")
         self.tenant("globex")
         subprocess.run(["cp", "-r", self.vault, self.folder / "old"], check=True)
-        self.must("erase", "acme", "--reason", "request", "--yes")
+        self.must("erase", "acme", "--reason", "request", "--yes", "--now")
         done = self.exits(INTEGRITY, "tenant", "list", "--vault", self.folder / "old")
         self.says(done, "quietus: ")
         error = self.document("status", "--vault", self.folder / "old", code=INTEGRITY)["error"]

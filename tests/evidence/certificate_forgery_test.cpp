@@ -258,6 +258,76 @@ TEST_CASE("claims that contradict each other are refused", "[certificate][forger
   });
 }
 
+TEST_CASE("claims that pass over other instances of the vault are refused",
+          "[certificate][forgery]") {
+  const auto pending = [](ErasureClaims& claims) {
+    claims.snapshots = {{{1}, claims.issued_at, true}};
+    claims.phase = CertificatePhase::kLive;
+    claims.status = CertificateStatus::kPendingSnapshots;
+  };
+  const auto partial = [](ErasureClaims& claims, std::vector<ClaimedInstance> instances) {
+    claims.status = CertificateStatus::kPartial;
+    claims.instances = std::move(instances);
+  };
+  check_lies({
+      {"complete, but there is another instance",
+       [](auto& c) {
+         c.instances = {{{1}, kStart}};
+       },
+       "another instance may hold"},
+      {"complete, but the instances are not known", [](auto& c) { c.instances_known = false; },
+       "other instances are not all known"},
+      {"pending, but there is another instance",
+       [&](auto& c) {
+         pending(c);
+         c.instances = {{{1}, kStart}};
+       },
+       "another instance may hold"},
+      {"pending, but the instances are not known",
+       [&](auto& c) {
+         pending(c);
+         c.instances_known = false;
+       },
+       "other instances are not all known"},
+      {"instances that descend",
+       [&](auto& c) {
+         partial(c, {{{1}, kStart}, {{3}, kStart}, {{2}, kStart}});
+       },
+       "not in ascending order"},
+      {"an instance twice",
+       [&](auto& c) {
+         partial(c, {{{1}, kStart}, {{1}, kStart + kMinute}});
+       },
+       "another instance twice"},
+  });
+}
+
+TEST_CASE("a signed payload with other instances has one form", "[certificate][forgery]") {
+  const SampleVault vault;
+  ErasureClaims claims = vault.claims();
+  claims.status = CertificateStatus::kPartial;
+  claims.instances = {{{1}, kStart}};
+  const std::string payload = encode_claims(claims);
+  REQUIRE(vault.verify(vault.sign(payload)).ok());
+  const Json json = must(parse_strict_json(payload));
+  MemberEditor counter(~std::size_t{0}, MemberEditor::Edit::kDrop);
+  REQUIRE(counter.print(json) == payload);
+  for (std::size_t i = 0; i < counter.seen(); ++i)
+    for (const auto edit : {MemberEditor::Edit::kDrop, MemberEditor::Edit::kDouble,
+                            MemberEditor::Edit::kSwapWithNext, MemberEditor::Edit::kRename})
+      REQUIRE(refused(vault, vault.sign(MemberEditor(i, edit).print(json))));
+  // The sentences and the list of copies are those of the facts.
+  const auto with = [&](const std::string& from, const std::string& to) {
+    REQUIRE(payload.find(from) != std::string::npos);
+    std::string changed = payload;
+    return vault.sign(changed.replace(changed.find(from), from.size(), to));
+  };
+  CHECK(refused(vault, with("\"not-covered\"", "\"never-existed\"")));
+  CHECK(refused(vault, with("and none of them is covered", "and all of them are covered")));
+  CHECK(refused(vault, with("01000000000000000000000000000000", "0100000000000000000000000000")));
+  CHECK(refused(vault, with("\"instances_known\":true", "\"instances_known\":1")));
+}
+
 TEST_CASE("claims that the log does not carry are refused", "[certificate][forgery]") {
   check_lies({
       {"another erasure", [](auto& c) { c.erasure[0] ^= 1; }, "another erasure"},
@@ -296,6 +366,65 @@ TEST_CASE("claims that the log does not carry are refused", "[certificate][forge
       {"another vault", [](auto& c) { c.vault[0] ^= 1; }, "log key is not that of the vault"},
       {"another origin", [](auto& c) { c.log.origin += "/x"; }, "log key is not that"},
   });
+}
+
+TEST_CASE("a certificate of a batch is refused when its statement is another",
+          "[certificate][forgery]") {
+  SampleVault vault;
+  const ErasureClaims good = vault.of_batch(11, 20);
+  REQUIRE(vault.verify(vault.sign(encode_claims(good))).ok());
+  const Json json = must(parse_strict_json(encode_claims(good)));
+  const std::vector<Lie> lies = {
+      {"another statement", [](auto& c) { c.batch->statement[0] ^= 1; }, "statement of the batch"},
+      {"another place", [](auto& c) { c.batch->index = 12; }, "statement of the batch"},
+      {"a place beyond", [](auto& c) { c.batch->index = 20; }, "statement of the batch"},
+      {"another size", [](auto& c) { c.batch->scopes = 21; }, "in another erasure, batch"},
+      {"no place at all", [](auto& c) { c.batch->scopes = 0; }, "in another erasure, batch"},
+      {"an impossible size", [](auto& c) { c.batch->scopes = ~std::uint64_t{0}; }, "larger"},
+      {"a hash of the proof", [](auto& c) { c.batch->proof[2][0] ^= 1; }, "statement of the batch"},
+      {"a proof cut short", [](auto& c) { c.batch->proof.pop_back(); }, "statement of the batch"},
+      {"a proof too long", [](auto& c) { c.batch->proof.push_back({}); }, "statement of the batch"},
+      {"no proof", [](auto& c) { c.batch->proof.clear(); }, "statement of the batch"},
+      {"another subject", [](auto& c) { (*c.targets[0].subject)[0] ^= 1; },
+       "statement of the batch"},
+      {"another level", [](auto& c) { c.targets[0].level = 2; }, "statement of the batch"},
+      {"more records", [](auto& c) { c.unreadable.records += 1; }, "statement of the batch"},
+      {"another reason", [](auto& c) { c.reason = "test"; }, "statement of the batch"},
+      {"another erasure", [](auto& c) { c.erasure[0] ^= 1; }, "another erasure"},
+      {"another generation", [](auto& c) { c.root.generation_after += 1; },
+       "batch or root generation"},
+      {"another time", [](auto& c) { c.times.keys_unreachable += 1000; }, "another time"},
+      {"a key less",
+       [](auto& c) {
+         c.targets[0].keys.pop_back();
+         c.log.proofs.pop_back();
+       },
+       "statement of the batch"},
+      {"two scopes", [&](auto& c) { c.targets.push_back(vault.claims().targets[1]); },
+       "of one scope"},
+      {"no batch", [](auto& c) { c.batch.reset(); }, "logged as a batch"},
+  };
+  for (const Lie& lie : lies) {
+    INFO(lie.name);
+    ErasureClaims claims = good;
+    lie.tell(claims);
+    CHECK(objection(vault, vault.sign(encode_claims(claims))).find(lie.objection) !=
+          std::string::npos);
+    CHECK_FAILS_WITH(issue_certificate(claims, vault.issuer()), ErrorCode::kUnverified);
+  }
+  ErasureClaims ordinary = vault.claims();
+  ordinary.batch = good.batch;
+  ordinary.targets.resize(1);
+  ordinary.log.proofs.erase(ordinary.log.proofs.begin() + 2);
+  CHECK(objection(vault, vault.sign(encode_claims(ordinary))).find("not logged as a batch") !=
+        std::string::npos);
+  // Dropped, doubled, moved or renamed members of the new kind, too.
+  MemberEditor counter(~std::size_t{0}, MemberEditor::Edit::kDrop);
+  REQUIRE(counter.print(json) == encode_claims(good));
+  for (std::size_t i = 0; i < counter.seen(); ++i)
+    for (const auto edit : {MemberEditor::Edit::kDrop, MemberEditor::Edit::kDouble,
+                            MemberEditor::Edit::kSwapWithNext, MemberEditor::Edit::kRename})
+      REQUIRE(refused(vault, vault.sign(MemberEditor(i, edit).print(json))));
 }
 
 std::string& replace(std::string& text, const std::string& from, const std::string& to) {

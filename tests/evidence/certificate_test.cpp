@@ -7,14 +7,10 @@
 #include "base/text_encoding.hpp"
 #include "evidence/sample_certificate.hpp"
 #include "evidence/strict_json.hpp"
+#include "support/mentions.hpp"
 
 namespace quietus::test {
 namespace {
-
-bool mentions(const std::vector<std::string>& lines, std::string_view word) {
-  return std::any_of(lines.begin(), lines.end(),
-                     [&](const std::string& line) { return line.find(word) != std::string::npos; });
-}
 
 TEST_CASE("a certificate verifies and says what was claimed", "[certificate]") {
   const SampleVault vault;
@@ -60,13 +56,32 @@ TEST_CASE("the payload is one line of ASCII with its members in order", "[certif
   std::vector<std::string> names;
   const Json json = must(parse_strict_json(payload));
   for (const auto& [name, value] : json.items()) names.push_back(name);
-  CHECK(names ==
-        std::vector<std::string>{"version",       "type",       "certificate_id", "supersedes",
-                                 "vault_id",      "issuer",     "issued_at",      "status",
-                                 "phase",         "erasure_id", "reason",         "targets",
-                                 "unreadable",    "method",     "root",           "holders",
-                                 "times",         "log",        "exports",        "exports_known",
-                                 "key_snapshots", "copies",     "claims",         "exclusions"});
+  CHECK(names == std::vector<std::string>{"version",
+                                          "type",
+                                          "certificate_id",
+                                          "supersedes",
+                                          "vault_id",
+                                          "issuer",
+                                          "issued_at",
+                                          "status",
+                                          "phase",
+                                          "erasure_id",
+                                          "reason",
+                                          "targets",
+                                          "unreadable",
+                                          "method",
+                                          "root",
+                                          "holders",
+                                          "times",
+                                          "log",
+                                          "exports",
+                                          "exports_known",
+                                          "key_snapshots",
+                                          "instances",
+                                          "instances_known",
+                                          "copies",
+                                          "claims",
+                                          "exclusions"});
   CHECK(encode_claims(must(decode_claims(as_bytes(payload)))) == payload);
   CHECK(must(issue_certificate(vault.claims(), vault.issuer())).payload ==
         sha256(as_bytes(payload)));
@@ -74,11 +89,11 @@ TEST_CASE("the payload is one line of ASCII with its members in order", "[certif
 
 TEST_CASE("the sentences claim destruction by this vault and prove nothing alone",
           "[certificate]") {
-  CHECK(certificate_claims(false)[0] ==
+  CHECK(certificate_claims({})[0] ==
         "Every copy of the listed keys that this vault and the systems listed here made was "
         "destroyed by the method and at the times stated.");
   const nlohmann::json payload = nlohmann::json::parse(encode_claims(SampleVault().claims()));
-  CHECK(payload["claims"].size() == certificate_claims(false).size());
+  CHECK(payload["claims"].size() == certificate_claims({}).size());
   CHECK(payload["exclusions"].size() == certificate_exclusions().size());
   CHECK(payload["method"]["technique"] == "cryptographic erase by key destruction");
   CHECK(payload["method"]["extent"] == "partial sanitization of the medium");
@@ -117,13 +132,56 @@ TEST_CASE("every place of a copy is named with what is known of it", "[certifica
   ErasureClaims claims = vault.claims();
   CHECK(states(claims) ==
         "root-slots destroyed; process-memory destroyed; key-snapshots never-existed; "
-        "known-exports outside; copies-outside-the-vault outside; ");
+        "restored-instances never-existed; known-exports outside; copies-outside-the-vault "
+        "outside; ");
   claims.exports.clear();
   claims.root.slots[0].gone = false;
   claims.snapshots = {{{1}, claims.issued_at, true}};
+  claims.instances_known = false;
   CHECK(states(claims) ==
         "root-slots unknown; process-memory destroyed; key-snapshots ages-out; "
-        "known-exports never-existed; copies-outside-the-vault outside; ");
+        "restored-instances unknown; known-exports never-existed; "
+        "copies-outside-the-vault outside; ");
+  claims.instances = {{{1}, kStart}};
+  CHECK(states(claims).find("restored-instances not-covered; ") != std::string::npos);
+}
+
+TEST_CASE("another instance makes a certificate partial, and is named as not covered",
+          "[certificate]") {
+  const SampleVault vault;
+  const auto verified = [&](const ErasureClaims& claims) {
+    const std::string payload = encode_claims(claims);
+    CHECK(encode_claims(must(decode_claims(as_bytes(payload)))) == payload);
+    return must(vault.verify(must(issue_certificate(claims, vault.issuer())).file));
+  };
+  ErasureClaims claims = vault.claims();
+  CHECK_FALSE(mentions(verified(claims).report().not_claimed, "instance"));
+  claims.status = CertificateStatus::kPartial;
+  claims.instances = {{{0x0A}, kStart + kMinute}, {{0x0B}, kStart}};
+  const CertificateReport report = verified(claims).report();
+  CHECK(mentions(report.not_claimed,
+                 "0a000000000000000000000000000000, copied 2026-03-01T12:31:05Z: it may still"));
+  CHECK(mentions(report.not_claimed,
+                 "0b000000000000000000000000000000, copied 2026-03-01T12:30:05Z: it may still"));
+  CHECK_FALSE(mentions(report.not_claimed, "not known any more"));
+  CHECK(report.not_claimed.size() == certificate_exclusions().size() + 2);
+  // Nothing is claimed of copies in other instances.
+  CHECK_FALSE(mentions(report.claims, "this vault and the systems listed here"));
+  CHECK_FALSE(mentions(report.claims, "This vault made no key snapshot"));
+  CHECK(mentions(report.claims, "that this instance of the vault made"));
+  CHECK(mentions(report.claims, "This instance of the vault made no key snapshot"));
+  CHECK(mentions(report.claims, "Other instances of this vault may still hold the listed keys"));
+
+  claims.instances.clear();
+  claims.instances_known = false;
+  const CertificateReport unknown = verified(claims).report();
+  CHECK(mentions(unknown.not_claimed, "Instances of this vault that are not known any more"));
+  CHECK(mentions(unknown.claims, "Other instances of this vault may still hold the listed keys"));
+
+  claims.instances = {{{0x0A}, kStart}};
+  claims.snapshots = {{{1}, claims.issued_at, true}};
+  claims.phase = CertificatePhase::kLive;
+  CHECK(mentions(verified(claims).report().claims, "key snapshots of this instance of the vault"));
 }
 
 TEST_CASE("while key snapshots age out a certificate is live and pending, never complete",
@@ -168,6 +226,23 @@ TEST_CASE("a subject's commitment is opened by its salt and path, and by nothing
   CHECK_FAILS_WITH(check_subject(verified, wrong), ErrorCode::kUnverified);
   wrong.salt.pop_back();
   CHECK_FAILS_WITH(check_subject(verified, wrong), ErrorCode::kInvalidArgument);
+}
+
+TEST_CASE("a certificate of one scope of a batch verifies, wherever it stands in it",
+          "[certificate]") {
+  SampleVault vault;
+  const std::uint64_t scopes = GENERATE(1U, 2U, 5U, 64U, 100U);
+  for (const std::uint64_t index : {std::uint64_t{0}, scopes / 2, scopes - 1}) {
+    INFO(index << " of " << scopes);
+    const ErasureClaims claims = vault.of_batch(index, scopes);
+    const auto verified = must(vault.verify(must(issue_certificate(claims, vault.issuer())).file));
+    CHECK(verified.scope_ids() == std::vector<std::uint64_t>{0x1001});
+    CHECK(mentions(verified.report().checked, "batch-unreachable"));
+    CHECK(mentions(verified.report().checked,
+                   "number " + std::to_string(index) + " of the " + std::to_string(scopes)));
+    const std::string payload = encode_claims(claims);
+    CHECK(encode_claims(must(decode_claims(as_bytes(payload)))) == payload);
+  }
 }
 
 TEST_CASE("stock openssl verifies a certificate", "[certificate]") {

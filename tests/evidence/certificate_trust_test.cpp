@@ -1,14 +1,10 @@
 #include "evidence/add_checkpoint.hpp"
 #include "evidence/cosignature.hpp"
 #include "evidence/sample_certificate.hpp"
+#include "support/mentions.hpp"
 
 namespace quietus::test {
 namespace {
-
-bool mentions(const std::vector<std::string>& lines, std::string_view word) {
-  return std::any_of(lines.begin(), lines.end(),
-                     [&](const std::string& line) { return line.find(word) != std::string::npos; });
-}
 
 std::string cosignature(const std::string& note, const std::string& name = "w.example") {
   return must(cosign_text(must(parse_note(note)).text, name, signing_key(name), 1772368205));

@@ -41,6 +41,10 @@ TEST_CASE("each kind of entry has one text", "[log-entry]") {
         start("keys-unreachable") + R"(,"erasure":")" + id16 +
             R"(","generation_before":4,"generation_after":5,)" +
             R"("keys":["0000000000000001","0000000000000002"]})");
+  CHECK(entry_text(head(), BatchUnreachable{a, 4, 5, 100000, h}) ==
+        start("batch-unreachable") + R"(,"erasure":")" + id16 +
+            R"(","generation_before":4,"generation_after":5,"scopes":100000,"statements":")" +
+            hash32 + "\"}");
   CHECK(entry_text(head(), SlotDestroyed{a, {a}, "overwritten", 2, 1}) ==
         start("slot-destroyed") + R"(,"erasure":")" + id16 + R"(","slots":[")" + id16 +
             R"("],"method":"overwritten","acknowledged":2,"ended":1})");
@@ -75,6 +79,19 @@ TEST_CASE("each kind of entry about states and holds has one text", "[log-entry]
        {entry_text(head(), StateChanged{}), entry_text(head(), RestrictedUseMade{}),
         entry_text(head(), HoldPlaced{}), entry_text(head(), HoldReleased{}),
         entry_text(head(), AttemptRefused{})})
+    CHECK(must(LogEntry::parse(as_bytes(text))).head().id == head().id);
+}
+
+TEST_CASE("each kind of entry about instances has one text", "[log-entry]") {
+  const std::string id16 = "01010101010101010101010101010101";
+  const std::string hash32 = "0202020202020202020202020202020202020202020202020202020202020202";
+  CHECK(entry_text(head(), CopyMade{filled<16>(1), 77}) ==
+        start("copy-made") + R"(,"instance":")" + id16 + R"(","log_size":77})");
+  CHECK(entry_text(head(), InstanceBegun{filled<16>(1), 77, filled<32>(2), filled<16>(1)}) ==
+        start("instance-begun") + R"(,"instance":")" + id16 +
+            R"(","origin_size":77,"origin_root":")" + hash32 + R"(","backup":")" + id16 + "\"}");
+  for (const std::string& text :
+       {entry_text(head(), CopyMade{}), entry_text(head(), InstanceBegun{})})
     CHECK(must(LogEntry::parse(as_bytes(text))).head().id == head().id);
 }
 

@@ -1,4 +1,4 @@
-#include <quietus/log.hpp>
+#include <quietus/trust.hpp>
 
 #include <filesystem>
 #include <fstream>
@@ -8,6 +8,7 @@
 #include "evidence/log_tiles.hpp"
 #include "evidence/sample_log.hpp"
 #include "storage/file.hpp"
+#include "support/mentions.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace quietus::test {
@@ -53,10 +54,6 @@ struct Folder {
   TemporaryFolder folder{TemporaryFolder::in_memory()};
   SampleLog log;
 };
-
-bool has(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
 
 TEST_CASE("paths of tiles are those of the specification", "[tiles]") {
   CHECK(tile_path({0, 0, 256}) == "tile/0/000");
@@ -113,8 +110,8 @@ TEST_CASE("what nobody checked is said", "[tiles]") {
   const VerifiedLog blind = must(exported.verify());
   CHECK(blind.head.log_vkey.empty());
   REQUIRE(blind.not_checked.size() == 4);
-  CHECK(has(blind.not_checked[0], "no trust file was given"));
-  CHECK(has(blind.not_checked[2], "no older checkpoint"));
+  CHECK(mentions(blind.not_checked[0], "no trust file was given"));
+  CHECK(mentions(blind.not_checked[2], "no older checkpoint"));
 }
 
 TEST_CASE("a log goes on from its older checkpoints", "[tiles]") {
@@ -127,7 +124,7 @@ TEST_CASE("a log goes on from its older checkpoints", "[tiles]") {
   }
 }
 
-struct Damage {
+struct FolderDamage {
   const char* name;
   void (*apply)(Folder& folder);
   ErrorCode code;
@@ -137,7 +134,7 @@ struct Damage {
 // Each to an exported log of 600 entries.
 constexpr auto kUnverified = ErrorCode::kUnverified;
 
-std::vector<Damage> gaps() {
+std::vector<FolderDamage> gaps() {
   return {
       {"no checkpoint", [](Folder& f) { fs::remove(f.folder / "checkpoint"); },
        ErrorCode::kNotFound, "not finished"},
@@ -170,7 +167,7 @@ std::vector<Damage> gaps() {
   };
 }
 
-std::vector<Damage> forgeries() {
+std::vector<FolderDamage> forgeries() {
   return {
       {"an entry is rewritten", [](Folder& f) { flip(f.folder / "tile/entries/000", 2); },
        kUnverified, "rewritten: log entry 0 is not what hash 0 in tile/0/000"},
@@ -212,8 +209,8 @@ std::vector<Damage> forgeries() {
   };
 }
 
-void check_named(const std::vector<Damage>& damages) {
-  for (const Damage& damage : damages) {
+void check_named(const std::vector<FolderDamage>& damages) {
+  for (const FolderDamage& damage : damages) {
     INFO(damage.name);
     Folder exported(600);
     const LogExpectations expectations{exported.trust(), {}};
@@ -223,7 +220,7 @@ void check_named(const std::vector<Damage>& damages) {
     INFO(describe(verdict));
     REQUIRE_FALSE(verdict.ok());
     CHECK(verdict.error().code() == damage.code);
-    CHECK(has(verdict.error().context(), damage.named));
+    CHECK(mentions(verdict.error().context(), damage.named));
   }
 }
 
@@ -248,23 +245,25 @@ TEST_CASE("I3: a log that was forked, cut or exchanged is named so", "[tiles]") 
   const auto against = [&](const std::string& note) {
     return exported.verify({exported.trust(), note});
   };
-  CHECK(has(why(against(forked.note(7)), ErrorCode::kUnverified), "fork: the first 7 entries"));
-  CHECK(has(why(against(forked.note(300)), ErrorCode::kUnverified), "fork: the first 300 entries"));
+  CHECK(
+      mentions(why(against(forked.note(7)), ErrorCode::kUnverified), "fork: the first 7 entries"));
+  CHECK(mentions(why(against(forked.note(300)), ErrorCode::kUnverified),
+                 "fork: the first 300 entries"));
   SampleLog longer(301);
-  CHECK(has(why(against(longer.note(301)), ErrorCode::kRolledBack),
-            "rolled back: the log has 300 entries, the older checkpoint 301"));
+  CHECK(mentions(why(against(longer.note(301)), ErrorCode::kRolledBack),
+                 "rolled back: the log has 300 entries, the older checkpoint 301"));
   SampleLog other(7, "entry", "other.example");
-  CHECK(has(why(against(other.note(7)), ErrorCode::kUnverified), "older checkpoint: "));
-  CHECK(has(why(exported.verify({{}, other.note(7)}), ErrorCode::kUnverified),
-            "older checkpoint is of another log"));
-  CHECK(has(why(against(""), ErrorCode::kUnverified), "older checkpoint: "));
+  CHECK(mentions(why(against(other.note(7)), ErrorCode::kUnverified), "older checkpoint: "));
+  CHECK(mentions(why(exported.verify({{}, other.note(7)}), ErrorCode::kUnverified),
+                 "older checkpoint is of another log"));
+  CHECK(mentions(why(against(""), ErrorCode::kUnverified), "older checkpoint: "));
 }
 
 TEST_CASE("the quorum is asked of the newest checkpoint", "[tiles]") {
   Folder exported(9);
   const NoteKey witness{"w", ed25519_public_key(signing_key("w")), NoteKeyType::kCosignature};
   const Trust trust = exported.trust("witness w " + format_vkey(witness) + "\nquorum w\n");
-  CHECK(has(why(exported.verify({trust, {}}), ErrorCode::kUnverified), "quorum w is not met"));
+  CHECK(mentions(why(exported.verify({trust, {}}), ErrorCode::kUnverified), "quorum w is not met"));
   put(exported.folder / "checkpoint",
       as_bytes(exported.log.note(9) +
                must(cosign_text(format_checkpoint(exported.log.checkpoint(9)), "w",

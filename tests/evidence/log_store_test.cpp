@@ -113,7 +113,7 @@ TEST_CASE("an entry has one byte at least and fits a row at most", "[log]") {
   for (const auto& [key, value] : log.store.rows()) CHECK(value.size() <= 65536);
 }
 
-struct Damage {
+struct StoreDamage {
   const char* name;
   void (*apply)(MemoryStore::Rows& rows);
   ErrorCode code;
@@ -121,7 +121,7 @@ struct Damage {
 };
 
 // Each to a log of 11 entries.
-std::vector<Damage> damages() {
+std::vector<StoreDamage> store_damages() {
   return {
       {"an entry is missing", [](auto& rows) { rows.erase(entry_row(4)); }, ErrorCode::kCorrupt,
        "gap: log entry 4"},
@@ -169,7 +169,7 @@ std::vector<Damage> damages() {
 }
 
 TEST_CASE("verifying the log finds every damage and names the place", "[log]") {
-  for (const Damage& damage : damages()) {
+  for (const StoreDamage& damage : store_damages()) {
     INFO(damage.name);
     Log log(11);
     must(verify_log(log.store, log.seal));

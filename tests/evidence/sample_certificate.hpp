@@ -11,6 +11,7 @@
 #include "evidence/jws.hpp"
 #include "evidence/log_store.hpp"
 #include "evidence/memory_store.hpp"
+#include "evidence/merkle_reference.hpp"
 #include "evidence/subject.hpp"
 #include "evidence/test_keys.hpp"
 #include "support/result_matchers.hpp"
@@ -96,11 +97,32 @@ class SampleVault {
   }
   // The claims with fresh proofs of these entries under one checkpoint.
   ErasureClaims with_proofs(const std::vector<std::uint64_t>& indices) {
-    ErasureClaims claims = claims_;
+    return with_proofs(claims_, indices);
+  }
+  ErasureClaims with_proofs(ErasureClaims claims, const std::vector<std::uint64_t>& indices) {
     claims.log.proofs.clear();
     const std::string note = checkpoint();
     for (const std::uint64_t index : indices) claims.log.proofs.push_back(prove(index, note));
     return claims;
+  }
+  // The first scope, erased as number `index` of a batch.
+  ErasureClaims of_batch(std::uint64_t index, std::uint64_t scopes) {
+    ErasureClaims claims = claims_;
+    claims.erasure =
+        bytes_from<16>("batch " + std::to_string(index) + " " + std::to_string(scopes));
+    claims.targets.resize(1);
+    ClaimedBatch batch{bytes_from<16>("statement"), scopes, index, {}};
+    reference::Leaves leaves = reference::numbered_leaves(scopes);
+    leaves.at(index) = statement_text({batch.statement, claims.erasure, claims.reason},
+                                      claims.targets[0], claims.unreadable);
+    batch.proof = reference::path(index, leaves);
+    const BatchUnreachable unreachable{claims.erasure, 7, 9, scopes, reference::root(leaves)};
+    const SlotDestroyed destroyed{
+        claims.erasure, {claims.root.slots[0].id, claims.root.slots[1].id}, "overwritten", 2, 1};
+    const auto first = log(entry_text(new_entry(claims.times.keys_unreachable), unreachable));
+    const auto second = log(entry_text(new_entry(claims.times.slot_destroyed), destroyed));
+    claims.batch = std::move(batch);
+    return with_proofs(std::move(claims), {first, second, proven_[0], proven_[1]});
   }
   const std::vector<std::uint64_t>& proven() const noexcept { return proven_; }
 

@@ -9,8 +9,8 @@ namespace {
 
 constexpr const char* kDash = "\xE2\x80\x94 ";
 
-struct Signer {
-  explicit Signer(std::string key_name)
+struct NoteSigner {
+  explicit NoteSigner(std::string key_name)
       : secret(signing_key(key_name)), key{std::move(key_name), ed25519_public_key(secret)} {}
 
   SigningKey secret;
@@ -55,8 +55,8 @@ TEST_CASE("own checkpoints sign to the same bytes and open", "[note]") {
 }
 
 TEST_CASE("signatures of unknown keys are ignored, one known good one is needed", "[note]") {
-  const Signer known("known.example");
-  const Signer other("other.example");
+  const NoteSigner known("known.example");
+  const NoteSigner other("other.example");
   const std::string text = "first line\nsecond line\n";
   const std::string note = must(sign_note(text, known.key.name, known.secret));
   const std::string foreign = must(sign_note(text, other.key.name, other.secret));
@@ -68,8 +68,8 @@ TEST_CASE("signatures of unknown keys are ignored, one known good one is needed"
 }
 
 TEST_CASE("a bad signature by a known key refuses the note whatever else signed it", "[note]") {
-  const Signer a("a.example");
-  const Signer b("b.example");
+  const NoteSigner a("a.example");
+  const NoteSigner b("b.example");
   const std::string text = "text\n";
   const std::string good = must(sign_note(text, a.key.name, a.secret));
   const std::string bad = must(sign_note("other text\n", b.key.name, b.secret));
@@ -80,13 +80,13 @@ TEST_CASE("a bad signature by a known key refuses the note whatever else signed 
 }
 
 TEST_CASE("the text ends at the last empty line", "[note]") {
-  const Signer signer("signer.example");
+  const NoteSigner signer("signer.example");
   const std::string text = "a\n\nb\n\n\nc\n";
   CHECK(must(open_with(must(sign_note(text, signer.key.name, signer.secret)), signer.key)) == text);
 }
 
 TEST_CASE("malformed notes are refused", "[note]") {
-  const Signer signer("signer.example");
+  const NoteSigner signer("signer.example");
   const std::string note = must(sign_note("text\n", signer.key.name, signer.secret));
   const std::string line = signature_line(note);
   const std::string base64 = line.substr(line.rfind(' ') + 1);
@@ -118,9 +118,9 @@ TEST_CASE("malformed notes are refused", "[note]") {
 }
 
 TEST_CASE("a note may have a hundred signatures and not one more", "[note]") {
-  const Signer signer("signer.example");
+  const NoteSigner signer("signer.example");
   std::string note = must(sign_note("text\n", signer.key.name, signer.secret));
-  const Signer other("other.example");
+  const NoteSigner other("other.example");
   const std::string line = signature_line(must(sign_note("text\n", other.key.name, other.secret)));
   for (std::size_t i = 1; i < kMaxNoteSignatures; ++i) note += line;
   CHECK(open_with(note, signer.key).ok());
@@ -156,7 +156,7 @@ TEST_CASE("malformed verifier keys are refused", "[note]") {
 }
 
 TEST_CASE("what no note can hold is not signed", "[note]") {
-  const Signer signer("signer.example");
+  const NoteSigner signer("signer.example");
   CHECK_FAILS_WITH(sign_note("no newline", "name", signer.secret), ErrorCode::kInvalidArgument);
   CHECK_FAILS_WITH(sign_note("", "name", signer.secret), ErrorCode::kInvalidArgument);
   CHECK_FAILS_WITH(sign_note("a\rb\n", "name", signer.secret), ErrorCode::kInvalidArgument);

@@ -7,6 +7,7 @@
 #include "evidence/cosignature.hpp"
 #include "evidence/sample_log.hpp"
 #include "support/fault_file_system.hpp"
+#include "support/mentions.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace quietus::test {
@@ -41,10 +42,6 @@ std::string why(const Result<std::string>& answer, ErrorCode code) {
   return answer.error().context();
 }
 
-bool has(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
-
 TEST_CASE("a witness follows a log from proof to proof", "[witness]") {
   Witness witness;
   SampleLog log(40);
@@ -70,14 +67,14 @@ TEST_CASE("I3: without a proof from what it saw a witness does not sign", "[witn
   Witness witness;
   SampleLog log(40);
   must(witness.sign(log.note(7), log));
-  CHECK(has(why(witness.sign(log.note(23), log), ErrorCode::kRefused),
-            "no consistency proof: this witness cosigned size 7 before"));
-  CHECK(
-      has(why(witness.sign(log.request(8, 23), log), ErrorCode::kRefused), "last cosigned size 7"));
-  CHECK(
-      has(why(witness.sign(log.request(0, 23), log), ErrorCode::kRefused), "last cosigned size 7"));
-  CHECK(has(why(witness.sign(log.note(6), log), ErrorCode::kRolledBack),
-            "rolled back: this witness cosigned size 7 of the log, this is size 6"));
+  CHECK(mentions(why(witness.sign(log.note(23), log), ErrorCode::kRefused),
+                 "no consistency proof: this witness cosigned size 7 before"));
+  CHECK(mentions(why(witness.sign(log.request(8, 23), log), ErrorCode::kRefused),
+                 "last cosigned size 7"));
+  CHECK(mentions(why(witness.sign(log.request(0, 23), log), ErrorCode::kRefused),
+                 "last cosigned size 7"));
+  CHECK(mentions(why(witness.sign(log.note(6), log), ErrorCode::kRolledBack),
+                 "rolled back: this witness cosigned size 7 of the log, this is size 6"));
   // None of it was remembered.
   CHECK(must(witness.sign(log.request(7, 23), log)).starts_with(log.note(23)));
 }
@@ -87,17 +84,17 @@ TEST_CASE("I3: a witness does not sign a fork", "[witness]") {
   SampleLog log(40);
   SampleLog forked(40, "another story");
   must(witness.sign(log.note(7), log));
-  CHECK(has(why(witness.sign(forked.note(7), log), ErrorCode::kUnverified), "fork: "));
-  CHECK(has(why(witness.sign(forked.request(7, 23), log), ErrorCode::kUnverified), "fork: "));
+  CHECK(mentions(why(witness.sign(forked.note(7), log), ErrorCode::kUnverified), "fork: "));
+  CHECK(mentions(why(witness.sign(forked.request(7, 23), log), ErrorCode::kUnverified), "fork: "));
   // The right proof under the wrong checkpoint, and a proof that is too long.
   AddCheckpoint request = must(parse_add_checkpoint(log.request(7, 23)));
   request.checkpoint = forked.note(23);
-  CHECK(
-      has(why(witness.sign(format_add_checkpoint(request), log), ErrorCode::kUnverified), "fork"));
+  CHECK(mentions(why(witness.sign(format_add_checkpoint(request), log), ErrorCode::kUnverified),
+                 "fork"));
   request.checkpoint = log.note(23);
   request.proof.push_back(Hash{});
-  CHECK(
-      has(why(witness.sign(format_add_checkpoint(request), log), ErrorCode::kUnverified), "fork"));
+  CHECK(mentions(why(witness.sign(format_add_checkpoint(request), log), ErrorCode::kUnverified),
+                 "fork"));
   must(witness.sign(log.request(7, 23), log));
 }
 
@@ -105,13 +102,15 @@ TEST_CASE("a witness signs for logs that it knows the key of", "[witness]") {
   Witness witness;
   SampleLog log(7);
   SampleLog stranger(7, "entry", "stranger.example");
-  CHECK(has(why(witness.sign(stranger.note(7), log), ErrorCode::kUnverified), "does not name"));
+  CHECK(
+      mentions(why(witness.sign(stranger.note(7), log), ErrorCode::kUnverified), "does not name"));
   const std::string forged = must(sign_checkpoint(log.checkpoint(7), signing_key("somebody else")));
-  CHECK(has(why(witness.sign(forged, log), ErrorCode::kUnverified), "not signed by a known key"));
+  CHECK(mentions(why(witness.sign(forged, log), ErrorCode::kUnverified),
+                 "not signed by a known key"));
   CHECK(must(parse_witness_state(
                  as_text(must(read_file(witness.files, witness.folder / "witness.state", 4096)))))
             .empty());
-  // Each log has its own place.
+  // Each log mentions its own place.
   must(witness.sign(log.note(7), log));
   must(witness.sign(stranger.note(3), stranger));
   must(witness.sign(log.note(7), log));
@@ -156,7 +155,7 @@ TEST_CASE("a witness that lost its state signs nothing", "[witness]") {
   SampleLog log(7);
   must(witness.sign(log.note(7), log));
   must(witness.files.remove(witness.folder / "witness.state"));
-  CHECK(has(why(witness.sign(log.note(7), log), ErrorCode::kNotFound), "no longer knows"));
+  CHECK(mentions(why(witness.sign(log.note(7), log), ErrorCode::kNotFound), "no longer knows"));
   must(write_file(witness.files, witness.folder / "witness.state", as_bytes("nonsense")));
   CHECK_FAILS_WITH(witness.sign(log.note(7), log), ErrorCode::kCorrupt);
 }

@@ -184,13 +184,12 @@ bool Adversary::unwrap_with(const KeyRow& row, const KeyRecord& key, const Input
 }
 
 // What is about a scope lies under its own key, the authority of its holds too, the reason of an
-// erasure under the parent's, what opens a certificate's commitment under the tenant's.
+// erasure under the parent's.
 void Adversary::open_scope_rows() {
   for (const auto& [scope, secrets] : scopes_)
     for (const ScopeSecret& secret : secrets)
       for (const auto& [key, values] : control_rows_)
-        if (is_of_table(key, 'I', 9) || is_of_table(key, 'U', 25) || is_of_table(key, 'Z', 9) ||
-            is_of_table(key, 'O', 33))
+        if (is_of_table(key, 'I', 9) || is_of_table(key, 'U', 25) || is_of_table(key, 'Z', 9))
           open_rows_with(expanded(secret.key, edges::kRows.label), key, values);
 }
 

@@ -38,10 +38,16 @@ WriteCost cost_of_erasing(std::size_t records) {
   CreateOptions options;
   options.root_folder = folder / "roots";
   options.accept_unknown_medium = true;
-  Vault vault = must(Vault::create(folder / "vault", Unlock::key_file(folder / "key"), options));
-  Scope tenant = must(vault.create_scope("tenant"));
-  fill(tenant, records);
-  REQUIRE(must(tenant.stat("record-" + std::to_string(records - 1))));
+  const Unlock unlock = Unlock::key_file(folder / "key");
+  {
+    Vault filled = must(Vault::create(folder / "vault", unlock, options));
+    Scope tenant = must(filled.create_scope("tenant"));
+    fill(tenant, records);
+    REQUIRE(must(tenant.stat("record-" + std::to_string(records - 1))));
+  }
+  // Opened again, so that nothing of the filling is still to be written.
+  Vault vault = must(Vault::open(folder / "vault", unlock));
+  const Scope tenant = must(vault.scope("tenant"));
 
   const std::string paths[] = {"tenant"};
   const WriteRecorder recorder(folder.path());

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "faults/erase.hpp"
 #include "faults/file_bytes.hpp"
 #include "support/vault_place.hpp"
 
@@ -18,12 +19,6 @@ namespace fs = std::filesystem;
 inline const std::vector<std::string>& living() {
   static const std::vector<std::string> all = {"acme", "acme/customer", "initech"};
   return all;
-}
-
-inline Result<void> erase(Vault& vault, const std::string& path) {
-  const std::string paths[] = {path};
-  QUIETUS_TRY(vault.erase(paths, "test"));
-  return {};
 }
 
 // A vault at three moments: "old", "grown" (another scope, the same root), "new" (a tenant erased).
@@ -118,7 +113,10 @@ inline void try_rows(const History& history, const std::vector<Row>& rows,
     row.damage();
     const auto before = root_files(history);
     CHECK(reading_only(history) == row.read_only);
-    CHECK(opening(history) == row.writable);
+    // A last page that nothing uses may be missing.
+    const std::string opened = opening(history);
+    const bool either = row.writable == "corrupt or whole" && opened == "whole";
+    CHECK(opened == (either ? opened : row.writable.substr(0, row.writable.find(" or "))));
     CHECK((root_files(history) == before));  // nothing was destroyed, I-13
   }
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/failpoint.hpp"
+#include "faults/erase.hpp"
 #include "support/vault_place.hpp"
 #include "support/worker.hpp"
 
@@ -23,12 +24,6 @@ inline const std::vector<std::string>& scopes() {
 inline std::vector<std::string> names_in(const std::string& scope) {
   if (scope == "acme/customer/u1" || scope == "globex") return {"small", "large"};
   return {"small"};
-}
-
-inline Result<void> erase(Vault& vault, const std::string& path) {
-  const std::string paths[] = {path};
-  QUIETUS_TRY(vault.erase(paths, "test"));
-  return {};
 }
 
 inline bool lies_in(const std::string& scope, const std::string& above) {

@@ -18,20 +18,20 @@
 namespace quietus::test {
 namespace {
 
-constexpr std::size_t kHalf = 16;
+constexpr std::size_t kHalfWindow = 16;
 
 // Both halves of every key, found by their first bytes.
 class Halves {
  public:
   explicit Halves(const std::vector<WantedKey>& keys) {
     for (const WantedKey& key : keys) {
-      add(key.what + ", first half", ByteView(key.bytes).first(kHalf));
-      add(key.what + ", second half", ByteView(key.bytes).last(kHalf));
+      add(key.what + ", first half", ByteView(key.bytes).first(kHalfWindow));
+      add(key.what + ", second half", ByteView(key.bytes).last(kHalfWindow));
     }
   }
 
   void search(ByteView bytes, const std::string& where, std::vector<std::string>& found) const {
-    for (std::size_t at = 0; at + kHalf <= bytes.size(); ++at) {
+    for (std::size_t at = 0; at + kHalfWindow <= bytes.size(); ++at) {
       if (!seen_[head<std::uint16_t>(bytes.subspan(at))]) continue;
       const auto [first, last] = halves_.equal_range(head<std::uint64_t>(bytes.subspan(at)));
       for (auto half = first; half != last; ++half)
@@ -105,7 +105,7 @@ class Standstill {
 void search_range(int memory, std::uintptr_t begin, std::uintptr_t end, const std::string& where,
                   const Halves& halves, std::vector<std::string>& found) {
   constexpr std::size_t kStep = std::size_t{1} << 20;
-  Bytes piece(kStep + kHalf);
+  Bytes piece(kStep + kHalfWindow);
   for (std::uintptr_t at = begin; at < end; at += kStep) {
     const std::size_t wanted = std::min<std::size_t>(piece.size(), end - at);
     const ssize_t got = pread(memory, piece.data(), wanted, static_cast<off_t>(at));

@@ -4,6 +4,8 @@
 
 #include "base/failpoint.hpp"
 #include "faults/loot.hpp"
+#include "keys/rotation.hpp"
+#include "retire.hpp"
 #include "support/failpoint_hook.hpp"
 
 namespace quietus::test {
@@ -89,6 +91,15 @@ TEST_CASE("a rotation alone leaves it recoverable, as it says, until the old key
   loot.slots = slots_of(purged.whole()).surviving;
   CHECK(purged.known_to(Adversary(loot)).dead == kDead);
   must(purged.life().vault().lifecycle().purge("acme/data", "test"));
+  check_purged(purged);
+}
+
+TEST_CASE("what a rotation left behind is gone when the sweep retired it") {
+  Purged purged;
+  must(purged.life().vault().lifecycle().rotate("acme/data", "test"));
+  must(purged.life().vault().lifecycle().rotate("globex", "test"));
+  CHECK(must(retire_older_keys(purged.life().core(), kWhenever, false)).root_changes == 1);
+  purged.life().put("acme/data", "after", 50);
   check_purged(purged);
 }
 

@@ -8,6 +8,7 @@
 #include <new>
 #include <thread>
 
+#include "faults/killing.hpp"
 #include "support/record_rows.hpp"
 #include "support/vault_place.hpp"
 #include "support/worker.hpp"
@@ -22,12 +23,6 @@ const std::vector<std::string>& tenants() {
   return all;
 }
 constexpr int kStaying = 2;  // tenants at the end that nobody erases
-
-Result<void> erase(Vault& vault, const std::string& path) {
-  const std::string paths[] = {path};
-  QUIETUS_TRY(vault.erase(paths, "test"));
-  return {};
-}
 
 void fill(Vault& vault) {
   for (const std::string& tenant : tenants()) {

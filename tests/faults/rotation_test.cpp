@@ -1,16 +1,12 @@
-// Must hold: a rotation that is killed at any point loses nothing and is taken up again; beside it,
-// other processes read and write, one of them stopped in the middle of a write, and nothing fails,
-// is wrong or is lost.
-#include <sys/mman.h>
-
-#include <atomic>
-#include <chrono>
-#include <new>
-#include <thread>
+// Must hold: a rotation that is killed at any point loses nothing and is taken up again, and other
+// processes that hear of it late, or never, lose nothing either. rotation_load_test.cpp has the
+// load beside it.
 #include <utility>
 
 #include "faults/killing.hpp"
+#include "keys/rotation.hpp"
 #include "record_format.hpp"
+#include "retire.hpp"
 #include "support/failpoint_hook.hpp"
 #include "support/record_rows.hpp"
 
@@ -66,129 +62,47 @@ TEST_CASE("I-12: a purge killed at any point loses nothing, and is taken up agai
   }
 }
 
-namespace {
-
-// Shared with the processes of the load.
-struct Load {
-  std::atomic<bool> stop{false};
-  std::atomic<std::uint64_t> done{0};
-  std::atomic<std::uint64_t> failed{0};
-  std::atomic<std::uint64_t> wrong{0};
-};
-
-class SharedLoad {
- public:
-  SharedLoad()
-      : load_(new (mmap(nullptr, sizeof(Load), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                        -1, 0)) Load) {}
-  SharedLoad(const SharedLoad&) = delete;
-  SharedLoad& operator=(const SharedLoad&) = delete;
-  ~SharedLoad() { munmap(load_, sizeof(Load)); }
-  Load& operator*() const { return *load_; }
-  Load* operator->() const { return load_; }
-
- private:
-  Load* load_;
-};
-
-constexpr int kRecords = 3000;
-
-std::string name_of_record(int n) {
-  return "record " + std::to_string(n);
-}
-
-// Reads what is there, and writes and reads back what is its own.
-void work(Vault& vault, Load& load, const std::string& mine) {
-  Scope scope = must(vault.scope("acme"));
-  for (int n = 0; !load.stop; n = (n + 7) % kRecords) {
-    const auto got = scope.get(name_of_record(n));
-    load.failed += got ? 0 : 1;
-    load.wrong += got && *got != content_of("acme", name_of_record(n)) ? 1 : 0;
-    const std::string own = mine + std::to_string(n % 50);
-    const auto put = put_known(vault, "acme", own);
-    load.failed += put ? 0 : 1;
-    load.wrong += put && reading(vault, "acme", own) != "whole" ? 1 : 0;
-    ++load.done;
-  }
-}
-
-std::uint64_t pace(const Load& load) {
-  const std::uint64_t before = load.done;
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
-  return load.done - before;
-}
-
-}  // namespace
-
-TEST_CASE("C9: two processes work beside a rotation, one of them stopped in mid-write",
-          "[concurrent]") {
-  const VaultPlace place;
+TEST_CASE("I-12: a sweep of older keys killed at any point loses nothing, and is taken up again") {
+  const Vaults place;
+  const std::vector<std::string> rotated = {"acme/customer/u1", "acme", "globex"};
   {
-    Vault vault(must(place.create()));
-    Scope scope = must(vault.create_scope("acme"));
-    Batch batch;
-    for (int n = 0; n < kRecords; ++n)
-      batch.put(name_of_record(n), content_of("acme", name_of_record(n)));
-    must(scope.write(batch));
+    Vault vault(must(place.open()));
+    for (const std::string& scope : rotated) must(vault.lifecycle().rotate(scope, "test"));
   }
-  const SharedLoad load;
-  Worker steady([&](const Telling& parent) {
-    auto core = place.open();
-    if (!core) return false;
-    Vault vault(*core);
-    parent.tell("open");
-    work(vault, *load, "steady ");
-    return true;
-  });
-  Worker halting([&](const Telling& parent) {
-    auto core = place.open();
-    if (!core) return false;
-    Vault vault(*core);
-    must(put_known(vault, "acme", "before"));
-    bool stopped = false;  // it is sealed again when it goes on
-    failpoint::install([&](std::string_view name) -> Result<void> {
-      if (name == "records/before-update" && !std::exchange(stopped, true))
-        static_cast<void>(raise(SIGSTOP));
-      return {};
-    });
-    const auto put = put_known(vault, "acme", "stopped in mid-write");
-    failpoint::install({});
-    parent.tell(put ? "put" : std::string(name_of(put.error().code())));
-    return true;
-  });
-  REQUIRE(steady.hear() == "open");
-  halting.await_stopped();
-  auto core = must(place.open());
-  Vault vault(core);
-  const std::uint64_t before = pace(*load);
-  std::atomic<bool> rotated{false};
-  std::uint64_t during = 0;
-  std::thread watcher([&] {
-    const std::uint64_t at = load->done;
-    while (!rotated) std::this_thread::yield();
-    during = load->done - at;
-  });
-  const auto report = must(vault.lifecycle().rotate("acme", "test"));
-  rotated = true;
-  watcher.join();
-  const std::uint64_t after = pace(*load);
-  CHECK(report.records >= kRecords);
-  // It sealed under the old key; nobody waited for it.
-  halting.go_on();
-  CHECK(halting.hear() == "put");
-  CHECK(halting.succeeds());
-  CHECK(reading(vault, "acme", "stopped in mid-write") == "whole");
-  CHECK(must(vault.lifecycle().purge("acme", "test")).keys_destroyed == 2);
-  load->stop = true;
-  CHECK(steady.succeeds());
-  CHECK(load->failed == 0);
-  CHECK(load->wrong == 0);
-  CHECK(during > 0);
-  UNSCOPED_INFO("operations: " << before << " in 300 ms before, " << during << " during, " << after
-                               << " in 300 ms after");
-  for (int n = 0; n < kRecords; ++n) REQUIRE(reading(vault, "acme", name_of_record(n)) == "whole");
-  CHECK(reading(vault, "acme", "stopped in mid-write") == "whole");
-  CHECK(generations_in(*core, must(vault.scope("acme")).id()) == std::set<std::uint32_t>{3});
+  place.keep("rotated");
+  const auto states = [&](Vault& vault) {
+    std::set<std::string> found;
+    for (const std::string& scope : rotated) found.insert(state_of_first_key(vault, scope));
+    return found;
+  };
+  const auto points = kill_everywhere(
+      [&](const Telling& parent) -> Result<void> {
+        QUIETUS_TRY_AS(auto core, place.open());
+        QUIETUS_TRY(retire_older_keys(*core, kWhenever, false));
+        parent.tell("retired");
+        return {};
+      },
+      [&] { place.put_back("rotated"); },
+      [&](const Crash& crash) {
+        auto core = must(place.open());
+        Vault vault(core);
+        check_base(place, *core, vault);
+        // All of them or none.
+        const auto left = states(vault);
+        REQUIRE(left.size() == 1);
+        CHECK((*left.begin() == "destroyed" || !crash.said("retired")));
+        const auto report = must(retire_older_keys(*core, kWhenever, false));
+        CHECK(report.scopes == (*left.begin() == "destroyed" ? 0 : rotated.size()));
+        CHECK(states(vault) == std::set<std::string>{"destroyed"});
+        CHECK(must(vault.lifecycle().rotations()).empty());
+        check_base(place, *core, vault);
+        CHECK(must(vault.check()).orphaned_rows == 0);
+      });
+  for (const char* point :
+       {"change/after-t1", "change/after-t2", "change/after-destroy", "change/before-t3"}) {
+    INFO(point);
+    CHECK(points.count(point) == 1);
+  }
 }
 
 namespace {
@@ -317,6 +231,10 @@ TEST_CASE("C9: who hears of no epoch finds what a rotation moved, and writes und
 }
 
 namespace {
+
+std::string name_of_record(int n) {
+  return "record " + std::to_string(n);
+}
 
 // A record that was not visited yet and that moves to before what was, when it is written under the
 // newest key.

@@ -6,6 +6,7 @@
 
 #include "base/failpoint.hpp"
 #include "crypto/random.hpp"
+#include "erase_many.hpp"
 #include "faults/file_bytes.hpp"
 #include "support/child_process.hpp"
 
@@ -182,6 +183,14 @@ void Life::erase(const std::vector<std::string>& paths) {
   note_erased(paths, last);
 }
 
+void Life::erase_many(const std::vector<std::string>& paths) {
+  const std::uint64_t last = generation();
+  std::vector<DueErasure> due;
+  for (const std::string& path : paths) due.push_back({scopes_.at(path).id, "retention-expired"});
+  CHECK(must(quietus::erase_many(*core_, due)).erased == paths.size());
+  note_erased(paths, last);
+}
+
 void Life::note_erased(const std::vector<std::string>& paths, std::uint64_t last) {
   for (auto& [path, life] : scopes_)
     for (const std::string& gone : paths)
@@ -232,6 +241,9 @@ void live(WholeLife& whole) {
     life.make(subject);
     life.put(subject, "profile", 150);
   }
+  life.erase_many({"crowd/person-2", "crowd/person-11", "crowd/person-19"});
+  life.make("crowd/person-new");
+  life.put("crowd/person-new", "profile", 150);
   life.change_secret(3);
   life.erase({"beta", "delta/customer-data/user-2", "crowd/person-7"});
   life.put("delta", "last", 99);

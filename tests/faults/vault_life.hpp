@@ -48,6 +48,7 @@ class Life {
   std::vector<std::shared_ptr<const UnlockSecret>> all_secrets() const;
 
   Vault vault() const { return Vault(core_); }
+  VaultCore& core() const { return *core_; }
   const VaultId& id() const { return id_; }
   void close() { core_.reset(); }
   void open() { core_ = must(VaultCore::open(vault_folder(), unlock(), {}, {})); }
@@ -57,6 +58,8 @@ class Life {
   void put(const std::string& scope, const std::string& name, std::size_t size);
   void remove(const std::string& scope, const std::string& name);
   void erase(const std::vector<std::string>& paths);
+  // As a sweep does it: one root change, a certificate for each.
+  void erase_many(const std::vector<std::string>& paths);
   // The scopes and what is below them were erased when root generation `last` ended.
   void note_erased(const std::vector<std::string>& paths, std::uint64_t last);
   void change_secret(int n);

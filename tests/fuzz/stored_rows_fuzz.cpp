@@ -24,13 +24,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace quietus;
   if (size == 0) return 0;
   const ByteView input(data + 1, size - 1);
-  switch (data[0] % 8) {
+  switch (data[0] % 16) {
     case 0: check_row(codec::decode_key_row(input), input); break;
     case 1: check_row(codec::decode_info_row(input), input); break;
     case 2: check_row(codec::decode_tombstone(input), input); break;
     case 3: check_row(codec::decode_intent(input), input); break;
     case 4: check_row(codec::decode_certificate_row(input), input); break;
     case 5: check_row(codec::decode_export_row(input), input); break;
+    case 8: check_row(codec::decode_batch_row(input), input); break;
+    case 9: check_row(codec::decode_batch_statement(input), input); break;
+    case 10: check_row(codec::decode_batch_block(input), input); break;
     case 6: static_cast<void>(decode_slot_parameters({}, input).ok()); break;
     default: static_cast<void>(StoredRecord::parse(input).ok());
   }

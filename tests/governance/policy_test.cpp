@@ -12,7 +12,7 @@ using namespace quietus::test;  // NOLINT: a test
 
 namespace {
 
-UnixMillis day(std::string_view text) {
+UnixMillis midnight_of(std::string_view text) {
   return *parse_day(text);
 }
 
@@ -33,7 +33,7 @@ constexpr std::string_view kFirst = "effective = 2027-02-01\n";
 
 TEST_CASE("a policy is read with its defaults") {
   const Policy policy = must(parse_policy(kFirst));
-  CHECK(policy.effective == day("2027-02-01"));
+  CHECK(policy.effective == midnight_of("2027-02-01"));
   CHECK(to_text(policy.notice) == "30d");
   CHECK(to_text(policy.backup_retention) == "30d");
   CHECK(to_text(policy.tenant.grace) == "7d");
@@ -114,21 +114,21 @@ TEST_CASE("a class may be named by any letters, as escapes") {
 }
 
 TEST_CASE("a change takes effect no sooner than its notice period, and the one before it") {
-  const UnixMillis now = day("2027-01-10") + 5;
+  const UnixMillis now = midnight_of("2027-01-10") + 5;
   Policy next = starter();
   must(check_notice(next, now, nullptr));
   const Policy current = starter();
-  next.effective = day("2027-02-09");
+  next.effective = midnight_of("2027-02-09");
   CHECK_FAILS_WITH(check_notice(next, now, &current), ErrorCode::kRefused);
   CHECK_THAT(check_notice(next, now, &current).error().context(), Catch::Contains("2027-02-10"));
-  next.effective = day("2027-02-10");
+  next.effective = midnight_of("2027-02-10");
   must(check_notice(next, now, &current));
   // A change cannot do away with its own notice.
   next.notice = {0, Period::Unit::kDays};
-  next.effective = day("2027-01-11");
+  next.effective = midnight_of("2027-01-11");
   CHECK_FAILS_WITH(check_notice(next, now, &current), ErrorCode::kRefused);
   next.notice = {90, Period::Unit::kDays};
-  next.effective = day("2027-02-10");
+  next.effective = midnight_of("2027-02-10");
   CHECK_FAILS_WITH(check_notice(next, now, &current), ErrorCode::kRefused);
 }
 
@@ -136,7 +136,7 @@ TEST_CASE("differences are told in one line each") {
   const Policy before = starter();
   CHECK(differences(before, before).empty());
   Policy after = before;
-  after.effective = day("2027-06-01");
+  after.effective = midnight_of("2027-06-01");
   after.classes.at("billing").rules.at(0).after = {10, Period::Unit::kYears};
   after.classes.at("customer-data").rules.at(0).after = {5, Period::Unit::kDays};
   after.classes.erase("marketing");
@@ -154,11 +154,11 @@ TEST_CASE("differences are told in one line each") {
   CHECK(differences(before, after) == expected);
 }
 
-TEST_CASE("the starter policy keeps its promises, day by day over seven years") {
+TEST_CASE("the starter policy keeps its promises, midnight_of by midnight_of over seven years") {
   const Policy policy = starter();
   constexpr UnixMillis kSnapshots = 14 * kDayMillis;
-  constexpr UnixMillis kSweep = kDayMillis;  // a sweep a day
-  for (UnixMillis begin = day("2023-12-20") + 12'345; begin < day("2031-01-10");
+  constexpr UnixMillis kSweep = kDayMillis;  // a sweep a midnight_of
+  for (UnixMillis begin = midnight_of("2023-12-20") + 12'345; begin < midnight_of("2031-01-10");
        begin += kDayMillis) {
     INFO(day_text(begin));
     ScopeFacts facts;
@@ -192,7 +192,7 @@ TEST_CASE("a tenant's choice counts within the bounds of its class") {
   const Policy policy = starter();
   ScopeFacts facts;
   facts.data_class = "customer-data";
-  facts.terminated = day("2027-03-01");
+  facts.terminated = midnight_of("2027-03-01");
   const auto when = [&](std::string_view period) {
     facts.chosen_by_tenant = *parse_period(period);
     return day_text(due_of(policy, facts)->when);
@@ -210,8 +210,8 @@ TEST_CASE("a tenant's own scope is due with its termination, by the rule for ten
   facts.is_tenant = true;
   facts.data_class = "billing";
   CHECK_FALSE(due_of(policy, facts));
-  facts.terminated = day("2027-03-01");
-  CHECK(due_of(policy, facts)->when == day("2027-03-01"));
+  facts.terminated = midnight_of("2027-03-01");
+  CHECK(due_of(policy, facts)->when == midnight_of("2027-03-01"));
   CHECK(due_of(policy, facts)->rule == "tenant: 0d after termination");
 }
 
@@ -221,7 +221,7 @@ TEST_CASE("a rule that asks for a review says so") {
   ScopeFacts facts;
   facts.data_class = "a";
   const Due due = *due_of(policy, facts);
-  CHECK(due.when == day("2030-01-01"));
+  CHECK(due.when == midnight_of("2030-01-01"));
   CHECK(due.action == RetentionAction::kReview);
   CHECK(due.rule == "a: on 2030-01-01");
 }

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kSecret = 72;
 constexpr std::size_t kStripes = 450;
-constexpr std::size_t kSector = 512;
+constexpr std::size_t kStripe = 512;
 
 Bytes random_secret() {
   Bytes secret(kSecret);
@@ -61,9 +61,9 @@ TEST_CASE("splitting twice gives material that has nothing in common", "[split]"
 TEST_CASE("without any one sector nothing is left of the secret", "[split]") {
   const Bytes secret = random_secret();
   const Bytes material = split(secret);
-  for (std::size_t offset = 0; offset < material.size(); offset += kSector) {
+  for (std::size_t offset = 0; offset < material.size(); offset += kStripe) {
     Bytes damaged = material;
-    const auto size = std::min(kSector, material.size() - offset);
+    const auto size = std::min(kStripe, material.size() - offset);
     std::fill_n(damaged.begin() + static_cast<std::ptrdiff_t>(offset), size, std::uint8_t{0});
     INFO("sector at " << offset);
     const Bytes merged = merge(damaged);

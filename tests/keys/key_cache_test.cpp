@@ -15,8 +15,8 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr auto kSoon = milliseconds(30);
-constexpr auto kLong = milliseconds(10000);
+constexpr auto kFewMillis = milliseconds(30);
+constexpr auto kTenSeconds = milliseconds(10000);
 
 std::shared_ptr<const ScopeKeys> scope_keys(ScopeId id, std::uint64_t mark = 1) {
   return std::make_shared<const ScopeKeys>(ScopeKeys{
@@ -82,7 +82,7 @@ TEST_CASE("a publication drops every key, without anybody running an operation",
     use.keep(std::move(more));
   }
   REQUIRE_FALSE(vault.expired());
-  REQUIRE(cached.acknowledged(cached.holders->publish(), kLong));
+  REQUIRE(cached.acknowledged(cached.holders->publish(), kTenSeconds));
   CHECK(vault.expired());
   CHECK(scope.expired());
   const auto use = must(cached.cache->begin());
@@ -98,9 +98,9 @@ TEST_CASE("an operation under way keeps the eraser waiting", "[cache]") {
     const auto use = must(cached.cache->begin());
     epoch = cached.holders->publish();
     CHECK_FALSE(use.current());
-    CHECK_FALSE(cached.acknowledged(epoch, kSoon));
+    CHECK_FALSE(cached.acknowledged(epoch, kFewMillis));
   }
-  CHECK(cached.acknowledged(epoch, kLong));
+  CHECK(cached.acknowledged(epoch, kTenSeconds));
 }
 
 TEST_CASE("C13: a key that an operation of before finds late is not kept", "[cache]") {
@@ -115,7 +115,7 @@ TEST_CASE("C13: a key that an operation of before finds late is not kept", "[cac
     CHECK(after.current());
     CHECK(after.scope(7) == nullptr);
   }
-  REQUIRE(cached.acknowledged(epoch, kLong));
+  REQUIRE(cached.acknowledged(epoch, kTenSeconds));
   CHECK(must(cached.cache->begin()).scope(7) == nullptr);
 }
 
@@ -126,7 +126,7 @@ TEST_CASE("C13: an operation from several epochs ago is still waited for", "[cac
   for (int n = 0; n < 4; ++n)
     CHECK_FALSE(cached.acknowledged(cached.holders->publish(), milliseconds(10)));
   use.reset();
-  CHECK(cached.acknowledged(cached.holders->epoch(), kLong));
+  CHECK(cached.acknowledged(cached.holders->epoch(), kTenSeconds));
 }
 
 TEST_CASE("without a cache nothing outlives the operation", "[cache]") {
@@ -154,7 +154,7 @@ TEST_CASE("the cipher's working memory is wiped before a publication is acknowle
       use.context().seal(bytes, std::array<std::uint8_t, 12>{}, {}, Bytes(32), sealed);
     });
   }
-  REQUIRE(cached.acknowledged(cached.holders->publish(), kLong));
+  REQUIRE(cached.acknowledged(cached.holders->publish(), kTenSeconds));
   // It works on as before.
   const auto use = must(cached.cache->begin());
   Bytes opened(32);
@@ -176,7 +176,7 @@ TEST_CASE("a forked child has neither keys nor the right to use them", "[cache]"
   // The parent goes on.
   CHECK(must(cached.cache->begin()).scope(7) == keys);
   CHECK(bytes_of(keys->records) != Bytes(kKeySize));
-  CHECK(cached.acknowledged(cached.holders->publish(), kLong));
+  CHECK(cached.acknowledged(cached.holders->publish(), kTenSeconds));
 }
 
 TEST_CASE("forking from inside an operation does not wait for itself for ever", "[cache][slow]") {
@@ -229,7 +229,7 @@ TEST_CASE("many threads and many publications: no operation sees a key of anothe
     for (const std::uint64_t seen = operations; operations == seen && wrong == 0;)
       std::this_thread::yield();
     const std::uint64_t epoch = cached.holders->publish();
-    const auto count = cached.holders->await(epoch, kLong);
+    const auto count = cached.holders->await(epoch, kTenSeconds);
     if (!count || count->missing != 0) ++wrong;
   }
   stop = true;
@@ -249,7 +249,7 @@ TEST_CASE("busy threads keep neither an eraser nor a fork waiting", "[cache]") {
   bool soon = false;
   for (int round = 0; round < 5 && !soon; ++round) {
     const auto began = std::chrono::steady_clock::now();
-    for (int n = 0; n < 5; ++n) CHECK(cached.acknowledged(cached.holders->publish(), kLong));
+    for (int n = 0; n < 5; ++n) CHECK(cached.acknowledged(cached.holders->publish(), kTenSeconds));
     CHECK(true_in_child([&] { return !cached.cache->begin(); }));
     soon = std::chrono::steady_clock::now() - began < std::chrono::milliseconds(1500);
   }
@@ -263,5 +263,5 @@ TEST_CASE("an epoch that was raised while a cache was being made is acknowledged
   const auto theirs = must(Holders::join({cached.folder / "control.mdb", cached.folder.path()}));
   const std::uint64_t epoch = cached.holders->publish();
   const KeyCache late(*theirs, KeyCache::Mode::kGuarded);
-  CHECK(must(cached.holders->await(epoch, kLong)).missing == 0);
+  CHECK(must(cached.holders->await(epoch, kTenSeconds)).missing == 0);
 }

@@ -4,99 +4,10 @@
 #include <random>
 #include <set>
 
-#include "base/byte_reader.hpp"
-#include "base/byte_writer.hpp"
-#include "crypto/random.hpp"
-#include "keys/memory_rows.hpp"
-#include "keys/sample_secrets.hpp"
-#include "support/result_matchers.hpp"
+#include "keys/sample_tree.hpp"
 
 using namespace quietus;        // NOLINT: a test
 using namespace quietus::test;  // NOLINT: a test
-
-namespace {
-
-constexpr std::size_t kPrefix = 8 + kGcmNonceSize;
-
-// A tree with the root key that stands, and nothing of the ones before.
-struct Tree {
-  VaultId vault = vault_id(1);
-  std::unique_ptr<GcmContext> context = openssl_engine().make_context();
-  MemoryRows store;
-  RootKey root = random_key<RootRole>();
-  std::uint64_t generation = 1;
-
-  Tree() { must(tree().create(store, generation)); }
-
-  KeyTree tree() { return KeyTree(vault, root, *context); }
-  void add(const LeafRef& leaf, const LeafKey& key) { must(tree().add(store, leaf, key)); }
-  Bytes add_random(const LeafRef& leaf) {
-    const LeafKey key = random_key<LeafRole>();
-    add(leaf, key);
-    return bytes_of(key);
-  }
-  Result<std::vector<LeafRef>> destroy(const std::vector<LeafRef>& leaves) {
-    RootKey next = random_key<RootRole>();
-    QUIETUS_TRY_AS(auto not_owned, tree().destroy(store, leaves, generation + 1, next));
-    root = std::move(next);
-    ++generation;
-    return not_owned;
-  }
-  Result<LeafKey> leaf(const LeafRef& at) { return tree().leaf(store, at); }
-};
-
-// Everything that can be opened by somebody who has the root key of now and every version of every
-// node that was ever written: the promise of the game in the design.
-class Adversary {
- public:
-  explicit Adversary(Tree& tree) : tree_(tree), closed_(tree.store.written) {
-    keys_.push_back(bytes_of(tree.root));
-    // Every key that turns up is tried on everything that is still closed, wherever it belongs.
-    for (std::size_t next = 0; next < keys_.size(); ++next) {
-      const Bytes key = keys_[next];
-      std::erase_if(closed_, [&](const auto& row) { return open(row, key); });
-    }
-  }
-  bool has(const Bytes& key) const { return found_.contains(key); }
-
- private:
-  bool open(const std::pair<Bytes, Bytes>& row, const Bytes& key) {
-    ByteReader name(row.first);
-    name.u8();
-    const std::uint8_t level = name.u8();
-    ByteReader prefix(row.second);
-    const std::uint64_t generation = prefix.u64();
-    const auto nonce = prefix.array<kGcmNonceSize>();
-    ByteWriter associated;
-    associated.raw(as_bytes(labels::kNodeData)).raw(tree_.vault).u8(level).u64(name.u64());
-    associated.u8(kTreeHeight).u64(generation);
-    Bytes entries(row.second.size() - kPrefix - kTagSize);
-    const auto opened =
-        tree_.context->open(std::span<const std::uint8_t, 32>(key.data(), 32), nonce,
-                            associated.view(), ByteView(row.second).subspan(kPrefix), entries);
-    if (!opened) return false;
-    const std::size_t size = level == 0 ? 40 : 32;
-    for (std::size_t at = 0; at + size <= entries.size(); at += size) take(entries, at + size - 32);
-    return true;
-  }
-  void take(const Bytes& entries, std::size_t offset) {
-    const auto begin = entries.begin() + static_cast<std::ptrdiff_t>(offset);
-    Bytes key(begin, begin + 32);
-    if (key == Bytes(32) || !found_.insert(key).second) return;
-    keys_.push_back(std::move(key));
-  }
-
-  Tree& tree_;
-  std::vector<std::pair<Bytes, Bytes>> closed_;
-  std::vector<Bytes> keys_;
-  std::set<Bytes> found_;
-};
-
-Bytes node_key(std::uint8_t level, std::uint64_t index) {
-  return ByteWriter().u8('N').u8(level).u64(index).take();
-}
-
-}  // namespace
 
 TEST_CASE("a leaf is what was added, under its owner's id", "[tree]") {
   Tree tree;
@@ -178,7 +89,7 @@ TEST_CASE("the tree behaves like a map, and what was destroyed opens for nobody"
     for (const auto& [leaf, key] : model) CHECK(bytes_of(must(tree.leaf(leaf))) == key);
   }
   REQUIRE(destroyed.size() > 5);
-  const Adversary adversary(tree);
+  const TreeAdversary adversary(tree);
   for (const auto& entry : model) CHECK(adversary.has(entry.second));
   for (const Bytes& key : destroyed) CHECK_FALSE(adversary.has(key));
 }
@@ -188,9 +99,9 @@ TEST_CASE("the adversary of these tests finds what a root key of before would op
   const Bytes key = tree.add_random({1, 0});
   const RootKey before = tree.root.duplicate();
   must(tree.destroy({{1, 0}}));
-  CHECK_FALSE(Adversary(tree).has(key));
+  CHECK_FALSE(TreeAdversary(tree).has(key));
   tree.root = before.duplicate();
-  CHECK(Adversary(tree).has(key));
+  CHECK(TreeAdversary(tree).has(key));
 }
 
 TEST_CASE("C4: nodes of a change that never committed open nothing that was destroyed", "[tree]") {
@@ -203,11 +114,11 @@ TEST_CASE("C4: nodes of a change that never committed open nothing that was dest
   must(tree.tree().destroy(tree.store, {{2, 1}}, 2, abandoned));
   tree.store.rows = before;
   must(tree.destroy({{1, 0}}));
-  CHECK_FALSE(Adversary(tree).has(erased));
-  CHECK(Adversary(tree).has(kept));
+  CHECK_FALSE(TreeAdversary(tree).has(erased));
+  CHECK(TreeAdversary(tree).has(kept));
   // With the abandoned key it would: that is why its slot must go before an erasure is complete.
   tree.root = abandoned.duplicate();
-  CHECK(Adversary(tree).has(erased));
+  CHECK(TreeAdversary(tree).has(erased));
 }
 
 TEST_CASE("I6: an index that is somebody else's by now is left alone and told", "[tree]") {
@@ -218,7 +129,7 @@ TEST_CASE("I6: an index that is somebody else's by now is left alone and told", 
   CHECK(not_owned == std::vector<LeafRef>{{7, 3}, {7, 5}});
   CHECK(bytes_of(must(tree.leaf({8, 3}))) == others);
   CHECK_FAILS_WITH(tree.leaf({9, 4}), ErrorCode::kCorrupt);
-  CHECK_FALSE(Adversary(tree).has(own));
+  CHECK_FALSE(TreeAdversary(tree).has(own));
 }
 
 TEST_CASE("I5: a damaged node on the path is refused and named", "[tree]") {
@@ -317,6 +228,6 @@ TEST_CASE("twenty thousand leaves span nodes, and destroying shares their rewrit
     CHECK_FAILS_WITH(tree.leaf({i + 1, i}), ErrorCode::kCorrupt);
   std::set<Bytes> nonces;
   for (const auto& row : tree.store.written)
-    nonces.emplace(row.second.begin() + 8, row.second.begin() + kPrefix);
+    nonces.emplace(row.second.begin() + 8, row.second.begin() + kNodePrefix);
   CHECK(nonces.size() == tree.store.written.size());
 }

@@ -44,4 +44,25 @@ class MemoryRows final : public ControlWriter {
   }
 };
 
+// They as a store: every update is committed at once.
+class MemoryControlStore final : public ControlStore {
+ public:
+  explicit MemoryControlStore(MemoryRows& rows) : rows_(rows) {}
+  std::uint64_t updates = 0;
+
+  Result<void> read(ReadFunction read) override { return read(rows_); }
+  Result<void> update(WriteClass, WriteFunction write) override {
+    const auto before = rows_.rows;
+    auto done = write(rows_);
+    if (done)
+      ++updates;
+    else
+      rows_.rows = before;
+    return done;
+  }
+
+ private:
+  MemoryRows& rows_;
+};
+
 }  // namespace quietus::test

@@ -3,6 +3,7 @@
 
 #include "keys/erasable_vault.hpp"
 #include "keys/other_process.hpp"
+#include "support/sanitized.hpp"
 
 using namespace quietus;        // NOLINT: a test
 using namespace quietus::test;  // NOLINT: a test
@@ -13,7 +14,7 @@ using std::chrono::milliseconds;
 TEST_CASE("C1: wherever the process is killed, an erasure happens wholly or not at all",
           "[erase][kill]") {
   int n = 1;
-  for (bool died = true; died; ++n) {
+  for (bool died = true; died; n += kPointStep) {
     ErasableVault vault;
     vault.vault.reset();
     died = dies_in(vault.place, n, [&](TestVault& theirs) {
@@ -32,7 +33,7 @@ TEST_CASE("recovery is idempotent: killed at any point, the next one finishes", 
       GENERATE("change/after-t1", "slot/before-write", "change/after-slot", "change/after-t2",
                "change/after-anchor", "change/after-destroy", "change/before-t3");
   int q = 1;
-  for (bool died = true; died; ++q) {
+  for (bool died = true; died; q += kPointStep) {
     ErasableVault vault;
     vault.vault.reset();
     REQUIRE(dies_in(vault.place, std::string_view(first), [&](TestVault& theirs) {
@@ -96,7 +97,7 @@ TEST_CASE("an erasure that was begun is resumed when what stood against it is go
 TEST_CASE("two erasures that were begun are both certified as complete, killed on the way",
           "[erase][kill]") {
   int q = 1;
-  for (bool died = true; died; ++q) {
+  for (bool died = true; died; q += kPointStep) {
     ErasableVault vault;
     vault.vault.reset();
     for (const ScopeId scope : {vault.scopes.other, vault.scopes.globex}) {

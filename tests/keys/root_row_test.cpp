@@ -52,7 +52,7 @@ Result<SealedRootRow> read(ByteView content) {
 TEST_CASE("a root row is read as it was written", "[root-row]") {
   const RootKey key = named_key<RootRole>("root");
   OneRow store;
-  CHECK_FAILS_WITH(read_root_row(store), ErrorCode::kNotFound);
+  CHECK_FAILS_WITH(read_root_row(store), ErrorCode::kCorrupt);
   RootRow row = sample();
   SECTION("everything set") {}
   SECTION("no attempt") {

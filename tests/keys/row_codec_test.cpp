@@ -72,6 +72,31 @@ Sample sample(std::string name, const T& row, std::optional<T> (*decode)(ByteVie
           }};
 }
 
+BatchRow batch_row() {
+  BatchRow row;
+  row.state = BatchState::kFinished;
+  row.intent = intent();
+  row.intent.targets.clear();
+  row.intent.batch = BatchHead{20, 41, {9}};
+  row.holders = {3, 1, 0};
+  row.destroyed_index = 77;
+  row.destroyed_time = 88;
+  row.assurance = {"overwritten", true};
+  row.next_to_clean = 5;
+  return row;
+}
+
+BatchStatement batch_statement() {
+  BatchStatement row;
+  row.id = {4};
+  row.target = {0, 3, Sha256{7}, {{11, KeyLine::kData, 2, {1}}, {12, KeyLine::kLasting, 1, {2}}}};
+  row.log_indices = {5, 6};
+  row.leaves = {100, 101};
+  row.unreadable = {1, 2, 3, 4, true};
+  row.reason = "retention-expired";
+  return row;
+}
+
 std::vector<Sample> samples() {
   return {
       sample("key row", key_row(), codec::decode_key_row),
@@ -81,7 +106,10 @@ std::vector<Sample> samples() {
       sample("intent", intent(), codec::decode_intent),
       sample("certificate", CertificateRow{{1}, 7, CertificateStatus::kComplete, 3},
              codec::decode_certificate_row),
-      sample("export", ExportRow{0, 1, 2, 3}, codec::decode_export_row)};
+      sample("export", ExportRow{0, 1, 2, 3}, codec::decode_export_row),
+      sample("batch", batch_row(), codec::decode_batch_row),
+      sample("statement", batch_statement(), codec::decode_batch_statement),
+      sample("block", BatchBlock{8, {5}}, codec::decode_batch_block)};
 }
 
 }  // namespace

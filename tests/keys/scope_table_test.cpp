@@ -11,12 +11,12 @@ using namespace quietus::test;  // NOLINT: a test
 
 namespace {
 
-struct Vault {
+struct Scopes {
   VaultPlace place;
   std::unique_ptr<TestVault> vault = std::make_unique<TestVault>(place);
   Tenancy scopes;
 
-  Vault() {
+  Scopes() {
     must(vault->make());
     scopes.fill(*vault);
   }
@@ -43,7 +43,7 @@ struct Vault {
 }  // namespace
 
 TEST_CASE("scopes keep their keys over a reopening", "[scopes]") {
-  Vault vault;
+  Scopes vault;
   vault.scopes.check_erased(*vault, {});
   vault.reopen();
   vault.scopes.check_erased(*vault, {});
@@ -53,7 +53,7 @@ TEST_CASE("scopes keep their keys over a reopening", "[scopes]") {
 }
 
 TEST_CASE("a scope is found by its name under its parent", "[scopes]") {
-  Vault vault;
+  Scopes vault;
   const auto child = [&](ScopeId parent, const std::string& name) {
     return vault->look([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) {
       return scopes.child(reader, parent, name);
@@ -71,7 +71,7 @@ TEST_CASE("a scope is found by its name under its parent", "[scopes]") {
 }
 
 TEST_CASE("a name is taken once, also by a scope that was erased", "[scopes]") {
-  Vault vault;
+  Scopes vault;
   CHECK_FAILS_WITH(vault->add(vault.scopes.data, "user"), ErrorCode::kAlreadyExists);
   must(vault->erase({vault.scopes.user}));
   CHECK_FAILS_WITH(vault->add(vault.scopes.data, "user"), ErrorCode::kErased);
@@ -79,7 +79,7 @@ TEST_CASE("a name is taken once, also by a scope that was erased", "[scopes]") {
 }
 
 TEST_CASE("a scope that never was is not found", "[scopes]") {
-  Vault vault;
+  Scopes vault;
   CHECK_FAILS_WITH(vault->record_key(12345), ErrorCode::kNotFound);
   CHECK_FAILS_WITH(vault->add(12345, "x"), ErrorCode::kNotFound);
   CHECK_FAILS_WITH(vault->add(kVaultScope, "x", {12345}), ErrorCode::kNotFound);
@@ -87,7 +87,7 @@ TEST_CASE("a scope that never was is not found", "[scopes]") {
 }
 
 TEST_CASE("erasing a scope erases what lies below it and what is derived from it", "[scopes]") {
-  Vault vault;
+  Scopes vault;
   const Tenancy& t = vault.scopes;
   std::set<ScopeId> gone;
   std::vector<ScopeId> targets;
@@ -123,7 +123,7 @@ TEST_CASE("erasing a scope erases what lies below it and what is derived from it
 }
 
 TEST_CASE("nothing is made under or from what was erased", "[scopes]") {
-  Vault vault;
+  Scopes vault;
   must(vault->erase({vault.scopes.data}));
   CHECK_FAILS_WITH(vault->add(vault.scopes.data, "x"), ErrorCode::kErased);
   CHECK_FAILS_WITH(vault->add(vault.scopes.user, "x"), ErrorCode::kErased);
@@ -133,7 +133,7 @@ TEST_CASE("nothing is made under or from what was erased", "[scopes]") {
 }
 
 TEST_CASE("ids are random, and key ids of scopes stay clear of the vault's own", "[scopes]") {
-  Vault vault;
+  Scopes vault;
   std::set<KeyId> ids;
   std::set<std::uint64_t> leaves;
   for (const ScopeId scope : vault.scopes.all()) {
@@ -150,7 +150,7 @@ TEST_CASE("ids are random, and key ids of scopes stay clear of the vault's own",
 }
 
 TEST_CASE("a key that is not the one committed to is refused", "[scopes]") {
-  Vault vault;
+  Scopes vault;
   KeyRow row = *vault->key_row(vault.scopes.user);
   row.keys[0].commitment[0] ^= 1;
   must(vault->keys().update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) {
@@ -161,7 +161,7 @@ TEST_CASE("a key that is not the one committed to is refused", "[scopes]") {
 }
 
 TEST_CASE("a wrapped key is bound to scope, parent, sources, line and generation", "[scopes]") {
-  Vault vault;
+  Scopes vault;
   KeyRow row = *vault->key_row(vault.scopes.derived);
   SECTION("parent") {
     row.parent = vault.scopes.acme;
@@ -198,7 +198,7 @@ TEST_CASE("a wrapped key is bound to scope, parent, sources, line and generation
 }
 
 TEST_CASE("C10: the wrap of a derived scope does not open without its source's key", "[scopes]") {
-  Vault vault;
+  Scopes vault;
   must(vault->erase({vault.scopes.user}));
   // Even a row that says the source lives does not bring it back.
   KeyRow row = *vault->key_row(vault.scopes.user);
@@ -215,7 +215,7 @@ TEST_CASE("C10: the wrap of a derived scope does not open without its source's k
 }
 
 TEST_CASE("C11: the row about an erased scope is gone, and its name in nobody's rows", "[scopes]") {
-  Vault vault;
+  Scopes vault;
   must(vault->erase({vault.scopes.user}));
   CHECK_FAILS_WITH(vault->keys().read([&](ControlReader& reader, ScopeTable& scopes,
                                           const RootRow&) -> Result<void> {
@@ -235,7 +235,7 @@ TEST_CASE("C11: the row about an erased scope is gone, and its name in nobody's 
 
 TEST_CASE("scopes nest, and derive from each other, only as deep as they can be opened again",
           "[scopes]") {
-  Vault vault;
+  Scopes vault;
   const bool derives = GENERATE(false, true);
   std::vector<ScopeId> chain = {vault.scopes.acme};
   Result<ScopeId> made = vault.scopes.acme;
@@ -255,7 +255,7 @@ TEST_CASE("scopes nest, and derive from each other, only as deep as they can be 
 }
 
 TEST_CASE("sources come in ascending order, each once, and not too many", "[scopes]") {
-  Vault vault;
+  Scopes vault;
   std::vector<ScopeId> two = {vault.scopes.user, vault.scopes.other};
   std::sort(two.begin(), two.end());
   CHECK(vault->add(kVaultScope, "good", two).ok());
@@ -273,7 +273,7 @@ TEST_CASE("sources come in ascending order, each once, and not too many", "[scop
 }
 
 TEST_CASE("a freed leaf is used again, by a key that has nothing of the old one", "[scopes]") {
-  Vault vault;
+  Scopes vault;
   const KeyRow before = *vault->key_row(vault.scopes.other);
   must(vault->erase({vault.scopes.other}));
   const ScopeId made = must(vault->add(kVaultScope, "new"));
@@ -290,7 +290,7 @@ TEST_CASE("a freed leaf is used again, by a key that has nothing of the old one"
 }
 
 TEST_CASE("I5: a scope whose row is damaged can still be erased", "[scopes]") {
-  Vault vault;
+  Scopes vault;
   vault.damage('K', vault.scopes.other);
   vault.reopen();
   CHECK_FAILS_WITH(vault->record_key(vault.scopes.other), ErrorCode::kCorrupt);
@@ -304,7 +304,7 @@ TEST_CASE("I5: a scope whose row is damaged can still be erased", "[scopes]") {
 }
 
 TEST_CASE("check_keys opens both lines", "[scopes]") {
-  Vault vault;
+  Scopes vault;
   const KeyRow row = *vault->key_row(vault.scopes.user);
   const auto check = [&](const KeyRow& checked) {
     return vault->keys().read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) {

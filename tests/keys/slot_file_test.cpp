@@ -13,13 +13,13 @@ namespace {
 constexpr std::size_t kHeader = 144;
 constexpr std::size_t kMaterialEnd = 32544;
 
-struct Sample {
+struct SlotSample {
   SlotAddress address{vault_id(1), slot_name(7, 2), 0};
   std::shared_ptr<const UnlockSecret> secret = key_file_secret("secret");
   RootKey key = named_key<RootRole>("root");
   Bytes file;
 
-  Sample() : file(kSlotFileSize) {
+  SlotSample() : file(kSlotFileSize) {
     must(encode_slot(address, *secret, secret->fresh_parameters({}), key, file));
   }
 };
@@ -40,7 +40,7 @@ void put_u32(Bytes& file, std::size_t offset, std::uint32_t value) {
 }  // namespace
 
 TEST_CASE("a slot opens with the secret it was sealed with", "[slot]") {
-  const Sample sample;
+  const SlotSample sample;
   CHECK(same_key(must(decode_slot(sample.address, *sample.secret, sample.file)), sample.key));
   const auto parameters = must(decode_slot_parameters(sample.address, sample.file));
   CHECK(parameters.kind == UnlockKind::kKeyFile);
@@ -48,7 +48,7 @@ TEST_CASE("a slot opens with the secret it was sealed with", "[slot]") {
 }
 
 TEST_CASE("another secret does not open it, and that is said", "[slot]") {
-  const Sample sample;
+  const SlotSample sample;
   CHECK_FAILS_WITH(decode_slot(sample.address, *key_file_secret("other"), sample.file),
                    ErrorCode::kWrongKey);
   CHECK_FAILS_WITH(decode_slot(sample.address, *passphrase_secret("secret"), sample.file),
@@ -56,7 +56,7 @@ TEST_CASE("another secret does not open it, and that is said", "[slot]") {
 }
 
 TEST_CASE("a slot is bound to vault, generation, id and mirror", "[slot]") {
-  const Sample sample;
+  const SlotSample sample;
   const auto fails = [&](const std::function<void(SlotAddress&)>& change) {
     SlotAddress other = sample.address;
     change(other);
@@ -69,7 +69,7 @@ TEST_CASE("a slot is bound to vault, generation, id and mirror", "[slot]") {
 }
 
 TEST_CASE("every changed byte of header and material is found", "[slot]") {
-  const Sample sample;
+  const SlotSample sample;
   for (std::size_t offset = 0; offset < kMaterialEnd; offset += offset < kHeader ? 1 : 61) {
     Bytes damaged = sample.file;
     damaged[offset] ^= 0x04;
@@ -82,14 +82,14 @@ TEST_CASE("every changed byte of header and material is found", "[slot]") {
 }
 
 TEST_CASE("the random bytes at the end mean nothing", "[slot]") {
-  Sample sample;
+  SlotSample sample;
   for (std::size_t offset = kMaterialEnd; offset < kSlotFileSize; ++offset)
     sample.file[offset] ^= 0xFF;
   CHECK(same_key(must(decode_slot(sample.address, *sample.secret, sample.file)), sample.key));
 }
 
 TEST_CASE("a slot of a newer version is unsupported, of version 0 corrupt", "[slot]") {
-  const Sample sample;
+  const SlotSample sample;
   const auto with_version = [&](std::uint8_t version) {
     return forged(sample.file, [&](Bytes& file) { file[9] = version; });
   };
@@ -100,7 +100,7 @@ TEST_CASE("a slot of a newer version is unsupported, of version 0 corrupt", "[sl
 }
 
 TEST_CASE("Argon2id parameters out of bounds are corrupt, before anything is derived", "[slot]") {
-  const Sample sample;
+  const SlotSample sample;
   const auto secret = passphrase_secret("correct horse");
   const auto with = [&](std::uint32_t passes, std::uint32_t memory_kib) {
     return forged(sample.file, [&](Bytes& file) {
@@ -115,13 +115,13 @@ TEST_CASE("Argon2id parameters out of bounds are corrupt, before anything is der
 }
 
 TEST_CASE("a key file has no Argon2id parameters", "[slot]") {
-  const Sample sample;
+  const SlotSample sample;
   const Bytes file = forged(sample.file, [](Bytes& bytes) { put_u32(bytes, 12, 3); });
   CHECK_FAILS_WITH(decode_slot(sample.address, *sample.secret, file), ErrorCode::kCorrupt);
 }
 
 TEST_CASE("an unknown kind of secret is corrupt", "[slot]") {
-  const Sample sample;
+  const SlotSample sample;
   for (const std::uint8_t kind : Bytes{0, 3, 255}) {
     const Bytes file = forged(sample.file, [&](Bytes& bytes) { bytes[10] = kind; });
     CHECK_FAILS_WITH(decode_slot(sample.address, *sample.secret, file), ErrorCode::kCorrupt);
@@ -129,14 +129,14 @@ TEST_CASE("an unknown kind of secret is corrupt", "[slot]") {
 }
 
 TEST_CASE("a header made anew does not open: it is bound to the sealed key", "[slot]") {
-  const Sample sample;
+  const SlotSample sample;
   // The salt is the only field that means nothing to anybody without the key.
   const Bytes file = forged(sample.file, [](Bytes& bytes) { bytes[20] ^= 1; });
   CHECK_FAILS_WITH(decode_slot(sample.address, *sample.secret, file), ErrorCode::kWrongKey);
 }
 
 TEST_CASE("a file of another size is corrupt", "[slot]") {
-  const Sample sample;
+  const SlotSample sample;
   for (const std::size_t size : {std::size_t{0}, std::size_t{512}, kSlotFileSize - 1})
     CHECK_FAILS_WITH(decode_slot(sample.address, *sample.secret, ByteView(sample.file).first(size)),
                      ErrorCode::kCorrupt);

@@ -43,6 +43,8 @@ struct VaultPlace {
   std::chrono::milliseconds lock_timeout{10000};
   KeyCache::Mode mode = KeyCache::Mode::kGuarded;
   bool read_only = false;
+  std::size_t batch_step = 500;
+  std::uint64_t map_size = std::uint64_t{64} << 20;
 
   std::filesystem::path store() const { return folder / "store"; }
   std::filesystem::path roots() const { return folder / "roots"; }
@@ -68,7 +70,7 @@ class TestVault {
   Result<void> connect(How how) {
     std::filesystem::create_directories(place_.store() / "runtime");
     LmdbOptions options;
-    options.map_size = std::uint64_t{64} << 20;
+    options.map_size = place_.map_size;
     options.create = how == How::kMake;
     options.read_only = place_.read_only;
     QUIETUS_TRY_AS(real_, open_lmdb_control(place_.control(), options));
@@ -94,6 +96,7 @@ class TestVault {
     parts.lock_timeout = place_.lock_timeout;
     parts.acknowledgement_timeout = place_.acknowledgement_timeout;
     parts.read_only = place_.read_only;
+    parts.batch_step = place_.batch_step;
     keys_ = std::make_unique<KeyStore>(parts);
     return {};
   }

@@ -80,7 +80,7 @@ export function makeVault(name) {
 
 // The certificate of an erasure, as a file and its text.
 export function erase(vault, file, ...scopes) {
-  must(vault, 'erase', ...scopes, '--reason', 'contract-ended', '--yes', '--certificate', file);
+  must(vault, 'erase', ...scopes, '--reason', 'contract-ended', '--yes', '--now', '--certificate', file);
   return readFileSync(inside(file), 'utf8');
 }
 

@@ -88,6 +88,18 @@ function changedEntry(it, kind, member, value) {
   proof.entry = Buffer.from(JSON.stringify({ ...entry, [member]: value })).toString('base64');
 }
 
+const instance = (digits) => ({
+  instance_id: digits.repeat(16),
+  copied: '2026-03-01T12:30:05Z',
+});
+// All that `complete` needs, whatever the tests run on.
+function wellKept(it) {
+  it.status = 'complete';
+  it.root.assurance_known = true;
+  for (const slot of it.root.slots_destroyed)
+    Object.assign(slot, { overwritten: true, read_back: true, gone: true });
+}
+
 const LIES = {
   'a changed hash of a proof': [
     (it) => {
@@ -243,6 +255,47 @@ const LIES = {
       it.exports_known = false;
     },
     /not everything was seen destroyed/,
+  ],
+  'complete, with another instance of the vault': [
+    (it) => {
+      wellKept(it);
+      it.instances = [instance('01')];
+    },
+    /“complete”.*another instance of the vault may hold the keys/,
+  ],
+  'complete, with instances that are not known': [
+    (it) => {
+      wellKept(it);
+      it.instances_known = false;
+    },
+    /“complete”.*another instance of the vault may hold the keys/,
+  ],
+  'instances out of order': [
+    (it) => {
+      it.status = 'partial';
+      it.instances = [instance('02'), instance('01')];
+    },
+    /not listed in order, each of them once/,
+  ],
+  'an instance twice': [
+    (it) => {
+      it.status = 'partial';
+      it.instances = [instance('01'), instance('01')];
+    },
+    /not listed in order, each of them once/,
+  ],
+  'an instance without an id': [
+    (it) => {
+      it.status = 'partial';
+      it.instances = [{ copied: '2026-03-01T12:30:05Z' }];
+    },
+    /not listed in order, each of them once/,
+  ],
+  'no word of other instances': [
+    (it) => {
+      delete it.instances;
+    },
+    /missing or malformed/,
   ],
   'a status of its own': [
     (it) => {

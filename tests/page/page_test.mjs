@@ -118,6 +118,34 @@ describe('the words', () => {
     assert.doesNotMatch(shown, /Destroyed for good|Of the keys: nothing/);
   });
 
+  test('tell of other instances that may hold the keys', async () => {
+    const partial = structuredClone(payload);
+    partial.status = 'partial';
+    partial.root.assurance_known = true;
+    for (const slot of partial.root.slots_destroyed)
+      Object.assign(slot, { overwritten: true, read_back: true, gone: true });
+    partial.instances = [
+      { instance_id: '0a'.repeat(16), copied: '2026-03-01T12:30:05Z' },
+      { instance_id: '0b'.repeat(16), copied: '2026-04-01T12:30:05Z' },
+    ];
+    const page = await bench.judged(bench.signed(partial));
+    assert.equal(await bench.verdictOf(page), 'confirmed');
+    const shown = await bench.contentOf(page);
+    for (const text of [
+      'Partly destroyed',
+      'other instances of the vault may still hold them',
+      `${'0a'.repeat(16)}, copied on 1 March 2026, 12:30:05 UTC. It may still hold them.`,
+      `${'0b'.repeat(16)}, copied on 1 April 2026, 12:30:05 UTC. It may still hold them.`,
+    ])
+      assert.ok(shown.includes(text), text);
+    assert.doesNotMatch(shown, /Destroyed for good|Of the keys: nothing|old root slot is left/);
+    partial.instances = [];
+    partial.instances_known = false;
+    const unknown = await bench.judged(bench.signed(partial));
+    assert.match(await bench.contentOf(unknown), /instances of the vault that are not known/);
+    assert.deepEqual(await bench.accessibility(unknown), []);
+  });
+
   test('tell approvals, later dates and members that are not known', async () => {
     const grown = {
       ...structuredClone(payload),

@@ -99,7 +99,7 @@ test('names an erasure that is not finished', async (t) => {
   holder.stdin.write(Buffer.alloc(1 << 20));
   await new Promise((resolve) => setTimeout(resolve, 2000));
   holder.kill('SIGSTOP');
-  const erased = bench.run('vault', 'erase', 'four', '--reason', 'test', '--yes');
+  const erased = bench.run('vault', 'erase', 'four', '--reason', 'test', '--yes', '--now');
   assert.equal(erased.status, 9, erased.stderr);
   const { numbers, html } = report();
   assert.equal(numbers.pending, 1);

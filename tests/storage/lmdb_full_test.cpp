@@ -60,15 +60,15 @@ void check_rows(ControlStore& store, int count) {
   CHECK(rows.find(key_of(count)) == rows.end());
 }
 
-struct OpenControl {
+struct FullControl {
   TemporaryFolder folder;
   std::filesystem::path path = folder / "control.mdb";
   std::unique_ptr<ControlStore> store = must(open_lmdb_control(path, making()));
 
-  OpenControl() { must(put(*store, "a", "1")); }
-  ~OpenControl() { fail_no_calls(); }
-  OpenControl(const OpenControl&) = delete;
-  OpenControl& operator=(const OpenControl&) = delete;
+  FullControl() { must(put(*store, "a", "1")); }
+  ~FullControl() { fail_no_calls(); }
+  FullControl(const FullControl&) = delete;
+  FullControl& operator=(const FullControl&) = delete;
 
   void reopen() {
     fail_no_calls();
@@ -233,7 +233,7 @@ TEST_CASE("a store that could not be made leaves nothing behind") {
 }
 
 TEST_CASE("a commit that ran out of space before the meta page has changed nothing") {
-  OpenControl open;
+  FullControl open;
   const int error = GENERATE(ENOSPC, EDQUOT);
   const SystemCall call = GENERATE(SystemCall::kPageWrite, SystemCall::kDataSync);
   fail_call(call, 1, error);
@@ -246,7 +246,7 @@ TEST_CASE("a commit that ran out of space before the meta page has changed nothi
 }
 
 TEST_CASE("after a failed sync or a failed meta page the outcome is unknown and the store closed") {
-  OpenControl open;
+  FullControl open;
   const auto [call, error] = GENERATE(table<SystemCall, int>({
       {SystemCall::kPageWrite, EIO},
       {SystemCall::kPageWrite, kShortWrite},

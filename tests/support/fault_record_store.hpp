@@ -53,6 +53,9 @@ class FaultRecordStore final : public RecordStore {
   Result<void> scopes(RecordTable table, FunctionRef<Result<bool>(ScopeId)> visit) override {
     return real_.scopes(table, visit);
   }
+  Result<void> all_rows(std::span<const RecordTable> tables, RowVisitor visit) override {
+    return real_.all_rows(tables, visit);
+  }
 
  private:
   RecordStore& real_;

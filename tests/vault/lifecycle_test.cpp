@@ -120,6 +120,53 @@ TEST_CASE("what is deactivated is read and not written; what is compromised, by 
   check_writes(allowed, kRefused);
 }
 
+TEST_CASE("what is compromised and depends on something restricted answers that it is restricted",
+          "[lifecycle]") {
+  Tenants tenants;
+  must(tenants.lifecycle.compromise("acme/customer-data/user-7", "incident"));
+  check_reads(tenants.user, kRefused);
+  must(tenants.lifecycle.suspend("acme", "legal-claims"));
+  check_reads(tenants.user, kRestricted);
+  check_writes(tenants.user, kRestricted);
+  must(tenants.lifecycle.resume("acme", "resolved"));
+  check_reads(tenants.user, kRefused);
+}
+
+TEST_CASE("what several states come to does not depend on which scope is in which", "[lifecycle]") {
+  Tenants tenants;
+  const std::string inner = "acme/customer-data/user-7";
+  must(tenants.lifecycle.suspend(inner, "legal-claims"));
+  must(tenants.lifecycle.deactivate("acme/customer-data", "contract-ended"));
+  must(tenants.lifecycle.compromise("acme", "incident"));
+  must(tenants.lifecycle.suspend("globex", "legal-claims"));
+  must(tenants.lifecycle.deactivate("globex/customer-data", "contract-ended"));
+  must(tenants.lifecycle.compromise("globex/customer-data/user-1", "incident"));
+  CHECK(must(tenants.lifecycle.keys(inner)).effective == "compromised");
+  CHECK(must(tenants.lifecycle.keys("globex/customer-data/user-1")).effective == "compromised");
+}
+
+TEST_CASE("a tenant that was erased with a source is not counted any more", "[lifecycle]") {
+  Tenants tenants;
+  ScopeOptions options;
+  options.derived_from = {"acme/customer-data/user-7"};
+  must(tenants.vault.create_scope("statistics", options));
+  CHECK(must(tenants.vault.status()).tenants == 3);
+  const std::string source[] = {"acme/customer-data/user-7"};
+  must(tenants.vault.erase(source, "test"));
+  CHECK_FAILS_WITH(tenants.vault.scope("statistics"), kErased);
+  CHECK(must(tenants.vault.status()).tenants == 2);
+}
+
+TEST_CASE("the name of what was erased with a source is not given out again", "[lifecycle]") {
+  Tenants tenants;
+  ScopeOptions options;
+  options.derived_from = {"acme/customer-data/user-7"};
+  must(tenants.vault.create_scope("globex/statistics", options));
+  const std::string source[] = {"acme/customer-data/user-7"};
+  must(tenants.vault.erase(source, "test"));
+  CHECK_FAILS_WITH(tenants.vault.create_scope("globex/statistics"), kErased);
+}
+
 TEST_CASE("what cannot change the vault is refused, and the process lives on", "[lifecycle]") {
   const std::string user = "acme/customer-data/user-7";
   Tenants t;
@@ -200,6 +247,27 @@ TEST_CASE("what is held is not erased, overwritten or removed; new records may c
   CHECK_FAILS_WITH(t.lifecycle.release_hold(hold.id), kNotFound);
   must(t.user.put("a", as_bytes("changed")));
   must(t.vault.erase(acme, "test"));
+}
+
+TEST_CASE("a hold keeps nothing for the sake of what was erased with a source",
+          "[lifecycle][holds]") {
+  Tenants tenants;
+  ScopeOptions options;
+  options.derived_from = {"acme/customer-data/user-7"};
+  must(tenants.vault.create_scope("globex/statistics", options));
+  options.derived_from = {"globex/customer-data/user-1"};
+  must(tenants.vault.create_scope("globex/others", options));
+  const std::string source[] = {"acme/customer-data/user-7"};
+  must(tenants.vault.erase(source, "test"));
+  const HoldInfo hold = must(tenants.lifecycle.place_hold("acme", "audit"));
+  must(tenants.lifecycle.purge("globex", "test"));
+  // What lives is kept as before.
+  must(tenants.lifecycle.place_hold("globex/customer-data", "audit"));
+  const std::string tenant[] = {"globex"};
+  CHECK_FAILS_WITH(tenants.vault.erase(tenant, "test"), kHeld);
+  for (const HoldInfo& other : must(tenants.lifecycle.holds()))
+    if (other.id != hold.id) must(tenants.lifecycle.release_hold(other.id));
+  must(tenants.vault.erase(tenant, "test"));
 }
 
 TEST_CASE("a hold survives a reopening, and is no secret kept in the clear", "[lifecycle][holds]") {

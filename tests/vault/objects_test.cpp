@@ -10,6 +10,7 @@
 #include "support/failpoint_hook.hpp"
 #include "support/fault_record_store.hpp"
 #include "support/record_rows.hpp"
+#include "support/streams.hpp"
 #include "support/temp_vault.hpp"
 #include "support/vector_files.hpp"
 
@@ -19,7 +20,7 @@ using namespace quietus::test;
 namespace {
 
 constexpr std::size_t kChunk = cobblestone::kChunkSize;
-constexpr std::size_t kLarge = 3 * 1024 * 1024 + 17;
+constexpr std::size_t kManyPieces = 3 * 1024 * 1024 + 17;
 
 Bytes sample(std::size_t size) {
   Bytes content(size);
@@ -29,25 +30,6 @@ Bytes sample(std::size_t size) {
 
 // Delivers a content in pieces of odd sizes; then calls `at_end`, if any, before it says so.
 // Borrows the content.
-ByteSource source_of(const Bytes& content, const std::function<Result<void>()>& at_end = {}) {
-  auto offset = std::make_shared<std::size_t>(0);
-  return [&content, offset, at_end](MutableBytes to) -> Result<std::size_t> {
-    const std::size_t size = std::min({to.size(), content.size() - *offset, std::size_t{100'003}});
-    if (size == 0 && at_end) QUIETUS_TRY(at_end());
-    std::copy_n(content.begin() + static_cast<std::ptrdiff_t>(*offset), size, to.begin());
-    *offset += size;
-    return size;
-  };
-}
-
-ByteSink sink_into(Bytes& content) {
-  return [&content](ByteView piece) -> Result<void> {
-    CHECK(!piece.empty());
-    content.insert(content.end(), piece.begin(), piece.end());
-    return {};
-  };
-}
-
 struct ObjectFixture {
   TempVault vault;
   Scope scope = vault.scope("acme/data");
@@ -135,7 +117,7 @@ TEST_CASE_METHOD(ObjectFixture, "objects of all sizes around the borders of chun
 
 TEST_CASE_METHOD(ObjectFixture, "values become objects above 256 KiB, put or streamed") {
   for (const std::size_t size : {std::size_t{0}, std::size_t{1}, kMaxInlineContent - 1,
-                                 kMaxInlineContent, kMaxInlineContent + 1, kLarge}) {
+                                 kMaxInlineContent, kMaxInlineContent + 1, kManyPieces}) {
     INFO("size " << size);
     const Bytes content = sample(size);
     const std::size_t expected = size > kMaxInlineContent ? rows_for(size) : 0;
@@ -151,8 +133,8 @@ TEST_CASE_METHOD(ObjectFixture, "values become objects above 256 KiB, put or str
 }
 
 TEST_CASE_METHOD(ObjectFixture, "replacing and removing takes the old object away") {
-  must(scope.put("a", sample(kLarge)));
-  const Bytes content = sample(kLarge + 100'000);
+  must(scope.put("a", sample(kManyPieces)));
+  const Bytes content = sample(kManyPieces + 100'000);
   must(scope.put("a", content));
   CHECK(chunk_rows() == rows_for(content.size()));
   check_reads("a", content);
@@ -164,11 +146,11 @@ TEST_CASE_METHOD(ObjectFixture, "replacing and removing takes the old object awa
 }
 
 TEST_CASE_METHOD(ObjectFixture, "objects in a batch") {
-  const Bytes first = sample(kLarge);
-  const Bytes second = sample(kLarge / 2);
-  must(scope.put("old", sample(kLarge)));
+  const Bytes first = sample(kManyPieces);
+  const Bytes second = sample(kManyPieces / 2);
+  must(scope.put("old", sample(kManyPieces)));
   Batch batch;
-  batch.put("a", sample(kLarge)).put("b", second).put("a", first).remove("old");
+  batch.put("a", sample(kManyPieces)).put("b", second).put("a", first).remove("old");
   must(scope.write(batch));
   check_reads("a", first);
   check_reads("b", second);
@@ -178,7 +160,7 @@ TEST_CASE_METHOD(ObjectFixture, "objects in a batch") {
 
 TEST_CASE_METHOD(ObjectFixture, "an error of the source is handed on and leaves nothing") {
   const Bytes content = sample(2 * kObjectPieceSize);
-  const Bytes before = sample(kLarge);
+  const Bytes before = sample(kManyPieces);
   must(scope.put("a", before));
   const auto failing =
       source_of(content, [] { return Result<void>(Error(ErrorCode::kBusy, "no more")); });
@@ -193,7 +175,7 @@ TEST_CASE_METHOD(ObjectFixture, "an error of the source is handed on and leaves 
 }
 
 TEST_CASE_METHOD(ObjectFixture, "a stream under a condition") {
-  const Bytes content = sample(kLarge);
+  const Bytes content = sample(kManyPieces);
   PutOptions options;
   options.must_be_new = true;
   const Version version = must(scope.put_stream("a", source_of(content), options));
@@ -229,7 +211,7 @@ TEST_CASE_METHOD(ObjectFixture, "nothing of a stream shows before it is complete
 }
 
 TEST_CASE_METHOD(ObjectFixture, "an object replaced or removed while it is read") {
-  const Bytes content = sample(kLarge);
+  const Bytes content = sample(kManyPieces);
   must(scope.put("a", content));
   Bytes seen;
   const auto read_and = [&](auto act) {
@@ -239,7 +221,8 @@ TEST_CASE_METHOD(ObjectFixture, "an object replaced or removed while it is read"
     });
   };
   SECTION("by another object") {
-    CHECK_FAILS_WITH(read_and([&] { must(scope.put("a", sample(kLarge))); }), ErrorCode::kChanged);
+    CHECK_FAILS_WITH(read_and([&] { must(scope.put("a", sample(kManyPieces))); }),
+                     ErrorCode::kChanged);
   }
   SECTION("by a small record") {
     CHECK_FAILS_WITH(read_and([&] { must(scope.put("a", Bytes{1})); }), ErrorCode::kChanged);
@@ -255,8 +238,8 @@ TEST_CASE_METHOD(ObjectFixture, "an object replaced or removed while it is read"
 }
 
 TEST_CASE_METHOD(ObjectFixture, "get begins again when the object is replaced under it") {
-  const Bytes newer = sample(kLarge / 2);
-  must(scope.put("a", sample(kLarge)));
+  const Bytes newer = sample(kManyPieces / 2);
+  must(scope.put("a", sample(kManyPieces)));
   int reads = 0;
   faulty.before_read = [&] {
     if (++reads == 3) must(scope.put("a", newer));
@@ -265,7 +248,7 @@ TEST_CASE_METHOD(ObjectFixture, "get begins again when the object is replaced un
     CHECK(must(records.get(scope.id(), "a")) == std::optional(newer));
   }
   SECTION("into a buffer") {
-    Bytes buffer(kLarge);
+    Bytes buffer(kManyPieces);
     CHECK(must(records.get_into(scope.id(), "a", buffer)) == std::optional(newer.size()));
     CHECK(std::equal(newer.begin(), newer.end(), buffer.begin()));
   }
@@ -273,7 +256,7 @@ TEST_CASE_METHOD(ObjectFixture, "get begins again when the object is replaced un
 }
 
 TEST_CASE_METHOD(ObjectFixture, "an error of the sink ends the reading") {
-  must(scope.put("a", sample(kLarge)));
+  must(scope.put("a", sample(kManyPieces)));
   int pieces = 0;
   const auto sink = [&](ByteView) -> Result<void> {
     ++pieces;
@@ -318,7 +301,7 @@ TEST_CASE_METHOD(ObjectFixture, "the erasure of another scope does not disturb a
 }
 
 TEST_CASE_METHOD(ObjectFixture, "a damaged object is corrupt, and no byte of it comes out") {
-  must(scope.put("a", sample(kLarge)));
+  must(scope.put("a", sample(kManyPieces)));
   const auto originals = rows(RecordTable::kChunks);
   RawRow row = originals.at(1);
   SECTION("a changed byte") {
@@ -337,7 +320,7 @@ TEST_CASE_METHOD(ObjectFixture, "a damaged object is corrupt, and no byte of it 
     row.second = originals.at(2).second;
   }
   put_row(vault.store(), RecordTable::kChunks, scope.id(), row);
-  Bytes buffer(kLarge, 0xEE);
+  Bytes buffer(kManyPieces, 0xEE);
   CHECK_FAILS_WITH(scope.get_into("a", buffer), ErrorCode::kCorrupt);
   CHECK(all_zero(buffer));
   CHECK_FAILS_WITH(scope.get("a"), ErrorCode::kCorrupt);
@@ -347,7 +330,7 @@ TEST_CASE_METHOD(ObjectFixture, "a damaged object is corrupt, and no byte of it 
 }
 
 TEST_CASE_METHOD(ObjectFixture, "an object with a row missing is corrupt") {
-  must(scope.put("a", sample(kLarge)));
+  must(scope.put("a", sample(kManyPieces)));
   const auto originals = rows(RecordTable::kChunks);
   const std::size_t gone = GENERATE(0U, 7U, 46U);
   REQUIRE(gone < originals.size());
@@ -356,10 +339,10 @@ TEST_CASE_METHOD(ObjectFixture, "an object with a row missing is corrupt") {
 }
 
 TEST_CASE_METHOD(ObjectFixture, "the rows of one object cannot stand for another's") {
-  must(scope.put("a", sample(kLarge)));
+  must(scope.put("a", sample(kManyPieces)));
   const auto rows_of_a = rows(RecordTable::kChunks);
   must(scope.remove("a"));
-  must(scope.put("b", sample(kLarge)));
+  must(scope.put("b", sample(kManyPieces)));
   const auto rows_of_b = rows(RecordTable::kChunks);
   REQUIRE(rows_of_a.size() == rows_of_b.size());
   for (std::size_t i = 0; i < rows_of_b.size(); ++i)
@@ -369,8 +352,8 @@ TEST_CASE_METHOD(ObjectFixture, "the rows of one object cannot stand for another
 }
 
 TEST_CASE_METHOD(ObjectFixture, "a full disk at any update changes nothing") {
-  const Bytes before = sample(kLarge);
-  const Bytes after = sample(kObjectPieceSize + kLarge);
+  const Bytes before = sample(kManyPieces);
+  const Bytes after = sample(kObjectPieceSize + kManyPieces);
   must(scope.put("a", before));
   bool streamed = false;
   SECTION("put") {
@@ -405,7 +388,7 @@ TEST_CASE_METHOD(ObjectFixture, "a full disk at any update changes nothing") {
 
 TEST_CASE_METHOD(ObjectFixture, "when a full disk prevents the cleaning, it is done later") {
   faulty.fail_at(2, RecordFault::kRefused, 100);
-  CHECK_FAILS_WITH(records.put(scope.id(), "a", sample(kObjectPieceSize + kLarge), {}),
+  CHECK_FAILS_WITH(records.put(scope.id(), "a", sample(kObjectPieceSize + kManyPieces), {}),
                    ErrorCode::kFull);
   CHECK(chunk_rows() > 0);
   CHECK(garbage_rows() == 1);
@@ -414,7 +397,7 @@ TEST_CASE_METHOD(ObjectFixture, "when a full disk prevents the cleaning, it is d
 }
 
 TEST_CASE_METHOD(ObjectFixture, "an unknown outcome of the last update loses no object") {
-  const Bytes content = sample(kLarge);
+  const Bytes content = sample(kManyPieces);
   faulty.fail_at(2, RecordFault::kUnknownCommitted);
   CHECK_FAILS_WITH(records.put(scope.id(), "a", content, {}), ErrorCode::kUnavailable);
   check_reads("a", content);
@@ -425,14 +408,14 @@ TEST_CASE_METHOD(ObjectFixture, "a write that is durable is not made again") {
   options.must_be_new = true;  // would fail a second time
   faulty.after_commit = [&] { vault.core().holders->publish(); };
   must(records.put(scope.id(), "small", Bytes{1}, options));
-  const Bytes content = sample(kObjectPieceSize + kLarge);
+  const Bytes content = sample(kObjectPieceSize + kManyPieces);
   must(records.put(scope.id(), "large", content, options));
   CHECK(faulty.updates() == 4);
   check_reads("large", content);
 }
 
 TEST_CASE_METHOD(ObjectFixture, "what the keys moved away under is sealed again") {
-  const Bytes content = sample(kObjectPieceSize + kLarge);
+  const Bytes content = sample(kObjectPieceSize + kManyPieces);
   int tries = 0;
   {
     const FailpointHook guard([&](std::string_view point) -> Result<void> {
@@ -447,18 +430,18 @@ TEST_CASE_METHOD(ObjectFixture, "what the keys moved away under is sealed again"
 }
 
 TEST_CASE_METHOD(ObjectFixture, "what an interrupted replacement left is collected at opening") {
-  const Bytes content = sample(kLarge);
-  must(scope.put("a", sample(kLarge)));
+  const Bytes content = sample(kManyPieces);
+  must(scope.put("a", sample(kManyPieces)));
   {
     const FailpointHook guard(refuse_sweeps);
     must(scope.put("a", content));
   }
-  CHECK(chunk_rows() == 2 * rows_for(kLarge));
+  CHECK(chunk_rows() == 2 * rows_for(kManyPieces));
   CHECK(garbage_rows() == 1);
   check_reads("a", content);
   vault.reopen();
   scope = vault.scope("acme/data");
-  CHECK(chunk_rows() == rows_for(kLarge));
+  CHECK(chunk_rows() == rows_for(kManyPieces));
   CHECK(garbage_rows() == 0);
   check_reads("a", content);
 }
@@ -495,7 +478,7 @@ TEST_CASE_METHOD(ObjectFixture, "a writer taken for dead at its last step notice
     if (point != "records/before-update") return {};
     return sweep_garbage(vault.store(), [](const WriterToken&) { return false; });
   });
-  CHECK_FAILS_WITH(scope.put("a", sample(kLarge)), ErrorCode::kUnavailable);
+  CHECK_FAILS_WITH(scope.put("a", sample(kManyPieces)), ErrorCode::kUnavailable);
   CHECK(rows(RecordTable::kRecords).empty());
   CHECK(leaves_nothing());
 }
@@ -505,12 +488,12 @@ TEST_CASE_METHOD(ObjectFixture, "nothing at all is stored behind the fence") {
       [&](RecordWriter& writer) { return raise_fence(writer, scope.id(), kErasedFence); }));
   int commits = 0;
   faulty.after_commit = [&] { commits += chunk_rows() > 0 ? 1 : 0; };
-  CHECK_FAILS_WITH(records.put(scope.id(), "a", sample(kLarge), {}), ErrorCode::kErased);
+  CHECK_FAILS_WITH(records.put(scope.id(), "a", sample(kManyPieces), {}), ErrorCode::kErased);
   CHECK(commits == 0);
 }
 
 TEST_CASE_METHOD(ObjectFixture, "garbage of an erased scope is collected without its keys") {
-  must(scope.put("a", sample(kLarge)));
+  must(scope.put("a", sample(kManyPieces)));
   {
     const FailpointHook guard(refuse_sweeps);
     must(scope.remove("a"));

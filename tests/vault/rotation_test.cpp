@@ -649,3 +649,87 @@ TEST_CASE(
   }
   t.check_all();
 }
+
+TEST_CASE("a purge that was begun is not forgotten by a rotation", "[rotation]") {
+  for (const std::string step : {"move/before-fence", "change/before-t1"}) {
+    INFO(step);
+    Rotated t(5, 0);
+    {
+      const FailpointHook hook([&](std::string_view name) -> Result<void> {
+        return name == step ? Result<void>(Error(kIo, "planned")) : Result<void>();
+      });
+      CHECK_FAILS_WITH(t.lifecycle.purge("acme/customer-data/user-7", "test"), kIo);
+    }
+    must(t.lifecycle.rotate("acme/customer-data/user-7", "test"));
+    CHECK(t.state_of("data", 1) == "destroyed");
+    CHECK(must(t.lifecycle.rotations()).empty());
+    t.check_all();
+  }
+}
+
+TEST_CASE("a rotation that cannot be finished does not hold up the others", "[rotation]") {
+  const std::string paths[] = {"acme/customer-data/user-7", "acme/customer-data/user-8"};
+  for (const std::string& held : paths) {
+    Rotated t(5, 0);
+    must(t.place.scope(paths[1]).put("a", as_bytes("b")));
+    {
+      const FailpointHook hook([](std::string_view name) -> Result<void> {
+        return name == "change/before-t1" ? Result<void>(Error(kIo, "planned")) : Result<void>();
+      });
+      for (const std::string& path : paths) CHECK_FAILS_WITH(t.lifecycle.purge(path, "test"), kIo);
+    }
+    const HoldInfo hold = must(t.lifecycle.place_hold(held, "audit"));
+    CHECK_FAILS_WITH(t.lifecycle.resume_rotations(), kHeld);
+    for (const std::string& path : paths)
+      CHECK(t.state_of("data", 1, path) == (path == held ? "deactivated" : "destroyed"));
+    must(t.lifecycle.release_hold(hold.id));
+    CHECK(must(t.lifecycle.resume_rotations()) == 1);
+    CHECK(t.state_of("data", 1, held) == "destroyed");
+    t.check_all();
+  }
+}
+
+TEST_CASE("a scope is purged for ever, and not rotated for ever", "[rotation]") {
+  Rotated t(1, 0);
+  const auto keys = [&] { return must(t.lifecycle.keys("acme/customer-data/user-7")).keys.size(); };
+  for (std::size_t i = 0; i < kMaxOlderKeys; ++i)
+    must(t.lifecycle.rotate("acme/customer-data/user-7", "test"));
+  CHECK_FAILS_WITH(t.lifecycle.rotate("acme/customer-data/user-7", "test"), kRefused);
+  const auto report = must(t.lifecycle.purge("acme/customer-data/user-7", "test"));
+  CHECK(report.keys_destroyed == kMaxOlderKeys + 1);
+  CHECK(keys() == kMaxDestroyedKeys + 2);
+  must(t.lifecycle.purge("acme/customer-data/user-7", "test"));
+  CHECK(keys() == kMaxDestroyedKeys + 2);
+  CHECK(t.state_of("data", 2) == "none");
+  CHECK(t.state_of("data", 66) == "destroyed");
+  CHECK(t.state_of("data", 67) == "active");
+  CHECK(t.state_of("lasting", 1) == "active");
+  t.check_all();
+  t.place.erase("acme/customer-data/user-7");
+  CHECK_FAILS_WITH(t.user.get("record 0"), kErased);
+}
+
+TEST_CASE("why a child was erased, in words, goes with its name and no sooner", "[rotation]") {
+  Rotated t(1, 0);
+  const std::string gone[] = {"acme/customer-data/gone"};
+  must(t.vault.create_scope(gone[0]));
+  must(t.vault.erase(gone, "Ada asked for it by letter"));
+  const auto texts = [&] {
+    std::size_t found = 0;
+    must(t.place.core().read([&](ControlReader& reader, ScopeTable&, const RootRow&) {
+      return reader.scan(Bytes{'Z'}, {}, [&](ByteView, ByteView) -> Result<bool> {
+        ++found;
+        return true;
+      });
+    }));
+    return found;
+  };
+  REQUIRE(texts() == 1);
+  must(t.lifecycle.rotate("acme/customer-data", "test"));
+  CHECK(texts() == 1);
+  CHECK_FAILS_WITH(t.vault.scope(gone[0]), kErased);
+  must(t.lifecycle.purge("acme/customer-data", "test"));
+  CHECK(texts() == 0);
+  CHECK_FAILS_WITH(t.vault.scope(gone[0]), kNotFound);
+  t.check_all();
+}

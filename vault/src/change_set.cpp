@@ -10,7 +10,7 @@
 namespace quietus {
 namespace {
 
-constexpr int kMaxTries = 8;
+constexpr int kMaxApplyTries = 8;
 
 bool is_object(const RecordChange& change) {
   return change.object || change.content.size() > kMaxInlineContent;
@@ -59,7 +59,7 @@ Result<void> ChangeSet::apply(UnixMillis now) {
     Result<void> applied = apply_once(now);
     sweep(applied.ok());
     const bool replaced = !applied && applied.error().code() == ErrorCode::kBusy;
-    if (!replaced || tries == kMaxTries || !take_back_objects()) return applied;
+    if (!replaced || tries == kMaxApplyTries || !take_back_objects()) return applied;
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/text_encoding.hpp"
 #include "evidence/log_store.hpp"
+#include "keys/batch_rows.hpp"
 #include "vault_core.hpp"
 
 namespace quietus {
@@ -59,6 +60,9 @@ Result<void> check_leaves(ControlReader& reader, const RowSeal& seal, CheckRepor
   return rows::all_leaf_owners(
       reader, seal, [&](KeyId key, const rows::LeafOwner& owner) -> Result<void> {
         if (key == kControlKeyId) return {};
+        // So they are after an erasure of many scopes until its rows are cleaned.
+        QUIETUS_TRY_AS(const bool dead, rows::is_listed(reader, seal.batch, owner.scope));
+        if (dead) return {};
         const auto row = rows::key_row(reader, seal, owner.scope);
         if (!row || !*row) return {};  // reported with the scope's row
         const auto known =

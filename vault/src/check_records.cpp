@@ -12,7 +12,7 @@ namespace quietus {
 namespace {
 
 // One page of rows is copied at a time: at most so many, or about so many bytes.
-constexpr std::size_t kPageRows = 256;
+constexpr std::size_t kCheckedRows = 256;
 constexpr std::size_t kPageBytes = std::size_t{4} << 20;
 
 struct RowCopy {
@@ -42,7 +42,7 @@ Result<RowPage> copy_page(RecordStore& store, ScopeId scope, const Bytes& from) 
         {RecordTable::kRecords, scope, from}, [&](ByteView key, ByteView value) -> Result<bool> {
           page.rows.push_back({Bytes(key.begin(), key.end()), Bytes(value.begin(), value.end())});
           bytes += value.size();
-          if (page.rows.size() < kPageRows && bytes < kPageBytes) return true;
+          if (page.rows.size() < kCheckedRows && bytes < kPageBytes) return true;
           page.next.assign(key.begin(), key.end());
           page.next.push_back(0);
           return false;

@@ -7,12 +7,14 @@
 
 #include "base/failpoint.hpp"
 #include "base/text_encoding.hpp"
-#include "crypto/random.hpp"
-#include "evidence/subject.hpp"
+#include "erase_many.hpp"
+#include "erase_scopes.hpp"
+#include "keys/schedule.hpp"
 #include "keys/scope_graph.hpp"
 #include "reasons.hpp"
 #include "refusals.hpp"
 #include "scope_paths.hpp"
+#include "subjects.hpp"
 #include "vault_core.hpp"
 
 namespace quietus {
@@ -20,10 +22,6 @@ namespace {
 
 constexpr std::size_t kShownInPlan = 1000;
 constexpr std::size_t kRoomForCertificate = std::size_t{64} * 1024;
-
-Error closed() {
-  return {ErrorCode::kUnavailable, "the vault is closed"};
-}
 
 // A scope whose rows are damaged can still be erased, by its id.
 ScopeInfo damaged_scope(ScopeId id) {
@@ -78,10 +76,8 @@ Result<ErasePlan> plan_in(ControlReader& reader, ScopeTable& scopes, RecordStore
   }
   // What an earlier erasure took, with all below it, is gone already and not counted again.
   QUIETUS_TRY_AS(const auto dying, scopes_dying_with(reader, scopes.seal(), targets));
-  for (const ScopeId scope : dying) {
-    const bool is_target = std::find(targets.begin(), targets.end(), scope) != targets.end();
-    add_to_plan(reader, scopes, scope, is_target, plan);
-  }
+  const std::set<ScopeId> asked(targets.begin(), targets.end());
+  for (const ScopeId scope : dying) add_to_plan(reader, scopes, scope, asked.contains(scope), plan);
   count_records(store, dying, plan);
   return plan;
 }
@@ -90,42 +86,21 @@ Result<std::vector<ScopeId>> resolve_all(ControlReader& reader, ScopeTable& scop
                                          std::span<const std::string> paths) {
   if (paths.empty()) return Error(ErrorCode::kInvalidArgument, "no scope to erase");
   std::vector<ScopeId> ids;
+  std::set<ScopeId> seen;
   for (const std::string& path : paths) {
     if (path.empty())
       return Error(ErrorCode::kInvalidArgument, "an empty path is the whole vault; name a scope");
     QUIETUS_TRY_AS(const ScopeId id, resolve_for_erasure(reader, scopes, path));
-    if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
+    if (seen.insert(id).second) ids.push_back(id);
   }
   return ids;
-}
-
-// A fresh commitment to the path of a scope, and what opens it.
-struct Subject {
-  SubjectClaim claim;
-  SubjectOpening opening;
-};
-
-Result<Subject> subject_of(ControlReader& reader, ScopeTable& scopes, const VaultId& vault,
-                           ScopeId scope) {
-  SubjectClaim subject;
-  for (ScopeId at = scope; at != kVaultScope; ++subject.level) {
-    QUIETUS_TRY_AS(const auto row, rows::key_row(reader, scopes.seal(), at));
-    if (!row || subject.level == kMaxScopeDepth) return Error(ErrorCode::kCorrupt, "scope");
-    subject.tenant = at;
-    at = row->parent;
-  }
-  QUIETUS_TRY_AS(std::string path, path_of(reader, scopes, scope));
-  subject.salt.resize(kSubjectSaltSize);
-  random_bytes(subject.salt);
-  subject.commitment = subject_commitment(subject.salt, vault, scope, path);
-  SubjectOpening opening{scope, std::move(path), to_hex(subject.salt)};
-  return Subject{std::move(subject), std::move(opening)};
 }
 
 ErasureReport report_of(const RootChangeOutcome& outcome) {
   ErasureReport report;
   report.erasure_id = to_hex(outcome.intent.id);
-  report.certificate_id = to_hex(outcome.certificate);
+  // Of many scopes each has its own, which is drawn when it is asked for.
+  if (!outcome.intent.batch) report.certificate_id = to_hex(outcome.certificate);
   report.certificate = outcome.certificate_document;
   report.root_generation_before = outcome.intent.generation_before;
   report.root_generation_after = outcome.intent.slot.generation;
@@ -164,7 +139,106 @@ Result<void> write_last_certificate(FileSystem& files, const std::filesystem::pa
   return write_file(files, path, as_bytes(text));
 }
 
+constexpr std::size_t kMaxTargets = 1024;  // in one root change
+constexpr std::size_t kForgottenAtOnce = 1024;
+
+// What is known of what is to be erased, besides its keys.
+struct Described {
+  std::vector<SubjectOpening> openings;
+  std::set<ScopeId> dying;
+};
+
+// Damaged rows, of whatever, keep numbers from the certificate, not data from being erased.
+void describe_erasure(VaultCore& core, ControlReader& reader, ScopeTable& scopes,
+                      RootChangeRequest& request, Described& described) {
+  request.unreadable = {};
+  request.subjects.clear();
+  described = {};
+  const auto plan = plan_in(reader, scopes, *core.record_store, request.scopes);
+  if (plan && plan->counted)
+    request.unreadable = {plan->also_count, plan->keys_below, plan->records, plan->bytes, true};
+  auto dying = scopes_dying_with(reader, scopes.seal(), request.scopes);
+  if (dying) described.dying = std::move(dying).value();
+  for (const ScopeId scope : request.scopes) {
+    // Nothing can be said of whose scope it was when its rows are damaged.
+    auto subject = subject_of(reader, scopes, request.id, scope);
+    if (!subject) continue;
+    request.subjects.emplace(scope, subject->claim);
+    described.openings.push_back(std::move(subject->opening));
+  }
+}
+
+// When they were last used, and what was decided about their end, is of no use any more. It is no
+// part of the erasure: what cannot be removed now stays, sealed.
+void forget_decisions(VaultCore& core, const std::set<ScopeId>& dead) {
+  std::vector<ScopeId> left;
+  const auto looked = core.read([&](ControlReader& reader, ScopeTable&, const RootRow&) {
+    left.clear();
+    for (const ScopeId scope : dead) {
+      const auto any = rows::has_schedule(reader, scope);
+      if (any && *any) left.push_back(scope);
+    }
+    return Result<void>();
+  });
+  if (!looked) return;
+  for (std::span<const ScopeId> rest = left; !rest.empty();) {
+    const auto some = rest.first(std::min(rest.size(), kForgottenAtOnce));
+    const auto removed =
+        core.update([&](ControlWriter& writer, ScopeTable&, RootRow&) -> Result<void> {
+          for (const ScopeId scope : some) QUIETUS_TRY(rows::remove_schedule(writer, scope));
+          return {};
+        });
+    if (!removed) return;
+    rest = rest.subspan(some.size());
+  }
+}
+
+Result<ErasureReport> erase_some(VaultCore& core, std::span<const ScopeId> scopes_due,
+                                 const std::string& reason, const RootChangeGuard& guard) {
+  RootChangeRequest request;
+  request.reason = reason;
+  request.guard = guard;
+  request.scopes.assign(scopes_due.begin(), scopes_due.end());
+  Described described;
+  QUIETUS_TRY(
+      core.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        describe_erasure(core, reader, scopes, request, described);
+        return {};
+      }));
+  QUIETUS_TRY_AS(const RootChangeOutcome outcome, core.keys->change_root(request));
+  forget_decisions(core, described.dying);
+  QUIETUS_TRY_AS(ErasureReport report, with_certificate(core, outcome));
+  report.subjects = std::move(described.openings);
+  return report;
+}
+
 }  // namespace
+
+Result<std::vector<ErasureReport>> erase_scopes(VaultCore& core, std::span<const DueErasure> due,
+                                                const RootChangeGuard& guard) {
+  std::vector<ScopeId> scopes;
+  bool one_reason = true;
+  for (const DueErasure& one : due) {
+    if (scopes.size() < kMaxTargets) scopes.push_back(one.scope);
+    one_reason = one_reason && one.reason == due.front().reason;
+  }
+  std::vector<ErasureReport> reports;
+  if (one_reason && due.size() <= kMaxTargets) {
+    QUIETUS_TRY_AS(auto report, erase_some(core, scopes, due.front().reason, guard));
+    reports.push_back(std::move(report));
+    return reports;
+  }
+  // Each has its own reason, and its own certificate, which is drawn when it is asked for.
+  QUIETUS_TRY_AS(const ManyErased many, erase_many(core, due, guard));
+  ErasureReport report;
+  report.erasure_id = many.erasure_id;
+  report.root_generation_before = many.root_generation_before;
+  report.root_generation_after = many.root_generation_after;
+  report.holders_acknowledged = many.holders_acknowledged;
+  report.holders_ended = many.holders_ended;
+  reports.push_back(std::move(report));
+  return reports;
+}
 
 Result<ErasePlan> Vault::plan_erase(std::span<const std::string> paths) {
   if (!core_) return closed();
@@ -184,34 +258,22 @@ Result<ErasureReport> Vault::erase(std::span<const std::string> paths, std::stri
   QUIETUS_TRY_AS(const ErasureReason why, parse_erasure_reason(reason));
   const UnixMillis now = core_->environment.clock.now();
   RootChangeRequest request;
-  std::vector<SubjectOpening> openings;
+  Described described;
   request.reason = why.code;
   request.reason_text = why.text;
-  QUIETUS_TRY(core_->read([&](ControlReader& reader, ScopeTable& scopes,
-                              const RootRow&) -> Result<void> {
-    QUIETUS_TRY_AS(request.scopes, resolve_all(reader, scopes, paths));
-    // Damaged rows, of whatever, keep numbers from the certificate, not data from being erased.
-    request.unreadable = {};
-    const auto plan = plan_in(reader, scopes, *core_->record_store, request.scopes);
-    if (plan && plan->counted)
-      request.unreadable = {plan->also_count, plan->keys_below, plan->records, plan->bytes, true};
-    request.subjects.clear();
-    openings.clear();
-    for (const ScopeId scope : request.scopes) {
-      // Nothing can be said of whose scope it was when its rows are damaged.
-      auto subject = subject_of(reader, scopes, core_->header.vault, scope);
-      if (!subject) continue;
-      request.subjects.emplace(scope, std::move(subject->claim));
-      openings.push_back(std::move(subject->opening));
-    }
-    return {};
-  }));
+  QUIETUS_TRY(
+      core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        QUIETUS_TRY_AS(request.scopes, resolve_all(reader, scopes, paths));
+        describe_erasure(*core_, reader, scopes, request, described);
+        return {};
+      }));
   auto changed = core_->keys->change_root(request);
   if (!changed && changed.error().code() == ErrorCode::kHeld)
     for (const ScopeId scope : request.scopes) note_refused(*core_->keys, scope, "erase", now);
   QUIETUS_TRY_AS(const RootChangeOutcome outcome, std::move(changed));
+  forget_decisions(*core_, described.dying);
   QUIETUS_TRY_AS(ErasureReport report, with_certificate(*core_, outcome));
-  report.subjects = std::move(openings);
+  report.subjects = std::move(described.openings);
   return report;
 }
 

@@ -15,12 +15,6 @@
 namespace quietus {
 namespace {
 
-Result<std::shared_ptr<VaultCore>> open_core(const std::weak_ptr<VaultCore>& core) {
-  auto open = core.lock();
-  if (!open) return Error(ErrorCode::kUnavailable, "the vault is closed");
-  return open;
-}
-
 // The scope that a path names; not the vault's own.
 Result<ScopeId> scope_of(ControlReader& reader, ScopeTable& scopes, std::string_view path) {
   QUIETUS_TRY(parse_scope_path(path));
@@ -47,17 +41,25 @@ void remember(VaultCore& core) {
   static_cast<void>(core.keys->refresh_anchor());
 }
 
-Result<StandingReport> put_into_state(const std::weak_ptr<VaultCore>& vault, std::string_view path,
-                                      KeyState to, std::string_view reason) {
+Result<StandingReport> put_into_state(const std::weak_ptr<VaultCore>& vault,
+                                      std::span<const std::string> paths, KeyState to,
+                                      std::string_view reason) {
   QUIETUS_TRY_AS(const auto core, open_core(vault));
   QUIETUS_TRY_AS(const Code why, parse_state_reason(reason));
   const UnixMillis now = core->environment.clock.now();
-  QUIETUS_TRY_AS(const HolderCount holders,
-                 core->keys->update_standing(
-                     [&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
-                       QUIETUS_TRY_AS(const ScopeId scope, scope_of(writer, scopes, path));
-                       return change_state(writer, scopes.seal(), {scope, to, why, now});
-                     }));
+  QUIETUS_TRY_AS(
+      const HolderCount holders,
+      core->keys->update_standing(
+          [&](ControlWriter& writer, ScopeTable& scopes, RootRow& root) -> Result<void> {
+            for (const std::string& path : paths) {
+              QUIETUS_TRY_AS(const ScopeId scope, scope_of(writer, scopes, path));
+              QUIETUS_TRY(change_state(writer, scopes.seal(), {scope, to, why, now}));
+              // A sweep that has begun does not see it any more.
+              if (to == KeyState::kSuspended)
+                QUIETUS_TRY(give_up_begun(writer, scopes, root, {scope, "postponed", now, true}));
+            }
+            return {};
+          }));
   remember(*core);
   return report_of(holders);
 }
@@ -98,18 +100,23 @@ Lifecycle Vault::lifecycle() {
 
 Result<Scope> Vault::scope(std::string_view path, RestrictedUse use) {
   if (!core_) return Error(ErrorCode::kUnavailable, "the vault is closed");
-  const UnixMillis now = core_->environment.clock.now();
-  ScopeId id = kVaultScope;
+  QUIETUS_TRY_AS(const Scope found, scope(path));
+  return for_restricted_use(core_, found.id(), use);
+}
+
+Result<Scope> for_restricted_use(const std::shared_ptr<VaultCore>& core, ScopeId scope,
+                                 RestrictedUse use) {
+  const UnixMillis now = core->environment.clock.now();
   QUIETUS_TRY(
-      core_->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
-        QUIETUS_TRY_AS(id, scope_of(writer, scopes, path));
+      core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+        QUIETUS_TRY(scopes.keys(writer, scope));  // not erased meanwhile
         const std::string entry =
-            entry_text(new_entry(now), RestrictedUseMade{id, *Code::parse(name_of(use))});
+            entry_text(new_entry(now), RestrictedUseMade{scope, *Code::parse(name_of(use))});
         const RowSeal seal = scopes.seal();
         QUIETUS_TRY(append_entry(writer, {seal.key, seal.vault, seal.context}, as_bytes(entry)));
         return {};
       }));
-  return make_scope(core_, {id, true});
+  return make_scope(core, {scope, true});
 }
 
 Result<KeyReport> Lifecycle::keys(std::string_view path) {
@@ -134,38 +141,64 @@ Result<KeyReport> Lifecycle::keys(std::string_view path) {
 }
 
 Result<StandingReport> Lifecycle::suspend(std::string_view path, std::string_view reason) {
-  return put_into_state(core_, path, KeyState::kSuspended, reason);
+  const std::string one[] = {std::string(path)};
+  return put_into_state(core_, one, KeyState::kSuspended, reason);
+}
+Result<StandingReport> Lifecycle::suspend(std::span<const std::string> paths,
+                                          std::string_view reason) {
+  return put_into_state(core_, paths, KeyState::kSuspended, reason);
+}
+Result<StandingReport> Lifecycle::resume(std::span<const std::string> paths,
+                                         std::string_view reason) {
+  return put_into_state(core_, paths, KeyState::kActive, reason);
 }
 Result<StandingReport> Lifecycle::resume(std::string_view path, std::string_view reason) {
-  return put_into_state(core_, path, KeyState::kActive, reason);
+  const std::string one[] = {std::string(path)};
+  return put_into_state(core_, one, KeyState::kActive, reason);
 }
 Result<StandingReport> Lifecycle::deactivate(std::string_view path, std::string_view reason) {
-  return put_into_state(core_, path, KeyState::kDeactivated, reason);
+  const std::string one[] = {std::string(path)};
+  return put_into_state(core_, one, KeyState::kDeactivated, reason);
 }
 Result<StandingReport> Lifecycle::compromise(std::string_view path, std::string_view reason) {
-  return put_into_state(core_, path, KeyState::kCompromised, reason);
+  const std::string one[] = {std::string(path)};
+  return put_into_state(core_, one, KeyState::kCompromised, reason);
 }
 
 Result<HoldInfo> Lifecycle::place_hold(std::string_view path, std::string_view reason,
                                        const HoldOptions& options) {
+  const std::string one[] = {std::string(path)};
+  QUIETUS_TRY_AS(std::vector<HoldInfo> placed, place_hold(one, reason, options));
+  return std::move(placed.front());
+}
+
+Result<std::vector<HoldInfo>> Lifecycle::place_hold(std::span<const std::string> paths,
+                                                    std::string_view reason,
+                                                    const HoldOptions& options) {
   QUIETUS_TRY_AS(const auto core, open_core(core_));
   QUIETUS_TRY_AS(const Code why, parse_hold_reason(reason));
   QUIETUS_TRY(check_authority(options.authority));
-  HoldRow hold;
-  random_bytes(hold.id);
-  hold.reason = why.text();
-  hold.placed = core->environment.clock.now();
-  hold.until = options.until_unix_ms.value_or(0);
-  if (options.until_unix_ms && hold.until <= hold.placed)
+  if (paths.empty()) return Error(ErrorCode::kInvalidArgument, "no scope to hold");
+  const UnixMillis now = core->environment.clock.now();
+  const UnixMillis until = options.until_unix_ms.value_or(0);
+  if (options.until_unix_ms && until <= now)
     return Error(ErrorCode::kInvalidArgument, "the end of the hold is not in the future");
+  std::vector<HoldInfo> placed;
   QUIETUS_TRY(core->keys->update_standing(
       [&](ControlWriter& writer, ScopeTable& scopes, RootRow& root) -> Result<void> {
-        QUIETUS_TRY_AS(hold.scope, scope_of(writer, scopes, path));
-        return place_hold_in(writer, scopes, root, {hold, options.authority});
+        placed.clear();
+        for (const std::string& path : paths) {
+          HoldRow hold{0, {}, now, until, std::string(why.text())};
+          random_bytes(hold.id);
+          QUIETUS_TRY_AS(hold.scope, scope_of(writer, scopes, path));
+          QUIETUS_TRY(place_hold_in(writer, scopes, root, {hold, options.authority}));
+          placed.push_back(
+              {to_hex(hold.id), hold.scope, path, now, until, hold.reason, options.authority});
+        }
+        return {};
       }));
   remember(*core);
-  return HoldInfo{to_hex(hold.id), hold.scope,  std::string(path), hold.placed,
-                  hold.until,      hold.reason, options.authority};
+  return placed;
 }
 
 Result<void> Lifecycle::release_hold(std::string_view id) {

@@ -6,7 +6,7 @@
 namespace quietus {
 namespace {
 
-constexpr std::size_t kPage = 4096;  // rows counted, or objects noted, in one snapshot
+constexpr std::size_t kObjectsAtOnce = 4096;  // rows counted, or objects noted, in one snapshot
 
 bool has_garbage_row(const Result<std::optional<ByteView>>& row) {
   return row && *row;
@@ -39,7 +39,7 @@ Result<std::optional<ChunkKey>> count_page(RecordReader& reader, ScopeId scope, 
                           [&](ByteView key, ByteView) -> Result<bool> {
                             QUIETUS_TRY_AS(const ChunkRow row, ChunkRow::parse(key));
                             if (row.object != id) return false;
-                            if (++seen > kPage) {
+                            if (++seen > kObjectsAtOnce) {
                               next.emplace(id, row.number);
                               return false;
                             }
@@ -62,7 +62,7 @@ Result<ObjectInventory> ObjectInventory::take(RecordStore& store, ScopeId scope)
 
 // Notes a page of objects from `from` on, which is then where the next page begins, or nothing.
 Result<void> ObjectInventory::note_page(RecordReader& reader, std::optional<Bytes>& from) {
-  for (std::size_t i = 0; i < kPage && from; ++i) {
+  for (std::size_t i = 0; i < kObjectsAtOnce && from; ++i) {
     QUIETUS_TRY_AS(const auto row, first_row(reader, scope_, *from));
     from.reset();
     if (!row) continue;

@@ -2,6 +2,7 @@
 #include <quietus/vault.hpp>
 
 #include "governance/policy_rows.hpp"
+#include "keys/scope_state.hpp"
 #include "vault_core.hpp"
 
 namespace quietus {
@@ -9,10 +10,6 @@ namespace {
 
 PolicyInfo info_of(const PolicyVersion& version, bool in_force) {
   return {version.version, version.applied, version.effective, in_force, version.text};
-}
-
-Error closed() {
-  return {ErrorCode::kUnavailable, "the vault is closed"};
 }
 
 }  // namespace
@@ -29,15 +26,15 @@ Result<std::vector<std::string>> policy_differences(std::string_view before,
   return differences(old, next);
 }
 
-Result<PolicyInfo> Lifecycle::apply_policy(std::string_view text) {
+Result<PolicyInfo> Retention::apply_policy(std::string_view text) {
   const auto core = core_.lock();
   if (!core) return closed();
   const UnixMillis now = core->environment.clock.now();
   PolicyVersion applied;
   QUIETUS_TRY(
-      core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+      core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow& root) -> Result<void> {
         QUIETUS_TRY_AS(applied, quietus::apply_policy(writer, scopes.seal(), text, now));
-        return {};
+        return give_up_begun(writer, scopes, root, {kVaultScope, "postponed", now, true});
       }));
   // So that an older copy of the store, with the policy before, is recognised. If it cannot be
   // written, the anchor is merely older than the log.
@@ -45,7 +42,7 @@ Result<PolicyInfo> Lifecycle::apply_policy(std::string_view text) {
   return info_of(applied, applied.effective <= now);
 }
 
-Result<std::vector<PolicyInfo>> Lifecycle::policies() {
+Result<std::vector<PolicyInfo>> Retention::policies() {
   const auto core = core_.lock();
   if (!core) return closed();
   const UnixMillis now = core->environment.clock.now();

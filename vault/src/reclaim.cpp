@@ -4,14 +4,16 @@
 #include <algorithm>
 #include <set>
 
+#include "erase_many.hpp"
 #include "record_fence.hpp"
 #include "vault_core.hpp"
 
 namespace quietus {
 namespace {
 
-constexpr std::size_t kRowsAtOnce = 64;
-constexpr std::size_t kBytesAtOnce = std::size_t{1024} * 1024;
+constexpr std::size_t kTransactionsAtOnce = 64;
+constexpr std::size_t kReclaimedRows = 64;
+constexpr std::size_t kReclaimedBytes = std::size_t{1024} * 1024;
 constexpr std::array kTables{RecordTable::kRecords, RecordTable::kChunks, RecordTable::kGarbage};
 
 Result<std::set<ScopeId>> scopes_with_rows(RecordStore& store) {
@@ -47,7 +49,7 @@ Result<std::uint64_t> remove_some(RecordStore& store, ScopeId scope, RecordTable
     QUIETUS_TRY(writer.scan({table, scope, {}}, [&](ByteView key, ByteView value) -> Result<bool> {
       keys.emplace_back(key.begin(), key.end());
       removed += key.size() + value.size();
-      return keys.size() < kRowsAtOnce && removed < kBytesAtOnce;
+      return keys.size() < kReclaimedRows && removed < kReclaimedBytes;
     }));
     for (const Bytes& key : keys) QUIETUS_TRY(writer.remove({table, scope, key}));
     return {};
@@ -62,6 +64,10 @@ Result<std::uint64_t> Lifecycle::reclaim(std::uint64_t max_bytes) {
   if (!core) return Error(ErrorCode::kUnavailable, "the vault is closed");
   if (core->options.read_only)
     return Error(ErrorCode::kRefused, "the vault is open for reading only");
+  bool cleaned = false;
+  while (!cleaned) {
+    QUIETUS_TRY_AS(cleaned, clean_up_erased(*core, kTransactionsAtOnce));
+  }
   QUIETUS_TRY_AS(const auto scopes, scopes_with_rows(*core->record_store));
   std::uint64_t reclaimed = 0;
   for (const ScopeId scope : scopes) {

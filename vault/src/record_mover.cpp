@@ -1,6 +1,8 @@
 #include "record_mover.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "base/failpoint.hpp"
 #include "crypto/random.hpp"
@@ -11,9 +13,9 @@
 namespace quietus {
 namespace {
 
-constexpr std::size_t kRowsLookedAt = 4096;                     // in one snapshot
-constexpr std::size_t kBytesAtOnce = std::size_t{1024} * 1024;  // moved in one transaction
-constexpr std::size_t kRowsAtOnce = 512;
+constexpr std::size_t kMoverLooksAt = 4096;                    // in one snapshot
+constexpr std::size_t kMovedBytes = std::size_t{1024} * 1024;  // moved in one transaction
+constexpr std::size_t kMovedRows = 512;
 
 Error replaced_again() {
   return {ErrorCode::kBusy, "the keys were replaced meanwhile"};
@@ -31,14 +33,41 @@ bool is_damage(const Error& error) {
   return error.code() == ErrorCode::kCorrupt;
 }
 
+// One transaction among those of other writers. Who has to wait for the turn shares the store, and
+// then lets the others work for as long as the own transaction took: re-encryption is in no hurry,
+// and without a pause a load that writes would get a fifth of what it gets otherwise.
+class Turn {
+ public:
+  void ask() noexcept { asked_ = Clock::now(); }
+  // At the beginning of each attempt.
+  void begin() noexcept { begun_ = Clock::now(); }
+  // To be called with no key in hand.
+  void pause() const {
+    constexpr std::chrono::microseconds kUncontended{500};
+    constexpr std::chrono::milliseconds kLongest{250};
+    if (begun_ - asked_ <= kUncontended) return;
+    std::this_thread::sleep_for(std::min<Clock::duration>(Clock::now() - begun_, kLongest));
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point asked_;
+  Clock::time_point begun_;
+};
+
 }  // namespace
 
-Result<MovedRecords> RecordMover::run(const Progress& progress) {
+Result<MovedRecords> RecordMover::run(const Progress& progress, const GiveUp& give_up) {
   QUIETUS_FAILPOINT("move/before-fence");
   QUIETUS_TRY(store_.update(
       [&](RecordWriter& writer) { return raise_fence(writer, scope_, generation_); }));
   QUIETUS_FAILPOINT("move/after-fence");
   QUIETUS_TRY_AS(const ScopeUsage usage, store_.usage(scope_));
+  for (bool more = true; more;) {
+    QUIETUS_TRY_AS(more, pass(progress, usage.records));
+  }
+  if (moved_.damaged == 0 || !give_up) return moved_;
+  give_up_ = &give_up;
   for (bool more = true; more;) {
     QUIETUS_TRY_AS(more, pass(progress, usage.records));
   }
@@ -73,7 +102,7 @@ Result<RecordMover::Page> RecordMover::read_page(const Bytes& from) {
             page.rows.push_back({Bytes(key.begin(), key.end()), Bytes(value.begin(), value.end())});
             bytes += value.size();
           }
-          if (++looked_at < kRowsLookedAt && bytes < kBytesAtOnce && page.rows.size() < kRowsAtOnce)
+          if (++looked_at < kMoverLooksAt && bytes < kMovedBytes && page.rows.size() < kMovedRows)
             return true;
           page.next = Bytes(key.begin(), key.end());
           page.next->push_back(0);
@@ -84,18 +113,21 @@ Result<RecordMover::Page> RecordMover::read_page(const Bytes& from) {
 }
 
 Result<void> RecordMover::move_page(const Page& page) {
-  std::vector<const Row*> rows;
+  Rows rows;
+  Rows unreadable;
   for (const Row& row : page.rows) {
     const auto record = StoredRecord::parse(row.value);
-    if (!record) {
-      ++moved_.damaged;
-    } else if (record->is_object()) {
-      QUIETUS_TRY(settle_object(move_object(row)));
-    } else {
+    bool readable = record.ok();
+    if (record && record->is_object()) {
+      QUIETUS_TRY_AS(readable, settle_object(row, move_object(row)));
+    } else if (record) {
       rows.push_back(&row);
     }
+    if (!readable) unreadable.push_back(&row);
   }
-  return rows.empty() ? Result<void>() : move_inline(rows);
+  if (!rows.empty()) QUIETUS_TRY(move_inline(rows, unreadable));
+  moved_.damaged += unreadable.size();
+  return give_up_ != nullptr && !unreadable.empty() ? give_up_rows(unreadable) : Result<void>();
 }
 
 // Rows of a newer generation than the one that is moved to are somebody else's work: without this,
@@ -126,42 +158,46 @@ Result<RecordMover::Resealed> RecordMover::reseal(const ScopeKeys& keys, const K
   return moved;
 }
 
-Result<void> RecordMover::move_inline(const std::vector<const Row*>& rows) {
+Result<void> RecordMover::move_inline(const Rows& rows, Rows& unreadable) {
   MovedRecords done;
-  QUIETUS_TRY(
-      keys_.with_scope(scope_, KeyUse::kMaintain,
-                       [&](const ScopeKeys& keys, const KeyCache::Use& use) -> Result<void> {
-                         QUIETUS_TRY(check_newest(keys));
-                         std::vector<Resealed> sealed;
-                         done = {};
-                         for (const Row* row : rows) {
-                           auto one = reseal(keys, use, *row);
-                           if (!one && !is_damage(one.error())) return std::move(one).error();
-                           if (one)
-                             sealed.push_back(std::move(one).value());
-                           else
-                             ++done.damaged;
-                         }
-                         QUIETUS_FAILPOINT("move/before-update");
-                         QUIETUS_TRY(store_.update([&](RecordWriter& writer) -> Result<void> {
-                           done.records = done.bytes = 0;
-                           QUIETUS_TRY(check_fence(writer, scope_, keys.generation, use));
-                           if (!use.current()) return replaced_again();
-                           for (const Resealed& one : sealed) {
-                             QUIETUS_TRY_AS(const bool moved, put_in_place(writer, one));
-                             done.records += moved ? 1 : 0;
-                             done.bytes += moved ? one.size : 0;
-                           }
-                           return {};
-                         }));
-                         use.set_committed();
-                         return {};
-                       }));
+  Rows failed;
+  Turn turn;
+  const auto move = [&](const ScopeKeys& keys, const KeyCache::Use& use) -> Result<void> {
+    QUIETUS_TRY(check_newest(keys));
+    std::vector<Resealed> sealed;
+    failed.clear();
+    for (const Row* row : rows) {
+      auto one = reseal(keys, use, *row);
+      if (!one && !is_damage(one.error())) return std::move(one).error();
+      if (one)
+        sealed.push_back(std::move(one).value());
+      else
+        failed.push_back(row);
+    }
+    QUIETUS_FAILPOINT("move/before-update");
+    turn.ask();
+    QUIETUS_TRY(store_.update([&](RecordWriter& writer) -> Result<void> {
+      turn.begin();
+      done = {};
+      QUIETUS_TRY(check_fence(writer, scope_, keys.generation, use));
+      if (!use.current()) return replaced_again();
+      for (const Resealed& one : sealed) {
+        QUIETUS_TRY_AS(const bool moved, put_in_place(writer, one));
+        done.records += moved ? 1 : 0;
+        done.bytes += moved ? one.size : 0;
+      }
+      return {};
+    }));
+    use.set_committed();
+    return {};
+  };
+  QUIETUS_TRY(keys_.with_scope(scope_, KeyUse::kMaintain, move));
+  turn.pause();
   QUIETUS_FAILPOINT("move/after-update");
   found_ = found_ || done.records > 0;
   moved_.records += done.records;
   moved_.bytes += done.bytes;
-  moved_.damaged += done.damaged;
+  unreadable.insert(unreadable.end(), failed.begin(), failed.end());
   return {};
 }
 
@@ -181,15 +217,32 @@ Result<bool> RecordMover::put_in_place(RecordWriter& writer, const Resealed& mov
   return true;
 }
 
-// One that is replaced while it is copied is looked at again in the next pass.
-Result<void> RecordMover::settle_object(const Result<void>& moved) {
-  if (moved) return {};
+// False for one that does not open. One that is replaced while it is copied is looked at again in
+// the next pass.
+Result<bool> RecordMover::settle_object(const Row& row, const Result<void>& moved) {
+  if (moved) return true;
   if (moved.error().code() == ErrorCode::kChanged) {
     found_ = true;
-    return {};
+    return true;
   }
-  if (!is_damage(moved.error())) return moved;
-  ++moved_.damaged;
+  if (!is_damage(moved.error())) return moved.error();
+  // That it could not be written anew is no reason to give up what can be read.
+  const Result<void> read = read_through(row);
+  if (read) return moved.error();
+  if (read.error().code() == ErrorCode::kChanged) {
+    found_ = true;
+    return true;
+  }
+  if (!is_damage(read.error())) return read.error();
+  return false;
+}
+
+Result<void> RecordMover::read_through(const Row& row) {
+  ObjectMove look;
+  QUIETUS_TRY(look_at_object(row, look));
+  PlaintextBuffer group(ObjectReader::kGroupSize);
+  for (ObjectReader reader(keys_, store_, look.old, {false, true}); !reader.done();)
+    QUIETUS_TRY(reader.next(group.bytes().first(reader.next_size())));
   return {};
 }
 

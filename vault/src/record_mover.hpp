@@ -5,14 +5,17 @@
 
 #include <quietus/vault.hpp>
 
+#include <span>
+
 #include "object_store.hpp"
 
 namespace quietus {
 
 struct MovedRecords {
   std::uint64_t records = 0;
-  std::uint64_t bytes = 0;    // of content
-  std::uint64_t damaged = 0;  // that do not open: left where they are
+  std::uint64_t bytes = 0;     // of content
+  std::uint64_t damaged = 0;   // that do not open: left where they are
+  std::uint64_t given_up = 0;  // that did not open: removed
 };
 
 class RecordMover {
@@ -27,7 +30,12 @@ class RecordMover {
   // `progress` gets the number of records moved and those in the scope; kRefused when it returns
   // false. What was moved stays moved. Errors of KeyStore::with_scope, RecordStore and
   // ObjectWriter.
-  Result<MovedRecords> run(const Progress& progress);
+  //
+  // With `give_up`, records that do not open are removed after all others were moved; it is told
+  // their keys (the PRFs of their names) before they are, and its error ends the move. kHeld when a
+  // legal hold covers the scope by then.
+  using GiveUp = std::function<Result<void>(std::span<const Bytes> keys)>;
+  Result<MovedRecords> run(const Progress& progress, const GiveUp& give_up = {});
 
  private:
   struct Row {
@@ -40,8 +48,9 @@ class RecordMover {
   };
   Result<Page> read_page(const Bytes& from);
   Result<bool> pass(const Progress& progress, std::uint64_t total);
+  using Rows = std::vector<const Row*>;
   Result<void> move_page(const Page& page);
-  Result<void> move_inline(const std::vector<const Row*>& rows);
+  Result<void> move_inline(const Rows& rows, Rows& unreadable);
   struct ObjectMove {
     StoredObject old;
     std::string name;
@@ -55,7 +64,8 @@ class RecordMover {
     ~ObjectMove();
   };
   Result<void> move_object(const Row& row);
-  Result<void> settle_object(const Result<void>& moved);
+  Result<bool> settle_object(const Row& row, const Result<void>& moved);
+  Result<void> read_through(const Row& row);
   Result<void> look_at_object(const Row& row, ObjectMove& move);
   Result<void> copy_object(ObjectMove& move);
   Result<void> flip(ObjectMove& move);
@@ -72,6 +82,11 @@ class RecordMover {
                        ObjectMove& move);
   Result<bool> put_in_place(RecordWriter& writer, const Resealed& moved);
   Result<bool> still_there(RecordReader& reader, const Resealed& moved);
+  Result<void> give_up_rows(const Rows& rows);
+  std::vector<std::optional<ObjectId>> objects_of(const ScopeKeys& keys, const KeyCache::Use& use,
+                                                  const Rows& rows);
+  Result<bool> remove_unchanged(RecordWriter& writer, const Row& row,
+                                const std::optional<ObjectId>& object);
 
   KeyStore& keys_;
   RecordStore& store_;
@@ -79,7 +94,8 @@ class RecordMover {
   std::uint32_t generation_;
   WriterToken token_;
   MovedRecords moved_;
-  bool found_ = false;  // something to be moved, in this pass
+  bool found_ = false;               // something to be moved, in this pass
+  const GiveUp* give_up_ = nullptr;  // in passes that remove what does not open
 };
 
 }  // namespace quietus

@@ -8,7 +8,7 @@
 namespace quietus {
 namespace {
 
-constexpr std::size_t kPageRows = 256;  // looked at in one snapshot
+constexpr std::size_t kListedRows = 256;  // looked at in one snapshot
 
 // The records of one page of rows whose name starts with a prefix. Their memory is used again for
 // the next page.
@@ -46,7 +46,7 @@ class ListPage {
 
   // Counts a row without showing it. False when the page is full.
   bool pass_over(ByteView key) {
-    if (++rows_ < kPageRows) return true;
+    if (++rows_ < kListedRows) return true;
     next_.emplace(key.begin(), key.end());
     next_->push_back(0);
     return false;

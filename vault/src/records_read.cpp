@@ -8,7 +8,7 @@
 namespace quietus {
 namespace {
 
-constexpr int kMaxTries = 16;  // of reading an object that keeps being replaced
+constexpr int kMaxReadTries = 16;  // of reading an object that keeps being replaced
 
 Error misplaced() {
   return {ErrorCode::kCorrupt, "record: under another record's key"};
@@ -119,7 +119,7 @@ Result<bool> Records::fetch(const ScopeAccess& scope, std::string_view name, Roo
   for (int tries = 1;; ++tries) {
     Result<bool> fetched = fetch_once(scope, name, room);
     const bool changed = !fetched && fetched.error().code() == ErrorCode::kChanged;
-    if (!changed || tries == kMaxTries) return fetched;
+    if (!changed || tries == kMaxReadTries) return fetched;
   }
 }
 

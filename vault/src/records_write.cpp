@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "byte_source.hpp"
 #include "crypto/random.hpp"
 #include "plaintext_buffer.hpp"
 #include "records.hpp"
@@ -60,15 +61,10 @@ class StreamPieces {
 
  private:
   Result<void> fill() {
-    while (!ended_ && filled_ < buffer_.size()) {
-      const MutableBytes room = buffer_.bytes().subspan(filled_);
-      QUIETUS_TRY_AS(const std::size_t got, source_(room));
-      if (got > room.size())
-        return Error(ErrorCode::kInvalidArgument,
-                     "the source delivered more than there was room for");
-      filled_ += got;
-      ended_ = got == 0;
-    }
+    if (ended_) return {};
+    QUIETUS_TRY_AS(const std::size_t got, fill_from(source_, buffer_.bytes().subspan(filled_)));
+    filled_ += got;
+    ended_ = filled_ < buffer_.size();
     return {};
   }
 

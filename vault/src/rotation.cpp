@@ -2,6 +2,8 @@
 #include <quietus/vault.hpp>
 
 #include "base/failpoint.hpp"
+#include "base/text_encoding.hpp"
+#include "evidence/log_store.hpp"
 #include "keys/holds.hpp"
 #include "keys/rotation.hpp"
 #include "reasons.hpp"
@@ -19,29 +21,51 @@ class Rotation {
  public:
   Rotation(VaultCore& core, RotationRow row) : core_(core), row_(std::move(row)) {}
 
-  Result<RotationReport> finish(const Progress& progress) {
+  Result<RotationReport> finish(const RotationOptions& options) {
     report_.generation = row_.generation;
-    if (row_.stage == RotationStage::kMoving) QUIETUS_TRY(move_everything(progress));
+    if (row_.stage == RotationStage::kMoving) QUIETUS_TRY(move_everything(options));
     if (row_.destroys) QUIETUS_TRY(retire());
     return report_;
   }
 
  private:
-  Result<void> move_everything(const Progress& progress) {
+  Result<void> move_everything(const RotationOptions& options) {
     QUIETUS_TRY(rewrap());
     RecordMover mover(*core_.keys, *core_.record_store, row_.scope, row_.generation,
                       core_.records->token());
-    QUIETUS_TRY_AS(const MovedRecords moved, mover.run(progress));
+    RecordMover::GiveUp give_up;
+    if (options.sacrifice_unreadable)
+      give_up = [this](std::span<const Bytes> keys) { return log_given_up(keys); };
+    QUIETUS_TRY_AS(const MovedRecords moved, mover.run(options.progress, give_up));
     report_.records = moved.records;
     report_.bytes = moved.bytes;
+    report_.given_up = moved.given_up;
     if (moved.damaged > 0)
-      return Error(ErrorCode::kCorrupt, std::to_string(moved.damaged) +
-                                            " record(s) do not open and keep the old key alive; "
-                                            "`check` names them");
+      return Error(ErrorCode::kCorrupt,
+                   std::to_string(moved.damaged) +
+                       " record(s) do not open and keep the old key alive; `check` names them, a "
+                       "purge can give them up");
     const UnixMillis now = core_.environment.clock.now();
     return core_.update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) {
       return finish_moving(writer, scopes.seal(), row_, now);
     });
+  }
+
+  // The log gets numbers only: it cannot forget.
+  Result<void> log_given_up(std::span<const Bytes> keys) {
+    const UnixMillis now = core_.environment.clock.now();
+    QUIETUS_TRY(
+        core_.update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+          const RowSeal seal = scopes.seal();
+          const RecordsGivenUp entry{row_.scope, row_.generation, keys.size(), "unreadable"};
+          QUIETUS_TRY(append_entry(writer, {seal.key, seal.vault, seal.context},
+                                   as_bytes(entry_text(new_entry(now), entry))));
+          return {};
+        }));
+    for (const Bytes& key : keys)
+      if (report_.given_up_records.size() < kMaxNamed)
+        report_.given_up_records.push_back(to_hex(key));
+    return {};
   }
 
   Result<void> rewrap() {
@@ -71,16 +95,12 @@ class Rotation {
     return {};
   }
 
+  static constexpr std::size_t kMaxNamed = 1000;
+
   VaultCore& core_;
   RotationRow row_;
   RotationReport report_;
 };
-
-Result<std::shared_ptr<VaultCore>> open_core(const std::weak_ptr<VaultCore>& core) {
-  auto open = core.lock();
-  if (!open) return Error(ErrorCode::kUnavailable, "the vault is closed");
-  return open;
-}
 
 Result<std::vector<RotationRow>> begun_rotations(VaultCore& core) {
   std::vector<RotationRow> rotations;
@@ -105,6 +125,9 @@ Result<RotationReport> Lifecycle::rotate(std::string_view path, std::string_view
                                          const RotationOptions& options) {
   QUIETUS_TRY_AS(const auto core, open_core(core_));
   QUIETUS_TRY_AS(const Code why, parse_state_reason(reason));
+  if (options.sacrifice_unreadable && !options.destroy_old)
+    return Error(ErrorCode::kInvalidArgument,
+                 "a rotation that keeps the old key gives up no record");
   const UnixMillis now = core->environment.clock.now();
   RotationRow row;
   ScopeId scope = kVaultScope;
@@ -121,7 +144,7 @@ Result<RotationReport> Lifecycle::rotate(std::string_view path, std::string_view
   QUIETUS_TRY(begun);
   QUIETUS_FAILPOINT("rotate/before-publish");
   core->holders->publish();
-  return Rotation(*core, row).finish(options.progress);
+  return Rotation(*core, row).finish(options);
 }
 
 Result<RotationReport> Lifecycle::purge(std::string_view path, std::string_view reason,
@@ -155,16 +178,20 @@ Result<std::uint64_t> Lifecycle::resume_rotations() {
   std::uint64_t finished = 0;
   // Whoever was killed between commit and publication left processes that know only the old key.
   if (!rotations.empty()) core->holders->publish();
+  // One that cannot be finished does not hold up the others.
+  std::optional<Error> failure;
   for (const RotationRow& row : rotations) {
     if (row.stage == RotationStage::kMoved && !row.destroys) continue;
     const auto done = Rotation(*core, row).finish({});
-    if (!done && done.error().code() == ErrorCode::kErased) {
+    if (done) {
+      ++finished;
+    } else if (done.error().code() == ErrorCode::kErased) {
       QUIETUS_TRY(forget(*core, row.scope));
-      continue;
+    } else if (!failure) {
+      failure = done.error();
     }
-    QUIETUS_TRY(done);
-    ++finished;
   }
+  if (failure) return *failure;
   return finished;
 }
 

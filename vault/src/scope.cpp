@@ -6,14 +6,20 @@
 namespace quietus {
 namespace {
 
-// Keeps the vault open for the length of a call.
+// What was read or written counts as activity of the scope.
+template <class T>
+Result<T> noted(VaultCore& core, const Scope::Impl& scope, Result<T> result) {
+  if (result) core.activity->note(scope.access.scope);
+  return result;
+}
+
+}  // namespace
+
 Result<std::shared_ptr<VaultCore>> open_core(const Scope::Impl& scope) {
   auto core = scope.core.lock();
   if (!core) return Error(ErrorCode::kUnavailable, "the vault is closed");
   return core;
 }
-
-}  // namespace
 
 Scope make_scope(const std::shared_ptr<VaultCore>& core, const ScopeAccess& access) {
   return Scope(std::make_shared<const Scope::Impl>(Scope::Impl{core, access}));
@@ -35,51 +41,51 @@ std::uint64_t Scope::id() const noexcept {
 
 Result<Version> Scope::put(std::string_view name, ByteView value, const PutOptions& options) {
   QUIETUS_TRY_AS(const auto core, open_core(*impl_));
-  return core->records->put(impl_->access, name, value, options);
+  return noted(*core, *impl_, core->records->put(impl_->access, name, value, options));
 }
 
 Result<Version> Scope::put_stream(std::string_view name, const ByteSource& source,
                                   const PutOptions& options) {
   QUIETUS_TRY_AS(const auto core, open_core(*impl_));
-  return core->records->put_stream(impl_->access, name, source, options);
+  return noted(*core, *impl_, core->records->put_stream(impl_->access, name, source, options));
 }
 
 Result<std::optional<Bytes>> Scope::get(std::string_view name) const {
   QUIETUS_TRY_AS(const auto core, open_core(*impl_));
-  return core->records->get(impl_->access, name);
+  return noted(*core, *impl_, core->records->get(impl_->access, name));
 }
 
 Result<std::optional<std::size_t>> Scope::get_into(std::string_view name, MutableBytes out) const {
   const auto core = open_core(*impl_);
-  if (core) return core.value()->records->get_into(impl_->access, name, out);
+  if (core) return noted(**core, *impl_, core.value()->records->get_into(impl_->access, name, out));
   wipe(out);
   return core.error();
 }
 
 Result<bool> Scope::get_stream(std::string_view name, const ByteSink& sink) const {
   QUIETUS_TRY_AS(const auto core, open_core(*impl_));
-  return core->records->get_stream(impl_->access, name, sink);
+  return noted(*core, *impl_, core->records->get_stream(impl_->access, name, sink));
 }
 
 Result<std::optional<RecordInfo>> Scope::stat(std::string_view name) const {
   QUIETUS_TRY_AS(const auto core, open_core(*impl_));
-  return core->records->stat(impl_->access, name);
+  return noted(*core, *impl_, core->records->stat(impl_->access, name));
 }
 
 Result<bool> Scope::remove(std::string_view name, std::optional<Version> expected) {
   QUIETUS_TRY_AS(const auto core, open_core(*impl_));
-  return core->records->remove(impl_->access, name, expected);
+  return noted(*core, *impl_, core->records->remove(impl_->access, name, expected));
 }
 
 Result<void> Scope::write(const Batch& batch) {
   QUIETUS_TRY_AS(const auto core, open_core(*impl_));
-  return core->records->write(impl_->access, batch.writes());
+  return noted(*core, *impl_, core->records->write(impl_->access, batch.writes()));
 }
 
 Result<void> Scope::list(std::string_view prefix,
                          const std::function<Result<bool>(const RecordInfo&)>& visit) const {
   QUIETUS_TRY_AS(const auto core, open_core(*impl_));
-  return core->records->list(impl_->access, prefix, visit);
+  return noted(*core, *impl_, core->records->list(impl_->access, prefix, visit));
 }
 
 }  // namespace quietus

@@ -16,6 +16,13 @@ struct Scope::Impl {
   ScopeAccess access;
 };
 
+// Keeps the vault open for the length of a call. kUnavailable.
+Result<std::shared_ptr<VaultCore>> open_core(const Scope::Impl& scope);
+
+// A handle by exception; the use is in the log, durable on return.
+Result<Scope> for_restricted_use(const std::shared_ptr<VaultCore>& core, ScopeId scope,
+                                 RestrictedUse use);
+
 // Requires: the scope exists.
 Scope make_scope(const std::shared_ptr<VaultCore>& core, const ScopeAccess& access);
 

@@ -17,6 +17,15 @@ std::string step_name(IntentState state) {
   return "unknown";
 }
 
+// One that was derived may have been erased with a source; then its own row does not say so.
+Result<bool> is_alive(ControlReader& reader, ScopeTable& scopes, ScopeId tenant) {
+  QUIETUS_TRY_AS(const auto row, rows::key_row(reader, scopes.seal(), tenant));
+  if (!row || is_destroyed(row->state)) return false;
+  if (row->sources.empty()) return true;
+  const auto keys = scopes.keys(reader, tenant);
+  return keys || keys.error().code() != ErrorCode::kErased;
+}
+
 }  // namespace
 
 Result<VaultStatus> Vault::status() {
@@ -36,8 +45,8 @@ Result<VaultStatus> Vault::status() {
         status.tenants = 0;
         QUIETUS_TRY_AS(const auto tenants, rows::children(reader, scopes.seal(), kVaultScope));
         for (const ScopeId tenant : tenants) {
-          QUIETUS_TRY_AS(const auto row, rows::key_row(reader, scopes.seal(), tenant));
-          if (row && !is_destroyed(row->state)) ++status.tenants;
+          QUIETUS_TRY_AS(const bool alive, is_alive(reader, scopes, tenant));
+          if (alive) ++status.tenants;
         }
         QUIETUS_TRY_AS(const auto certificates, rows::certificates(reader, scopes.seal()));
         status.certificates = certificates.size();

@@ -14,6 +14,7 @@ class UnreadableRecordStore final : public RecordStore {
   Result<void> update(WriteFunction) override { return why_; }
   Result<ScopeUsage> usage(ScopeId) override { return why_; }
   Result<void> scopes(RecordTable, FunctionRef<Result<bool>(ScopeId)>) override { return why_; }
+  Result<void> all_rows(std::span<const RecordTable>, RowVisitor) override { return why_; }
 
  private:
   Error why_;

@@ -6,9 +6,12 @@
 #include "check.hpp"
 #include "evidence/certificate.hpp"
 #include "evidence/log_store.hpp"
+#include "keys/schedule.hpp"
+#include "keys/scope_state.hpp"
 #include "names.hpp"
 #include "scope_impl.hpp"
 #include "scope_paths.hpp"
+#include "subjects.hpp"
 #include "vault_core.hpp"
 
 namespace quietus {
@@ -25,10 +28,6 @@ Result<CertificateId> parse_certificate_id(std::string_view text) {
   CertificateId id{};
   std::copy(bytes->begin(), bytes->end(), id.begin());
   return id;
-}
-
-Error closed() {
-  return {ErrorCode::kUnavailable, "the vault is closed"};
 }
 
 // The second path element names the class; below it the parent's class goes on.
@@ -109,9 +108,10 @@ Result<Scope> Vault::create_scope(std::string_view path, const ScopeOptions& opt
           scope.data_class = default_class(elements.size(), scope.name, above);
         }
         QUIETUS_TRY_AS(scope.sources, resolve_sources(writer, scopes, options.derived_from));
-        scope.now = now;
+        QUIETUS_TRY_AS(scope.now, rows::no_earlier_than_accepted(writer, scopes.seal(), now));
         QUIETUS_TRY_AS(id, scopes.create(writer, root, scope));
-        return {};
+        // A sweep that has begun does not know of it.
+        return give_up_begun(writer, scopes, root, {id, "postponed", now, true});
       }));
   return make_scope(core_, id);
 }
@@ -205,16 +205,16 @@ Result<std::vector<SubjectOpening>> Vault::reveal(std::string_view certificate_i
   QUIETUS_TRY(
       core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
         found.clear();
-        QUIETUS_TRY_AS(const auto row, rows::certificate_row(reader, scopes.seal(), key));
-        if (!row) return Error(ErrorCode::kNotFound, "no such certificate");
-        QUIETUS_TRY_AS(const auto openings, rows::openings(reader, row->erasure));
-        for (const rows::OpeningRow& of : openings) {
-          const auto tenant = scopes.keys(reader, of.tenant);
-          if (!tenant && tenant.error().code() == ErrorCode::kErased) continue;
-          QUIETUS_TRY(tenant);
-          QUIETUS_TRY_AS(const Bytes salt,
-                         rows::salt(reader, scopes.seal_under(**tenant), row->erasure, of));
-          found.push_back({of.scope, {}, to_hex(salt)});
+        QUIETUS_TRY_AS(const auto document, rows::certificate(reader, scopes.seal(), key));
+        if (!document) return Error(ErrorCode::kNotFound, "no such certificate");
+        QUIETUS_TRY_AS(const auto stored, read_unverified_certificate(as_bytes(*document)));
+        QUIETUS_TRY_AS(const ErasureClaims claims, decode_claims(as_bytes(stored.payload)));
+        for (const ClaimedTarget& target : claims.targets) {
+          if (!target.subject) continue;
+          auto salt = salt_of(reader, scopes, claims.erasure, {target.scope, target.level, {}});
+          if (!salt && salt.error().code() == ErrorCode::kErased) continue;
+          QUIETUS_TRY(salt);
+          found.push_back({target.scope, {}, std::move(*salt)});
         }
         return {};
       }));

@@ -27,6 +27,12 @@ std::filesystem::path default_root_base() {
   return std::filesystem::path(home != nullptr ? home : "/") / ".local/state/quietus/roots";
 }
 
+std::string root_folder_name(const VaultHeader& header) {
+  std::string name = to_hex(header.vault);
+  if (header.instance != InstanceId{}) name += "-" + to_hex(header.instance);
+  return name;
+}
+
 bool lies_inside(const std::filesystem::path& inner, const std::filesystem::path& outer) {
   const auto relative = inner.lexically_relative(outer);
   return !relative.empty() && *relative.begin() != "..";
@@ -124,6 +130,7 @@ std::string tool_version() {
 }
 
 VaultCore::~VaultCore() {
+  if (keys && activity && !options.read_only && !destroyed) static_cast<void>(activity->flush());
   if (keys && !options.read_only && !destroyed && !recovery_pending) {
     // A clean close leaves the anchor up to date; where that fails, the next open finds it older,
     // which is no harm.
@@ -166,12 +173,15 @@ Result<void> VaultCore::connect(std::shared_ptr<const UnlockSecret> secret, bool
                                      cached ? KeyCache::Mode::kGuarded : KeyCache::Mode::kNone);
   KeyStore::Parts parts{lock_files(),      *control,       *provider,
                         *anchor,           *holders,       *cache,
-                        environment.clock, tool_version(), log_origin(header.vault)};
+                        environment.clock, tool_version(), log_origin(header)};
   parts.lock_timeout = options.lock_timeout;
   parts.acknowledgement_timeout = options.acknowledgement_timeout;
   parts.read_only = options.read_only;
   keys = std::make_unique<KeyStore>(parts);
   records = std::make_unique<Records>(*keys, *record_store, environment.clock);
+  const Activity::Mode written = cached ? Activity::Mode::kThread : Activity::Mode::kAtOnce;
+  activity = std::make_unique<Activity>(*keys, *holders, environment.clock,
+                                        options.read_only ? Activity::Mode::kOff : written);
   return {};
 }
 
@@ -179,19 +189,32 @@ Result<std::shared_ptr<VaultCore>> VaultCore::create(const std::filesystem::path
                                                      const Unlock& unlock,
                                                      const CreateOptions& options,
                                                      Environment environment) {
+  VaultHeader header;
+  random_bytes(header.vault);
+  return make(
+      folder, unlock,
+      {options, header, [](VaultCore& core) { return core.keys->create(core.header.vault); }},
+      environment);
+}
+
+Result<std::shared_ptr<VaultCore>> VaultCore::make(const std::filesystem::path& folder,
+                                                   const Unlock& unlock, const Making& making,
+                                                   Environment environment) {
   QUIETUS_TRY_AS(const auto place, resolved(folder));
   std::shared_ptr<VaultCore> core(new VaultCore(place, OpenOptions{}, environment), take_down);
+  core->recovery_pending = true;  // no anchor is written by a destructor before it is complete
   FileSystem& files = environment.files;
+  const CreateOptions& options = making.options;
   const Argon2Parameters argon2{options.passphrase_passes, options.passphrase_memory_kib};
   if (!check_argon2(argon2))
     return Error(ErrorCode::kInvalidArgument, "passphrase cost: out of bounds");
   QUIETUS_TRY_AS(const auto secret, load_secret(files, unlock));
   QUIETUS_TRY(files.make_folder(place));
   QUIETUS_TRY(require_empty(files, core->files));
-  random_bytes(core->header.vault);
+  core->header = making.header;
   const auto base = options.root_folder.empty() ? default_root_base() : options.root_folder;
   QUIETUS_TRY_AS(const auto resolved_base, resolved(base));
-  core->header.root_folder = resolved_base / to_hex(core->header.vault);
+  core->header.root_folder = resolved_base / root_folder_name(core->header);
   const bool inside = lies_inside(core->header.root_folder, place);
   core->provider = std::make_unique<FileRoot>(
       files, FileRootOptions{core->header.root_folder, core->header.vault, inside},
@@ -207,14 +230,39 @@ Result<std::shared_ptr<VaultCore>> VaultCore::create(const std::filesystem::path
   QUIETUS_FAILPOINT("create/after-room");
   QUIETUS_TRY(core->connect(secret, true));
   QUIETUS_FAILPOINT("create/after-stores");
-  QUIETUS_TRY(core->keys->create(core->header.vault));
+  QUIETUS_TRY(making.fill(*core));
   QUIETUS_FAILPOINT("create/before-rename");
   QUIETUS_TRY(files.rename(core->files.unfinished_header(), core->files.header()));
   QUIETUS_TRY(files.sync_folder(place));
   QUIETUS_FAILPOINT("create/after-rename");
   QUIETUS_TRY(files.remove(unfinished_mark(core->header.root_folder)));
   QUIETUS_TRY(files.sync_folder(core->header.root_folder));
+  core->recovery_pending = false;
   return core;
+}
+
+Result<bool> VaultCore::take_away_unfinished(const std::filesystem::path& folder,
+                                             const VaultHeader& made, Environment environment) {
+  FileSystem& files = environment.files;
+  QUIETUS_TRY_AS(const auto place, resolved(folder));
+  const VaultFiles vault(place);
+  QUIETUS_TRY_AS(const bool finished, files.exists(vault.header()));
+  QUIETUS_TRY_AS(const bool begun, files.exists(vault.unfinished_header()));
+  QUIETUS_TRY_AS(const bool unused, files.exists(unfinished_mark(made.root_folder)));
+  if (finished || !begun || !unused) return false;
+  const Bytes expected = encode_header(made);
+  QUIETUS_TRY_AS(const Bytes found, read_file(files, vault.unfinished_header(), expected.size()));
+  if (found != expected) return false;
+  const bool inside = lies_inside(made.root_folder, place);
+  FileRoot slots(files, {made.root_folder, made.vault, inside}, {});
+  bool gone = slots.assurance().known && !inside;
+  QUIETUS_TRY_AS(const auto names, slots.list());
+  for (const SlotName& slot : names) {
+    QUIETUS_TRY_AS(const SlotDestruction destroyed, slots.destroy(slot));
+    gone = gone && destroyed.complete();
+  }
+  QUIETUS_TRY(remove_unfinished(files, vault));
+  return gone;
 }
 
 Result<std::shared_ptr<VaultCore>> VaultCore::assemble(const std::filesystem::path& folder,
@@ -301,6 +349,16 @@ Result<void> VaultCore::finish_destruction(const std::filesystem::path& folder,
   if (!left.empty())
     return Error(ErrorCode::kErasureIncomplete, "a root slot is still listed; try again");
   return {};
+}
+
+Error closed() {
+  return {ErrorCode::kUnavailable, "the vault is closed"};
+}
+
+Result<std::shared_ptr<VaultCore>> open_core(const std::weak_ptr<VaultCore>& core) {
+  auto open = core.lock();
+  if (!open) return closed();
+  return open;
 }
 
 }  // namespace quietus

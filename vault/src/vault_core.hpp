@@ -5,10 +5,12 @@
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "activity.hpp"
 #include "base/clock.hpp"
 #include "keys/file_root.hpp"
 #include "keys/key_store.hpp"
@@ -44,6 +46,7 @@ struct VaultCore {
   std::unique_ptr<KeyCache> cache;
   std::unique_ptr<KeyStore> keys;
   std::unique_ptr<Records> records;
+  std::unique_ptr<Activity> activity;
   std::atomic<bool> recovery_pending{false};
   bool destroyed = false;
 
@@ -56,6 +59,21 @@ struct VaultCore {
                                                    const Unlock& unlock,
                                                    const CreateOptions& options,
                                                    Environment environment);
+  // A new vault in an absent or empty folder, which is one when `fill` has put everything into its
+  // stores. Interrupted before that, it is taken away by the next attempt.
+  struct Making {
+    const CreateOptions& options;
+    VaultHeader header;  // its root folder is set here
+    std::function<Result<void>(VaultCore&)> fill;
+  };
+  static Result<std::shared_ptr<VaultCore>> make(const std::filesystem::path& folder,
+                                                 const Unlock& unlock, const Making& making,
+                                                 Environment environment);
+  // Takes away what a failed making of that vault left in the folder. True when each of its root
+  // slots was overwritten, on a medium that is known to do so, read back and is gone. Of a folder
+  // that has another header by now, or none, nothing is touched.
+  static Result<bool> take_away_unfinished(const std::filesystem::path& folder,
+                                           const VaultHeader& made, Environment environment);
   static Result<std::shared_ptr<VaultCore>> open(const std::filesystem::path& folder,
                                                  const Unlock& unlock, const OpenOptions& options,
                                                  Environment environment);
@@ -75,6 +93,10 @@ struct VaultCore {
   Result<void> open_records(const LmdbOptions& how);
   Result<void> connect(std::shared_ptr<const UnlockSecret> secret, bool create);
 };
+
+// What a handle of a vault answers after the vault was closed.
+Error closed();
+Result<std::shared_ptr<VaultCore>> open_core(const std::weak_ptr<VaultCore>& core);
 
 // The secret that an Unlock names, read now.
 struct Unlock::Source {

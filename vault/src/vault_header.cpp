@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text_encoding.hpp"
+#include "evidence/certificate.hpp"
 
 namespace quietus {
 namespace {
@@ -26,10 +27,17 @@ std::string text_member(const Json& object, const char* name) {
 
 }  // namespace
 
+std::string log_origin(const VaultHeader& header) {
+  std::string origin = log_origin(header.vault);
+  if (header.instance != InstanceId{}) origin += "/" + to_hex(header.instance);
+  return origin;
+}
+
 Bytes encode_header(const VaultHeader& header) {
   Json json;
   json["format"] = kFormat;
   json["vault_id"] = to_hex(header.vault);
+  if (header.instance != InstanceId{}) json["instance_id"] = to_hex(header.instance);
   json["root"] = {{"provider", header.provider}, {"path", header.root_folder.string()}};
   const std::string text = json.dump(2, ' ', true, Json::error_handler_t::replace) + "\n";
   return {text.begin(), text.end()};
@@ -51,6 +59,11 @@ Result<VaultHeader> read_header(FileSystem& files, const std::filesystem::path& 
   if (root == nullptr || !vault || vault->size() != std::tuple_size_v<VaultId>) return corrupt;
   VaultHeader header;
   std::copy(vault->begin(), vault->end(), header.vault.begin());
+  if (member(json, "instance_id") != nullptr) {
+    const auto instance = from_hex(text_member(json, "instance_id"));
+    if (!instance || instance->size() != std::tuple_size_v<InstanceId>) return corrupt;
+    std::copy(instance->begin(), instance->end(), header.instance.begin());
+  }
   header.provider = text_member(*root, "provider");
   header.root_folder = text_member(*root, "path");
   if (header.provider != "file")

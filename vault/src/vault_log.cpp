@@ -15,15 +15,11 @@
 namespace quietus {
 namespace {
 
-Error closed() {
-  return {ErrorCode::kUnavailable, "the vault is closed"};
-}
-
 // The log, and its key, in one snapshot.
 class LogView {
  public:
   LogView(VaultCore& core, ControlReader& reader, ScopeTable& scopes)
-      : origin_(log_origin(core.header.vault)), reader_(reader), rows_(scopes.seal()) {}
+      : origin_(log_origin(core.header)), reader_(reader), rows_(scopes.seal()) {}
 
   LogSeal seal() const { return {rows_.key, rows_.vault, rows_.context}; }
   const std::string& origin() const noexcept { return origin_; }
@@ -141,7 +137,7 @@ Result<void> check_own_checkpoint(ControlReader& reader, const std::string& orig
 Result<LogHead> Vault::log_head() {
   if (!core_) return closed();
   QUIETUS_TRY_AS(const TreeHead head, core_->keys->log_head());
-  return LogHead{log_origin(core_->header.vault), head.size, to_hex(head.root)};
+  return LogHead{log_origin(core_->header), head.size, to_hex(head.root)};
 }
 
 Result<std::string> Vault::log_entry(std::uint64_t index) {

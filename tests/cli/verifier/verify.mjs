@@ -55,7 +55,7 @@ function openCheckpoint(note, vkey, origin) {
 
 // RFC 9162, 2.1.3.2.
 function includes(hash, index, size, proof, root) {
-  must(index < size, "an index beyond the log");
+  must(index < size, "an index beyond the tree");
   let [at, last] = [index, size - 1];
   for (const sibling of proof) {
     must(last !== 0, "a proof that is too long");
@@ -65,7 +65,7 @@ function includes(hash, index, size, proof, root) {
     } else hash = nodeHash(hash, sibling);
     [at, last] = [Math.floor(at / 2), Math.floor(last / 2)];
   }
-  must(last === 0 && hash.equals(root), "an entry that is not in the log");
+  must(last === 0 && hash.equals(root), "a leaf that is not in the tree");
 }
 
 function openProof({ entry, proof, kind }, log) {
@@ -81,6 +81,14 @@ function openProof({ entry, proof, kind }, log) {
   return { ...fact, at };
 }
 
+// A scope that was erased in a batch: its statement is in the tree that the log names.
+function checkBatch({ batch, erasure_id, reason, targets, unreadable }, gone) {
+  must(batch && targets.length === 1 && batch.scopes === gone.scopes, "a batch of another form");
+  const statement = JSON.stringify({ statement_id: batch.statement_id, erasure_id, reason, target: targets[0], unreadable });
+  const proof = batch.proof.map((hash) => decode64(hash, "hex"));
+  includes(leafHash(statement), batch.index, batch.scopes, proof, decode64(gone.statements, "hex"));
+}
+
 export function verify(file, pem) {
   const { kid, text } = openJws(file, pem);
   const claims = JSON.parse(text);
@@ -88,7 +96,9 @@ export function verify(file, pem) {
   must(claims.issuer.kid === kid && claims.version === 1, "another issuer or version");
   const facts = claims.log.proofs.map((proof) => openProof(proof, claims.log));
   const [gone, destroyed, ...made] = facts;
-  must(gone.kind === "keys-unreachable" && destroyed.kind === "slot-destroyed", "an entry is missing");
+  const batched = gone.kind === "batch-unreachable";
+  must((batched || gone.kind === "keys-unreachable") && destroyed.kind === "slot-destroyed", "an entry is missing");
+  must(batched === "batch" in claims, "logged otherwise than claimed");
   must([gone, destroyed].every((fact) => fact.erasure === claims.erasure_id), "of another erasure");
   must(gone.at < destroyed.at, "destroyed before unreachable");
   must(claims.root.slots_destroyed.every((slot) => destroyed.slots.includes(slot.slot_id)), "another slot");
@@ -97,10 +107,15 @@ export function verify(file, pem) {
   keys.forEach((key, i) => {
     const { kind, key: id, scope, commitment, at } = made[i];
     must(kind === "key-created" && id === key.key_id && scope === key.scope, "created otherwise");
-    must(commitment === key.commitment && at < gone.at && gone.keys.includes(id), "another commitment");
+    must(commitment === key.commitment && at < gone.at, "another commitment");
+    must(batched || gone.keys.includes(id), "a key that did not become unreachable");
   });
+  if (batched) checkBatch(claims, gone);
   const whole = claims.root.slots_destroyed.every((slot) => slot.overwritten && slot.read_back && slot.gone);
-  must(claims.status === "partial" || (whole && claims.root.assurance_known && claims.exports_known),
+  const { instances } = claims;
+  must(instances.every(({ instance_id: id }, i) => i === 0 || instances[i - 1].instance_id < id), "instances out of order");
+  const alone = instances.length === 0 && claims.instances_known;
+  must(claims.status === "partial" || (whole && claims.root.assurance_known && claims.exports_known && alone),
     "a status that the facts do not carry");
   return claims;
 }

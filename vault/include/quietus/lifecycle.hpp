@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +52,10 @@ struct RotationOptions {
   // when no backup needs them either. Copies of the vault from before are then dead for this
   // scope's own records, which is the point of it.
   bool destroy_old = false;
+  // Removes the records of the scope that do not open and would keep the older generations alive
+  // for ever, once all others are re-encrypted. Logged before it is done, and listed in the report.
+  // Only with destroy_old.
+  bool sacrifice_unreadable = false;
   // Records moved so far, and in all.
   std::function<bool(std::uint64_t done, std::uint64_t total)> progress;
 };
@@ -62,6 +67,9 @@ struct RotationReport {
   std::uint64_t scopes_rewrapped = 0;  // children, and what was derived
   std::uint64_t keys_destroyed = 0;    // of older generations
   std::uint64_t root_generation = 0;   // afterwards
+  std::uint64_t given_up = 0;          // records that did not open and were removed
+  // Of those the first 1,000, as `check` names them: PRFs of their names, in hex.
+  std::vector<std::string> given_up_records;
 };
 
 // A rotation that was begun, or whose older keys are still there.
@@ -92,21 +100,6 @@ struct HoldOptions {
   std::optional<std::int64_t> until_unix_ms;
 };
 
-// A version of the retention policy (docs/policy.md).
-struct PolicyInfo {
-  std::uint32_t version = 0;
-  std::int64_t applied_unix_ms = 0;
-  std::int64_t effective_unix_ms = 0;
-  bool in_force = false;  // now
-  std::string text;       // the TOML file, byte for byte
-};
-
-// Whether the text is a policy. kInvalidArgument names the line. Needs no vault.
-QUIETUS_EXPORT Result<void> check_policy(std::string_view text);
-// What differs between two policies, one line each. kInvalidArgument.
-QUIETUS_EXPORT Result<std::vector<std::string>> policy_differences(std::string_view before,
-                                                                   std::string_view after);
-
 // Of an open vault; valid as long as that is. Thread-safe. Changes are durable on return and
 // logged. Reasons are codes of docs/lifecycle.md; kInvalidArgument lists them. All take scope paths
 // as Vault::scope() does, with its errors; kRefused when the table of states does not allow it.
@@ -119,8 +112,11 @@ class QUIETUS_EXPORT Lifecycle {
   // was derived from it, answer kRestricted, unless a lawful use is stated (Vault::scope). Nothing
   // is lost.
   Result<StandingReport> suspend(std::string_view path, std::string_view reason);
+  // All of them or none.
+  Result<StandingReport> suspend(std::span<const std::string> paths, std::string_view reason);
   // Lifts it.
   Result<StandingReport> resume(std::string_view path, std::string_view reason);
+  Result<StandingReport> resume(std::span<const std::string> paths, std::string_view reason);
   // Ends writing; reads go on.
   Result<StandingReport> deactivate(std::string_view path, std::string_view reason);
   // Others may know the keys: nothing more is written under them, and reading needs a stated use,
@@ -132,8 +128,10 @@ class QUIETUS_EXPORT Lifecycle {
   // beside reads and writes of all processes. Record versions stay. Children are re-wrapped, their
   // records are not touched. A compromised scope is active again afterwards. Interrupted by a crash
   // or by `progress` (kRefused), it is taken up by the next call, by resume_rotations(), or by a
-  // sweep. kCorrupt: records that do not open keep the old key alive; `check` names them. kHeld
-  // when it is to destroy and a hold covers the scope. kErasureIncomplete as erase().
+  // sweep; those two sacrifice nothing. kCorrupt: records that do not open keep the old key alive;
+  // `check` names them. kInvalidArgument: options that contradict each other. kRefused
+  // also when 64 older keys are there already and none is to be destroyed. kHeld when it is to
+  // destroy and a hold covers the scope. kErasureIncomplete as erase().
   Result<RotationReport> rotate(std::string_view path, std::string_view reason,
                                 const RotationOptions& options = {});
   // As rotate() with destroy_old, for making removed records, and old versions of replaced ones,
@@ -141,11 +139,13 @@ class QUIETUS_EXPORT Lifecycle {
   Result<RotationReport> purge(std::string_view path, std::string_view reason,
                                RotationOptions options = {});
   Result<std::vector<RotationInfo>> rotations();
-  // Brings everything that rotate() and purge() began to its end; how many.
+  // Brings everything that rotate() and purge() began to its end; how many. The first failure, when
+  // all were tried.
   Result<std::uint64_t> resume_rotations();
 
-  // Removes rows of erased scopes from the record store, at most so many bytes of them, in bounded
-  // transactions, so that their room is used again; the bytes removed. 0: nothing was left.
+  // Removes rows of erased scopes from the record store in bounded transactions, so that their room
+  // is used again, and begins none once so many bytes are removed; the bytes removed. 0: nothing
+  // was left.
   Result<std::uint64_t> reclaim(std::uint64_t max_bytes = ~std::uint64_t{0});
 
   // Covers the scope and what lies below it or was derived from it: no erasure that would destroy
@@ -153,17 +153,14 @@ class QUIETUS_EXPORT Lifecycle {
   // is not decided is given up; kErased: it was decided.
   Result<HoldInfo> place_hold(std::string_view path, std::string_view reason,
                               const HoldOptions& options = {});
+  // One on each of them, or none.
+  Result<std::vector<HoldInfo>> place_hold(std::span<const std::string> paths,
+                                           std::string_view reason,
+                                           const HoldOptions& options = {});
   // kNotFound.
   Result<void> release_hold(std::string_view id);
   // All of them, or those on the scope and on what it depends on.
   Result<std::vector<HoldInfo>> holds(std::string_view path = {});
-
-  // Makes it the newest version of the vault's retention policy. kInvalidArgument names the line;
-  // kRefused: it would take effect before its notice period, or that of the version before it, is
-  // over; kAlreadyExists: it is the newest already.
-  Result<PolicyInfo> apply_policy(std::string_view text);
-  // Every version that was ever applied, oldest first.
-  Result<std::vector<PolicyInfo>> policies();
 
   explicit Lifecycle(std::weak_ptr<VaultCore> core) : core_(std::move(core)) {}
 

@@ -20,6 +20,9 @@ namespace quietus {
 // Names the state of a record: changes with every write, never repeats.
 using Version = std::array<std::uint8_t, 24>;
 
+// Stands for a value where the value must not be seen.
+using Pseudonym = std::array<std::uint8_t, 16>;
+
 // What restricted data may still be used for (GDPR Art. 18(2)).
 enum class RestrictedUse { kConsent, kLegalClaims, kRightsOfOthers, kPublicInterest };
 QUIETUS_EXPORT std::string_view name_of(
@@ -112,6 +115,24 @@ class QUIETUS_EXPORT Scope {
   // page of rows; `visit` returns false to stop. Costs O(records in the scope).
   Result<void> list(std::string_view prefix,
                     const std::function<Result<bool>(const RecordInfo&)>& visit) const;
+
+  // Envelope encryption, for data that is kept elsewhere: in a queue, a bucket, another database.
+  // The token opens as long as the scope lives, whatever is rotated or purged; when the scope is
+  // erased, every copy of it is unrecoverable wherever it lies. It names vault and scope by random
+  // ids, and is longer than the data by 108 bytes and 16 for each whole 16 KiB.
+  Result<Bytes> seal(ByteView data) const;
+  // kInvalidArgument: these bytes are no token; kRefused: of another vault or scope; kCorrupt.
+  Result<Bytes> open(ByteView token) const;
+  // The same for any size, in constant memory. A part of the data is authenticated before it is
+  // handed out, but only success says that it was all: what the sink got before an error is to be
+  // thrown away.
+  Result<void> seal_stream(const ByteSource& data, const ByteSink& token) const;
+  Result<void> open_stream(const ByteSource& token, const ByteSink& data) const;
+
+  // The same for the same value, for ever, whatever is rotated or purged; different in every scope.
+  // Keyed BLAKE2b-128 (RFC 7693): without the scope's key it cannot be linked to the value, and
+  // with it guesses can be tested.
+  Result<Pseudonym> pseudonym(ByteView value) const;
 
   // 63 random bits; what logs and certificates call this scope.
   std::uint64_t id() const noexcept;

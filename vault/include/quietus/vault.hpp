@@ -3,9 +3,11 @@
 // the folder made at any time.
 #pragma once
 
+#include <quietus/backup.hpp>
 #include <quietus/lifecycle.hpp>
 #include <quietus/options.hpp>
 #include <quietus/report.hpp>
+#include <quietus/retention.hpp>
 #include <quietus/scope.hpp>
 #include <quietus/trust.hpp>
 
@@ -23,6 +25,14 @@ struct VaultCore;
 struct ScopeOptions {
   std::string data_class;                 // empty: the second path element, or its parent's class
   std::vector<std::string> derived_from;  // at most 16 existing scopes; fixed for ever
+};
+
+// What a tenant has of one data subject: the scopes whose last path element is its name.
+struct SubjectScopes {
+  std::vector<std::string> paths;
+  std::vector<std::string> nothing_in;  // classes, the scopes directly below the tenant
+  std::uint64_t erased = 0;             // scopes of that name that were erased
+  std::uint64_t unreadable = 0;         // damaged rows: they, or what lies below, may be theirs too
 };
 
 // Thread-safe. Move-only. A process opens a vault once (kBusy otherwise); many processes may have
@@ -56,6 +66,10 @@ class QUIETUS_EXPORT Vault {
   // A handle through which a restricted scope is read and written for one of the uses that the law
   // allows. Each call is logged, durable on return.
   Result<Scope> scope(std::string_view path, RestrictedUse use);
+  // The scope under which a token was sealed (Scope::seal), from its first 36 bytes or more.
+  // kInvalidArgument, kRefused: of another vault; kErased; kNotFound.
+  Result<Scope> scope_of(ByteView token);
+  Result<Scope> scope_of(ByteView token, RestrictedUse use);  // as scope(path, use)
   // The parent must exist. kAlreadyExists; kErased when the name once belonged to an erased scope:
   // names of the erased are not given out again. Durable on return.
   Result<Scope> create_scope(std::string_view path, const ScopeOptions& options = {});
@@ -63,8 +77,16 @@ class QUIETUS_EXPORT Vault {
   // The direct children of a scope, tenants for "". Erased ones come without a name.
   Result<std::vector<ScopeInfo>> children(std::string_view path);
 
+  // Everything of one person in a tenant, in whichever class and however deep. What lies below the
+  // scopes that are found belongs to them.
+  Result<SubjectScopes> subject(std::string_view tenant, std::string_view name);
+
   // States of keys, restriction, legal holds.
   Lifecycle lifecycle();
+  // The policy, what is due when, and the sweep.
+  Retention retention();
+  // Copies of the records, and what is known of them.
+  Backups backups();
 
   // What erase() would destroy.
   Result<ErasePlan> plan_erase(std::span<const std::string> paths);
@@ -102,6 +124,10 @@ class QUIETUS_EXPORT Vault {
 
   Result<std::vector<CertificateInfo>> certificates();
   Result<std::string> certificate(std::string_view id);  // kNotFound
+  // The certificate of an erased scope, by its path (while its parent lives) or id (16 hex digits).
+  // Of a scope that was erased with many others it is made, kept and logged when it is first asked
+  // for. kNotFound for one that was not erased itself; kErasureIncomplete.
+  Result<std::string> certificate_of(std::string_view scope);
   // The salts of the certificate's commitments to whose scopes were erased, as far as their tenant
   // still lives. The paths are empty: they died with the scopes; who knows one puts it in.
   // kNotFound.

@@ -1,0 +1,204 @@
+// backup: copies of the vault's records.
+#include "attach.hpp"
+#include "input_file.hpp"
+#include "output_file.hpp"
+#include "printable_text.hpp"
+#include "progress.hpp"
+#include "trust_file.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+namespace quietus::cli {
+namespace {
+
+struct BackupCommand {
+  std::string place;  // where to, or which
+  std::string keep;
+  std::string trust;
+};
+
+Json json_of(const BackupInfo& backup) {
+  const bool signed_one = backup.manifest_sha256.find_first_not_of('0') != std::string::npos;
+  return {{"id", backup.id},
+          {"begun", timestamp(backup.begun_unix_ms)},
+          {"made", backup.made_unix_ms == 0 ? Json(nullptr) : Json(timestamp(backup.made_unix_ms))},
+          {"expires", timestamp(backup.expires_unix_ms)},
+          {"records", backup.records},
+          {"bytes", backup.bytes},
+          {"manifest_hash", signed_one ? Json(backup.manifest_sha256) : Json(nullptr)}};
+}
+
+// ---- create -----------------------------------------------------------------------------------
+
+// A name of its own in a folder, also beside one that is made there in the same second; the path
+// itself when it names no folder.
+std::filesystem::path file_for(const std::string& place) {
+  std::filesystem::path path(place);
+  std::error_code unknown;
+  if (!std::filesystem::is_directory(path, unknown) && !place.ends_with('/')) return path;
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  std::string time =
+      timestamp(std::chrono::duration_cast<std::chrono::milliseconds>(now).count()).substr(0, 23);
+  std::erase_if(time, [](char c) { return c == '-' || c == ':' || c == '.'; });
+  return path / ("quietus-" + time + "Z-" + std::to_string(::getpid()) + ".backup");
+}
+
+Result<void> refuse_existing(const std::filesystem::path& path) {
+  std::error_code unknown;
+  if (std::filesystem::exists(std::filesystem::symlink_status(path, unknown)))
+    return Error(ErrorCode::kAlreadyExists,
+                 path.string() + " is there already; a backup replaces no file");
+  return {};
+}
+
+Result<BackupInfo> create_file(Vault& vault, const std::filesystem::path& path,
+                               BackupOptions options) {
+  QUIETUS_TRY(refuse_existing(path));
+  QUIETUS_TRY_AS(OutputFile file, OutputFile::create(path));
+  ProgressLine line("copying", "");
+  options.progress = line.callback();
+  QUIETUS_TRY_AS(
+      const BackupInfo made,
+      vault.backups().create([&](ByteView piece) { return file.write(piece); }, options));
+  QUIETUS_TRY(refuse_existing(path));  // somebody else may have been faster
+  QUIETUS_TRY(file.commit());
+  return made;
+}
+
+Result<ExitCode> create_to_stdout(const BackupCommand& command, Invocation& invocation) {
+  if (invocation.terminal.json)
+    return Error(ErrorCode::kInvalidArgument, "--json needs a file or a folder");
+  if (::isatty(STDOUT_FILENO) == 1)
+    return Error(ErrorCode::kInvalidArgument, "a backup is not for a terminal; redirect it");
+  QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
+  ProgressLine line("copying", "");
+  BackupOptions options;
+  options.keep = command.keep;
+  options.progress = line.callback();
+  // Nothing counts as made that the system did not take.
+  const ByteSink sink = [&](ByteView piece) -> Result<void> {
+    QUIETUS_TRY(invocation.terminal.content(piece));
+    return invocation.terminal.finish();
+  };
+  QUIETUS_TRY_AS(const BackupInfo made, vault.backups().create(sink, options));
+  Terminal::message("backup " + made.id + ", to be removed after " +
+                    timestamp(made.expires_unix_ms));
+  return ExitCode::kDone;
+}
+
+Result<ExitCode> run_create(const BackupCommand& command, Invocation& invocation) {
+  if (command.place == "-") return create_to_stdout(command, invocation);
+  QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
+  const std::filesystem::path path = file_for(command.place);
+  BackupOptions options;
+  options.keep = command.keep;
+  QUIETUS_TRY_AS(const BackupInfo made, create_file(vault, path, options));
+  if (invocation.terminal.json) {
+    Json document = json_of(made);
+    document["file"] = path.string();
+    invocation.terminal.document(document);
+  } else {
+    invocation.terminal.print(columns({{"file", path.string()},
+                                       {"backup", made.id},
+                                       {"records", grouped(made.records)},
+                                       {"size", byte_size(made.bytes)},
+                                       {"as of", timestamp(made.begun_unix_ms)},
+                                       {"remove after", timestamp(made.expires_unix_ms)}}));
+  }
+  return ExitCode::kDone;
+}
+
+// ---- verify, list -----------------------------------------------------------------------------
+
+Json json_of(const CheckedBackup& backup) {
+  Json document = json_of(backup.info);
+  document.erase("made");
+  document["vault"] = backup.vault_id;
+  document["log"] = {
+      {"origin", backup.log_origin}, {"size", backup.log_size}, {"root_hash", backup.log_root}};
+  document["verifier_key"] = backup.log_vkey;
+  document["trusted"] = backup.trusted;
+  return document;
+}
+
+Result<ExitCode> run_verify_backup(const BackupCommand& command, Invocation& invocation) {
+  std::optional<Trust> trust;
+  if (!command.trust.empty()) {
+    QUIETUS_TRY_AS(trust, read_trust(command.trust));
+  }
+  QUIETUS_TRY_AS(InputFile file, InputFile::open(command.place));
+  QUIETUS_TRY_AS(const CheckedBackup backup,
+                 check_backup(file.source(), trust ? &*trust : nullptr)
+                     .within(command.place == "-" ? "standard input" : command.place));
+  if (invocation.terminal.json) {
+    invocation.terminal.document(json_of(backup));
+  } else {
+    invocation.terminal.print(
+        columns({{"backup", backup.info.id},
+                 {"of vault", backup.vault_id},
+                 {"records", grouped(backup.info.records)},
+                 {"size", byte_size(backup.info.bytes)},
+                 {"as of", timestamp(backup.info.begun_unix_ms)},
+                 {"remove after", timestamp(backup.info.expires_unix_ms)},
+                 {"log", backup.log_origin + " at " + grouped(backup.log_size) + " entries"},
+                 {"signed by", backup.log_vkey},
+                 {"checked", "every block against the manifest, the manifest's signature"}}));
+  }
+  if (!backup.trusted)
+    Terminal::message(
+        "whose key signed it was not checked: name the log in a trust file (--trust)");
+  return ExitCode::kDone;
+}
+
+Result<ExitCode> run_backup_list(const NoOptions&, Invocation& invocation) {
+  QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
+  QUIETUS_TRY_AS(const std::vector<BackupInfo> backups, vault.backups().list());
+  if (invocation.terminal.json) {
+    Json list = Json::array();
+    for (const BackupInfo& backup : backups) list.push_back(json_of(backup));
+    invocation.terminal.document({{"backups", std::move(list)}});
+    return ExitCode::kDone;
+  }
+  std::vector<std::vector<std::string>> rows = {
+      {"BACKUP", "AS OF", "REMOVE AFTER", "RECORDS", "SIZE"}};
+  for (const BackupInfo& backup : backups) {
+    const bool made = backup.made_unix_ms != 0;
+    rows.push_back({backup.id, timestamp(backup.begun_unix_ms), timestamp(backup.expires_unix_ms),
+                    made ? grouped(backup.records) : "not finished",
+                    made ? byte_size(backup.bytes) : "-"});
+  }
+  invocation.terminal.print(columns(rows));
+  return ExitCode::kDone;
+}
+
+}  // namespace
+
+void attach_backup_commands(CLI::App& app, Action& chosen) {
+  CLI::App& group = *app.add_subcommand("backup", "Copies of the records, as ciphertext");
+  group.require_subcommand(1);
+
+  auto made = std::make_shared<BackupCommand>();
+  CLI::App& create = *group.add_subcommand("create", "Write a backup; beside normal work");
+  create.add_option("DEST", made->place, "A new file, a folder, or - for standard output")
+      ->required();
+  create.add_option("--keep", made->keep,
+                    "How long it will be kept: 30d, 6m, 1y (default: as the policy says)");
+  on_chosen(create, chosen, std::move(made), run_create);
+
+  auto checked = std::make_shared<BackupCommand>();
+  CLI::App& verify =
+      *group.add_subcommand("verify", "Whether a backup is whole and signed; needs no vault");
+  verify.add_option("FILE", checked->place, "- for standard input")->required();
+  verify.add_option("--trust", checked->trust, "A trust file that names the log whose key signed");
+  on_chosen(verify, chosen, std::move(checked), run_verify_backup);
+
+  plain_command(group, "list", "The inventory: every backup that was made, and until when", chosen,
+                run_backup_list);
+}
+
+}  // namespace quietus::cli

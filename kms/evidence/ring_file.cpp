@@ -1,0 +1,228 @@
+#include "evidence/ring_file.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+#include <span>
+#include <utility>
+
+#include "base/text_encoding.hpp"
+#include "base/unverified.hpp"
+#include "evidence/text_lines.hpp"
+#include "evidence/utc_time.hpp"
+
+namespace quietus {
+namespace {
+
+constexpr std::string_view kRingFamily = "quietus-ring/v";
+constexpr std::uint64_t kRingVersion = 1;
+constexpr std::string_view kEpochWord = "epoch ";
+constexpr std::size_t kEpochWords = 6;  // after the first
+
+template <std::size_t N>
+std::optional<std::array<std::uint8_t, N>> exactly(const std::optional<Bytes>& bytes) {
+  std::array<std::uint8_t, N> out{};
+  if (!bytes || bytes->size() != N) return std::nullopt;
+  std::copy(bytes->begin(), bytes->end(), out.begin());
+  return out;
+}
+
+// What stands behind `name` on the next line; empty, which is no value, when the line is another.
+std::string_view value_of(LineReader& lines, std::string_view name) {
+  const auto line = lines.next();
+  if (!line || !line->starts_with(name)) return {};
+  return line->substr(name.size());
+}
+
+Result<void> check_version(std::optional<std::string_view> line) {
+  if (!line || !line->starts_with(kRingFamily)) return unverified("ring: not a ring file");
+  const auto version = parse_decimal(line->substr(kRingFamily.size()));
+  if (!version || *version < kRingVersion) return unverified("ring: not a ring file");
+  if (*version > kRingVersion)
+    return Error(ErrorCode::kUnsupported, "ring: file of a newer version");
+  return {};
+}
+
+// What stands between the spaces of an epoch's line, behind its first word.
+std::optional<std::array<std::string_view, kEpochWords>> epoch_words(std::string_view line) {
+  if (!line.starts_with(kEpochWord)) return std::nullopt;
+  line.remove_prefix(kEpochWord.size());
+  std::array<std::string_view, kEpochWords> words;
+  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
+    const std::size_t space = line.find(' ');
+    if (space == std::string_view::npos) return std::nullopt;
+    words[i] = line.substr(0, space);
+    line.remove_prefix(space + 1);
+  }
+  words.back() = line;
+  return words;
+}
+
+std::optional<RingEpoch> parse_epoch(std::string_view line) {
+  const auto words = epoch_words(line);
+  if (!words) return std::nullopt;
+  const auto id = exactly<sizeof(EpochId)>(from_hex((*words)[0]));
+  const auto scope = parse_hex_id((*words)[1]);
+  const auto opens = parse_utc((*words)[2]);
+  const auto closes = parse_utc((*words)[3]);
+  const auto expires = parse_utc((*words)[4]);
+  const auto key = exactly<sizeof(X25519PublicKey)>(from_base64((*words)[5]));
+  if (!id || !scope || !opens || !closes || !expires || !key) return std::nullopt;
+  return RingEpoch{{*id, *key}, *scope, *opens, *closes, *expires};
+}
+
+std::string encode_epoch(const RingEpoch& epoch) {
+  std::string line(kEpochWord);
+  return line.append(to_hex(epoch.public_key.id))
+      .append(" ")
+      .append(hex_id(epoch.scope))
+      .append(" ")
+      .append(format_utc(epoch.opens))
+      .append(" ")
+      .append(format_utc(epoch.closes))
+      .append(" ")
+      .append(format_utc(epoch.expires))
+      .append(" ")
+      .append(to_base64(epoch.public_key.key))
+      .append("\n");
+}
+
+Error wrong_epoch(const RingEpoch& epoch, const char* what) {
+  return unverified("ring: epoch " + to_hex(epoch.public_key.id) + " " + what);
+}
+
+Result<void> check_epoch(const RingEpoch& epoch) {
+  if (epoch.scope == 0 || epoch.scope >> 63 != 0) return wrong_epoch(epoch, "has no scope");
+  if (epoch.opens >= epoch.closes) return wrong_epoch(epoch, "is never open");
+  if (epoch.expires < epoch.closes) return wrong_epoch(epoch, "expires before it closes");
+  if (!is_x25519_public_key(epoch.public_key.key))
+    return wrong_epoch(epoch, "has a key that cannot be sealed to");
+  return {};
+}
+
+Result<void> check_epochs(const std::vector<RingEpoch>& epochs) {
+  if (epochs.empty()) return unverified("ring: no epochs");
+  std::set<EpochId> ids;
+  std::set<X25519PublicKey> keys;
+  const RingEpoch* before = nullptr;
+  for (const RingEpoch& epoch : epochs) {
+    QUIETUS_TRY(check_epoch(epoch));
+    if (before != nullptr && epoch.opens < before->closes)
+      return wrong_epoch(epoch, "opens before the one above it closes");
+    if (!ids.insert(epoch.public_key.id).second) return wrong_epoch(epoch, "stands there twice");
+    if (!keys.insert(epoch.public_key.key).second)
+      return wrong_epoch(epoch, "has the key of another");
+    before = &epoch;
+  }
+  return {};
+}
+
+// One epoch of an older file and what a newer one, issued at `issued`, has in its place.
+Result<void> check_kept(const RingEpoch& was, const RingEpoch& is, UnixMillis issued) {
+  if (is.public_key != was.public_key || is.scope != was.scope || is.opens != was.opens)
+    return wrong_epoch(was, "was changed");
+  if (is.expires > was.expires) return wrong_epoch(was, "would expire later than promised");
+  const bool ended_early =
+      is.closes < was.closes && is.expires == is.closes && is.expires <= issued;
+  if (is.closes != was.closes && !ended_early)
+    return wrong_epoch(was, "would close at another time than promised");
+  return {};
+}
+
+}  // namespace
+
+std::string encode_ring(const RingFile& ring) {
+  std::string text(kRingFamily);
+  text.append(std::to_string(kRingVersion))
+      .append("\nsite ")
+      .append(to_hex(ring.site))
+      .append("\nring ")
+      .append(to_hex(ring.ring))
+      .append("\nissued ")
+      .append(format_utc(ring.issued))
+      .append("\n");
+  for (const RingEpoch& epoch : ring.epochs) text.append(encode_epoch(epoch));
+  return text;
+}
+
+Result<RingFile> parse_ring(std::string_view text) {
+  if (text.size() > kMaxRingNote) return unverified("ring: file is too long");
+  LineReader lines(text);
+  QUIETUS_TRY(check_version(lines.next()));
+  const auto site = exactly<sizeof(VaultId)>(from_hex(value_of(lines, "site ")));
+  const auto id = exactly<sizeof(RingId)>(from_hex(value_of(lines, "ring ")));
+  const auto issued = parse_utc(value_of(lines, "issued "));
+  if (!site || !id || !issued) return unverified("ring: malformed head");
+
+  RingFile ring{*site, *id, *issued, {}};
+  while (const auto line = lines.next()) {
+    const auto epoch = parse_epoch(*line);
+    if (!epoch) return unverified("ring: malformed line");
+    if (ring.epochs.size() == kMaxRingEpochs) return unverified("ring: too many epochs");
+    ring.epochs.push_back(*epoch);
+  }
+  QUIETUS_TRY(check_epochs(ring.epochs));
+  // Writing it again finds every form that is not the one form.
+  if (encode_ring(ring) != text) return unverified("ring: not in the one form of its content");
+  return ring;
+}
+
+Result<std::string> sign_ring(const RingFile& ring, std::string_view key_name,
+                              const SigningKey& key) {
+  const std::string text = encode_ring(ring);
+  const Result<RingFile> read = parse_ring(text);
+  if (!read) return Error(ErrorCode::kInvalidArgument, read.error().context());
+  if (*read != ring) return Error(ErrorCode::kInvalidArgument, "ring: a time is not whole seconds");
+  return sign_note(text, key_name, key);
+}
+
+Result<RingFile> open_ring(std::string_view note, const NoteKey& site_key) {
+  if (note.size() > kMaxRingNote) return unverified("ring: file is too long");
+  QUIETUS_TRY_AS(const std::string text, open_note(note, std::span(&site_key, 1)));
+  return parse_ring(text);
+}
+
+const RingEpoch* epoch_for_sealing(const RingFile& ring, UnixMillis now) noexcept {
+  const auto found = std::find_if(
+      ring.epochs.begin(), ring.epochs.end(),
+      [&](const RingEpoch& epoch) { return epoch.opens <= now && now < epoch.closes; });
+  return found == ring.epochs.end() ? nullptr : &*found;
+}
+
+std::optional<UnixMillis> latest_expiry(const RingFile& ring, UnixMillis from,
+                                        UnixMillis until) noexcept {
+  if (until < from) std::swap(from, until);
+  std::optional<UnixMillis> latest;
+  for (const RingEpoch& epoch : ring.epochs)
+    if (epoch.opens <= until && epoch.closes > from)
+      latest = std::max(latest.value_or(epoch.expires), epoch.expires);
+  return latest;
+}
+
+Result<void> follows(const RingFile& next, const RingFile& before) {
+  if (next.site != before.site || next.ring != before.ring)
+    return unverified("ring: file is of another ring");
+  if (next.issued <= before.issued) return unverified("ring: file is not a newer one");
+
+  std::map<EpochId, const RingEpoch*> by_id;
+  std::map<X25519PublicKey, const RingEpoch*> by_key;
+  for (const RingEpoch& epoch : next.epochs) {
+    by_id.emplace(epoch.public_key.id, &epoch);
+    by_key.emplace(epoch.public_key.key, &epoch);
+  }
+  for (const RingEpoch& was : before.epochs) {
+    const auto same_key = by_key.find(was.public_key.key);
+    if (same_key != by_key.end() && same_key->second->public_key.id != was.public_key.id)
+      return wrong_epoch(*same_key->second, "has the key of an older epoch");
+    const auto is = by_id.find(was.public_key.id);
+    if (is != by_id.end()) {
+      QUIETUS_TRY(check_kept(was, *is->second, next.issued));
+    } else if (was.expires > next.issued) {
+      return wrong_epoch(was, "is missing before it has expired");
+    }
+  }
+  return {};
+}
+
+}  // namespace quietus

@@ -1,0 +1,164 @@
+// What certificates say of other instances of the vault, which may hold keys that are erased here.
+#include "keys/instances.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "base/text_encoding.hpp"
+#include "keys/batch_vault.hpp"
+#include "support/mentions.hpp"
+
+using namespace quietus;        // NOLINT: a test
+using namespace quietus::test;  // NOLINT: a test
+
+namespace {
+
+std::uint64_t log_size(TestVault& vault) {
+  return vault
+      .look([](ControlReader& reader, ScopeTable&, const RootRow&) { return log_head(reader); })
+      .size;
+}
+
+void add_instance(TestVault& vault, std::uint8_t number, std::uint64_t size) {
+  must(vault.keys().update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) {
+    return rows::put_instance(writer, scopes.seal(), {{number}, 1780000000000, size});
+  }));
+}
+
+void damage_instance(TestVault& vault, std::uint8_t number) {
+  const Bytes key = ByteWriter().u8('O').raw(InstanceId{number}).take();
+  must(vault.control().update(
+      WriteClass::kOrdinary, [&](ControlWriter& writer) { return writer.put(key, Bytes(60, 7)); }));
+}
+
+struct ReadInstances {
+  std::vector<InstanceRow> rows;
+  int damaged = 0;
+};
+
+ReadInstances read_instances(TestVault& vault) {
+  return vault.look(
+      [](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<ReadInstances> {
+        ReadInstances read;
+        QUIETUS_TRY_AS(read.rows, rows::instances(reader, scopes.seal(), [&] { ++read.damaged; }));
+        return read;
+      });
+}
+
+nlohmann::json payload_of(const std::string& document) {
+  const auto jws = nlohmann::json::parse(document);
+  return nlohmann::json::parse(as_text(from_base64url(jws["payload"].get<std::string>()).value()));
+}
+
+// The ids of the instances that a certificate names, once it was verified.
+std::vector<std::string> named(TestVault& vault, const std::string& document) {
+  const VerifiedCertificate verified = must(vault.verify(document));
+  const nlohmann::json payload = payload_of(document);
+  std::vector<std::string> ids;
+  for (const auto& other : payload["instances"])
+    ids.push_back(other["instance_id"].get<std::string>());
+  const bool known = payload["instances_known"].get<bool>();
+  CHECK((verified.status() == CertificateStatus::kComplete) == (known && ids.empty()));
+  for (const std::string& id : ids) CHECK(mentions(verified.report().not_claimed, id));
+  return ids;
+}
+
+std::string id_text(std::uint8_t number) {
+  return to_hex(InstanceId{number});
+}
+
+}  // namespace
+
+TEST_CASE("rows of instances are read as they were written, and damaged ones are told of",
+          "[instances]") {
+  ErasableVault vault;
+  add_instance(*vault, 9, 20);
+  add_instance(*vault, 3, 30);
+  add_instance(*vault, 9, 40);  // the same one again
+  const ReadInstances whole = read_instances(*vault);
+  REQUIRE(whole.rows.size() == 2);
+  CHECK(whole.rows[0].instance == InstanceId{3});
+  CHECK(whole.rows[0].log_size == 30);
+  CHECK(whole.rows[0].copied == 1780000000000);
+  CHECK(whole.rows[1].instance == InstanceId{9});
+  CHECK(whole.rows[1].log_size == 40);
+  CHECK(whole.damaged == 0);
+  const auto damaged_tables = [&] {
+    return vault->look([](ControlReader& reader, ScopeTable& scopes, const RootRow&) {
+      return rows::damaged_tables(reader, scopes.seal());
+    });
+  };
+  CHECK(damaged_tables().empty());
+  damage_instance(*vault, 3);
+  const ReadInstances left = read_instances(*vault);
+  CHECK(left.rows.size() == 1);
+  CHECK(left.damaged == 1);
+  CHECK(damaged_tables() == std::vector<char>{'O'});
+}
+
+TEST_CASE("an erasure names every instance, whenever it was copied", "[instances][erase]") {
+  ErasableVault vault;
+  const std::uint64_t first = vault->key_row(vault.scopes.user)->keys[0].log_index;
+  add_instance(*vault, 7, first);      // copied just before the first key was made
+  add_instance(*vault, 5, first + 1);  // just after
+  add_instance(*vault, 2, log_size(*vault));
+  const auto outcome = must(vault->erase({vault.scopes.user}));
+  CHECK(named(*vault, outcome.certificate_document) ==
+        std::vector{id_text(2), id_text(5), id_text(7)});
+  const auto payload = payload_of(outcome.certificate_document);
+  CHECK(payload["instances"][0]["copied"] == "2026-05-28T20:26:40Z");
+  must(vault.open());
+  check_settled(*vault);
+
+  const auto both = must(vault->erase({vault.scopes.globex, vault.scopes.data}));
+  CHECK(named(*vault, both.certificate_document) ==
+        std::vector{id_text(2), id_text(5), id_text(7)});
+}
+
+TEST_CASE("an instance that was copied before the keys were made is named: it opens old tree nodes",
+          "[instances][erase]") {
+  ErasableVault vault;
+  add_instance(*vault, 1, log_size(*vault));
+  const ScopeId late = must(vault->add(vault.scopes.data, "late"));
+  CHECK(named(*vault, must(vault->erase({late})).certificate_document) == std::vector{id_text(1)});
+  const auto older = must(vault->erase({vault.scopes.user}));
+  CHECK(named(*vault, older.certificate_document) == std::vector{id_text(1)});
+}
+
+TEST_CASE(
+    "a damaged row of an instance makes certificates partial, and keeps no erasure from ending",
+    "[instances][erase]") {
+  ErasableVault vault;
+  add_instance(*vault, 1, log_size(*vault));
+  damage_instance(*vault, 4);
+  const ScopeId late = must(vault->add(vault.scopes.data, "late"));
+  const auto outcome = must(vault->erase({late}));
+  CHECK(named(*vault, outcome.certificate_document) == std::vector{id_text(1)});
+  CHECK(payload_of(outcome.certificate_document)["instances_known"] == false);
+  must(vault.open());
+  check_settled(*vault);
+}
+
+TEST_CASE("the last certificate of a vault names all its instances", "[instances][destroy]") {
+  ErasableVault vault;
+  add_instance(*vault, 1, 3);
+  const std::string pem = vault->issuer_pem();
+  const auto expectations = vault->expectations();
+  const auto outcome = must(vault->destroy());
+  const auto verified =
+      must(verify_certificate(as_bytes(outcome.certificate_document), pem, expectations));
+  CHECK(verified.status() == CertificateStatus::kPartial);
+  CHECK(mentions(verified.report().not_claimed, id_text(1)));
+}
+
+TEST_CASE("certificates of a batch name the instances", "[instances][batch]") {
+  BatchVault vault;
+  add_instance(*vault, 6, log_size(*vault));
+  const ScopeId late = must(vault->add(vault.tenant, "late"));
+  const ScopeId early = vault.doomed[0];
+  const auto outcome = must(erase_batch(*vault, {early, late}));
+  const auto document = [&](ScopeId scope) {
+    return must(vault->keys().certificate_of(outcome.intent.id, scope)).document;
+  };
+  CHECK(named(*vault, document(early)) == std::vector{id_text(6)});
+  CHECK(named(*vault, document(late)) == std::vector{id_text(6)});
+}

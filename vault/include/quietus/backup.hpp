@@ -1,0 +1,76 @@
+// Data backups: consistent copies of the records, as ciphertext, in one stream that can be kept
+// anywhere, on media that cannot be rewritten too. No root slot is in one, so what is erased later
+// is unrecoverable in every backup at once, and nothing of them has to be rewritten. The form is in
+// docs/format.md; what a backup is good for, and until when, in docs/backup.md.
+#pragma once
+
+#include <quietus/scope.hpp>
+#include <quietus/trust.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace quietus {
+
+struct VaultCore;
+
+struct BackupOptions {
+  // How long it will be kept, "30d", "6m", "1y": for so long, keys that it needs are not destroyed
+  // because of a rotation. Empty: what the policy says (backup-retention), or 30 days.
+  std::string keep;
+  // Called now and then: bytes written, and how many there will be about (0 when unknown). False
+  // stops the backup, which comes to nothing then (kRefused).
+  std::function<bool(std::uint64_t done, std::uint64_t total)> progress;
+};
+
+// A backup, as the inventory of its vault or its own manifest tells. Times are Unix milliseconds.
+struct BackupInfo {
+  std::string id;                  // 32 hex digits
+  std::int64_t begun_unix_ms = 0;  // it holds what was there then
+  std::int64_t made_unix_ms = 0;   // 0: it was not finished, as far as is known
+  std::int64_t expires_unix_ms = 0;
+  std::uint64_t records = 0;
+  std::uint64_t bytes = 0;
+  std::string manifest_sha256;  // 64 hex digits
+};
+
+// What a backup says of itself, once its hashes and its signature were checked.
+struct CheckedBackup {
+  BackupInfo info;
+  std::string vault_id;  // 32 hex digits
+  std::string log_origin;
+  std::uint64_t log_size = 0;  // of the evidence log, when it was made
+  std::string log_root;        // 64 hex digits
+  std::string log_vkey;        // whose key signed it
+  bool trusted = false;        // false: nobody vouched for that key; it is the one the backup names
+};
+
+// Reads a backup to its end: every block is the one that the manifest names, and the manifest is
+// signed. Needs no vault and no keys. With `trust`, the key that signed it is one of its logs.
+// kCorrupt: damaged or cut short; kUnverified: not what it claims; kUnsupported: of a newer
+// version.
+QUIETUS_EXPORT Result<CheckedBackup> check_backup(const ByteSource& backup,
+                                                  const Trust* trust = nullptr);
+
+// Of an open vault; valid as long as that is. Thread-safe.
+class QUIETUS_EXPORT Backups {
+ public:
+  // Hands a backup to `sink`, as a snapshot of the records at one moment and, later, of their keys;
+  // reads and writes go on meanwhile, in all processes. It is in the inventory and in the log from
+  // before its snapshot is taken. Memory is bounded. What the sink got is a backup when this
+  // returns without an error; otherwise it is to be thrown away. kInvalidArgument for `keep`;
+  // kRefused in a vault that is open for reading only; the errors of `sink`.
+  Result<BackupInfo> create(const ByteSink& sink, const BackupOptions& options = {});
+  // Every backup that was ever begun and not dropped, in that order.
+  Result<std::vector<BackupInfo>> list();
+
+  explicit Backups(std::weak_ptr<VaultCore> core) : core_(std::move(core)) {}
+
+ private:
+  std::weak_ptr<VaultCore> core_;
+};
+
+}  // namespace quietus
