@@ -116,14 +116,26 @@ Result<void> claim_exports(const CertificateInputs& inputs, ErasureClaims& claim
       [&] { claims.exports_known = false; });
 }
 
-// All of them, also those that were copied before the listed keys were made: nodes of the key tree
-// keep their keys when leaves are added, so the root of a copy opens old versions of nodes that got
-// their leaves later.
+// The log entry with which the oldest of the erased scopes began. A copy of the keys that was made
+// before has none of theirs: it shares no key but those of leaves with the tree that it was made of
+// (I-25). A scope's first key counts, also when it was destroyed before: what lies below the scope
+// may be older than its newest key.
+Result<std::uint64_t> oldest_key(const CertificateInputs& inputs, const ErasureClaims& claims) {
+  std::uint64_t oldest = UINT64_MAX;
+  for (const ClaimedTarget& target : claims.targets) {
+    QUIETUS_TRY_AS(const auto row, rows::key_row(inputs.writer, inputs.seal, target.scope));
+    if (!row) return std::uint64_t{0};
+    for (const KeyRecord& key : row->keys) oldest = std::min(oldest, key.log_index);
+  }
+  return oldest;
+}
+
 Result<void> claim_instances(const CertificateInputs& inputs, ErasureClaims& claims) {
+  QUIETUS_TRY_AS(const std::uint64_t oldest, oldest_key(inputs, claims));
   QUIETUS_TRY_AS(const auto others, rows::instances(inputs.writer, inputs.seal,
                                                     [&] { claims.instances_known = false; }));
   for (const InstanceRow& other : others)
-    claims.instances.push_back({other.instance, other.copied});
+    if (oldest < other.log_size) claims.instances.push_back({other.instance, other.copied});
   return {};
 }
 

@@ -94,6 +94,9 @@ struct VaultCore {
   Result<void> connect(std::shared_ptr<const UnlockSecret> secret, bool create);
 };
 
+// Whether the one absolute path lies below the other, or is it.
+bool lies_inside(const std::filesystem::path& inner, const std::filesystem::path& outer);
+
 // What a handle of a vault answers after the vault was closed.
 Error closed();
 Result<std::shared_ptr<VaultCore>> open_core(const std::weak_ptr<VaultCore>& core);
