@@ -21,6 +21,7 @@
 //   "Q", "q", "b", "l", "a"      of erasures of many scopes, see batch_rows.hpp
 //   "S", "A"                     schedules and activity, see schedule.hpp
 //   "d"                          data backups, see backups.hpp
+//   "e"                          the ring of a recovery site and its epochs, see ring_rows.hpp
 //   "O"                          other instances of the vault, see instances.hpp
 //   "V" name                     the vault's own secrets: "issuing-key", "log-key" (32-byte seeds)
 // clang-format on

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <quietus/backup.hpp>
+#include <quietus/escrow.hpp>
 #include <quietus/lifecycle.hpp>
 #include <quietus/options.hpp>
 #include <quietus/report.hpp>
@@ -87,6 +88,8 @@ class QUIETUS_EXPORT Vault {
   Retention retention();
   // Copies of the records, and what is known of them.
   Backups backups();
+  // The ring of a recovery site.
+  Escrow escrow();
 
   // What erase() would destroy.
   Result<ErasePlan> plan_erase(std::span<const std::string> paths);
