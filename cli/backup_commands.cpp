@@ -19,6 +19,7 @@ namespace {
 struct BackupCommand {
   std::string place;  // where to, or which
   std::string keep;
+  std::string base;
   std::string trust;
 };
 
@@ -28,9 +29,24 @@ Json json_of(const BackupInfo& backup) {
           {"begun", timestamp(backup.begun_unix_ms)},
           {"made", backup.made_unix_ms == 0 ? Json(nullptr) : Json(timestamp(backup.made_unix_ms))},
           {"expires", timestamp(backup.expires_unix_ms)},
+          {"needed_until", timestamp(backup.needed_until_unix_ms)},
+          {"base", backup.base_id.empty() ? Json(nullptr) : Json(backup.base_id)},
           {"records", backup.records},
           {"bytes", backup.bytes},
           {"manifest_hash", signed_one ? Json(backup.manifest_sha256) : Json(nullptr)}};
+}
+
+// The base of an incremental backup, which is none of a complete one.
+Result<std::optional<InputFile>> open_base(const BackupCommand& command) {
+  if (command.base.empty()) return std::optional<InputFile>();
+  QUIETUS_TRY_AS(InputFile file, InputFile::open(command.base));
+  return std::optional(std::move(file));
+}
+
+using ShownLines = std::vector<std::vector<std::string>>;
+
+void add_base(ShownLines& lines, const std::string& base) {
+  if (!base.empty()) lines.push_back({"changes since", base});
 }
 
 // ---- create -----------------------------------------------------------------------------------
@@ -75,10 +91,12 @@ Result<ExitCode> create_to_stdout(const BackupCommand& command, Invocation& invo
     return Error(ErrorCode::kInvalidArgument, "--json needs a file or a folder");
   if (::isatty(STDOUT_FILENO) == 1)
     return Error(ErrorCode::kInvalidArgument, "a backup is not for a terminal; redirect it");
+  QUIETUS_TRY_AS(auto base, open_base(command));
   QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
   ProgressLine line("copying", "");
   BackupOptions options;
   options.keep = command.keep;
+  if (base) options.base = base->source();
   options.progress = line.callback();
   // Nothing counts as made that the system did not take.
   const ByteSink sink = [&](ByteView piece) -> Result<void> {
@@ -93,22 +111,25 @@ Result<ExitCode> create_to_stdout(const BackupCommand& command, Invocation& invo
 
 Result<ExitCode> run_create(const BackupCommand& command, Invocation& invocation) {
   if (command.place == "-") return create_to_stdout(command, invocation);
+  QUIETUS_TRY_AS(auto base, open_base(command));
   QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
   const std::filesystem::path path = file_for(command.place);
   BackupOptions options;
   options.keep = command.keep;
+  if (base) options.base = base->source();
   QUIETUS_TRY_AS(const BackupInfo made, create_file(vault, path, options));
   if (invocation.terminal.json) {
     Json document = json_of(made);
     document["file"] = path.string();
     invocation.terminal.document(document);
   } else {
-    invocation.terminal.print(columns({{"file", path.string()},
-                                       {"backup", made.id},
-                                       {"records", grouped(made.records)},
-                                       {"size", byte_size(made.bytes)},
-                                       {"as of", timestamp(made.begun_unix_ms)},
-                                       {"remove after", timestamp(made.expires_unix_ms)}}));
+    ShownLines lines = {{"file", path.string()}, {"backup", made.id}};
+    add_base(lines, made.base_id);
+    lines.push_back({"records", grouped(made.records)});
+    lines.push_back({"size", byte_size(made.bytes)});
+    lines.push_back({"as of", timestamp(made.begun_unix_ms)});
+    lines.push_back({"remove after", timestamp(made.expires_unix_ms)});
+    invocation.terminal.print(columns(lines));
   }
   return ExitCode::kDone;
 }
@@ -118,6 +139,13 @@ Result<ExitCode> run_create(const BackupCommand& command, Invocation& invocation
 Json json_of(const CheckedBackup& backup) {
   Json document = json_of(backup.info);
   document.erase("made");
+  document.erase("needed_until");
+  document["base_manifest_hash"] =
+      backup.info.base_id.empty() ? Json(nullptr) : Json(backup.base_manifest_sha256);
+  document["removed"] = backup.removed;
+  document["records_in_all"] = backup.records_in_all == 0 && !backup.info.base_id.empty()
+                                   ? Json(nullptr)
+                                   : Json(backup.records_in_all);
   document["vault"] = backup.vault_id;
   document["log"] = {
       {"origin", backup.log_origin}, {"size", backup.log_size}, {"root_hash", backup.log_root}};
@@ -126,28 +154,45 @@ Json json_of(const CheckedBackup& backup) {
   return document;
 }
 
+std::string shown_records(const CheckedBackup& backup, bool with_base) {
+  if (backup.info.base_id.empty()) return grouped(backup.info.records);
+  const std::string own =
+      grouped(backup.info.records) + " new or changed, " + grouped(backup.removed) + " removed";
+  return with_base ? own + "; with its base " + grouped(backup.records_in_all) : own;
+}
+
+void print_checked(Terminal& terminal, const CheckedBackup& backup, bool with_base) {
+  ShownLines lines = {{"backup", backup.info.id}, {"of vault", backup.vault_id}};
+  add_base(lines, backup.info.base_id);
+  lines.push_back({"records", shown_records(backup, with_base)});
+  lines.push_back({"size", byte_size(backup.info.bytes)});
+  lines.push_back({"as of", timestamp(backup.info.begun_unix_ms)});
+  lines.push_back({"remove after", timestamp(backup.info.expires_unix_ms)});
+  lines.push_back({"log", backup.log_origin + " at " + grouped(backup.log_size) + " entries"});
+  lines.push_back({"signed by", backup.log_vkey});
+  lines.push_back({"checked", with_base
+                                  ? "every block of both against the manifests, their signatures"
+                                  : "every block against the manifest, the manifest's signature"});
+  terminal.print(columns(lines));
+}
+
 Result<ExitCode> run_verify_backup(const BackupCommand& command, Invocation& invocation) {
+  if (command.place == "-" && command.base == "-")
+    return Error(ErrorCode::kInvalidArgument, "only one of the two comes from standard input");
   std::optional<Trust> trust;
   if (!command.trust.empty()) {
     QUIETUS_TRY_AS(trust, read_trust(command.trust));
   }
   QUIETUS_TRY_AS(InputFile file, InputFile::open(command.place));
+  QUIETUS_TRY_AS(auto base_file, open_base(command));
+  const ByteSource base = base_file ? base_file->source() : ByteSource();
   QUIETUS_TRY_AS(const CheckedBackup backup,
-                 check_backup(file.source(), trust ? &*trust : nullptr)
+                 check_backup(file.source(), trust ? &*trust : nullptr, base ? &base : nullptr)
                      .within(command.place == "-" ? "standard input" : command.place));
   if (invocation.terminal.json) {
     invocation.terminal.document(json_of(backup));
   } else {
-    invocation.terminal.print(
-        columns({{"backup", backup.info.id},
-                 {"of vault", backup.vault_id},
-                 {"records", grouped(backup.info.records)},
-                 {"size", byte_size(backup.info.bytes)},
-                 {"as of", timestamp(backup.info.begun_unix_ms)},
-                 {"remove after", timestamp(backup.info.expires_unix_ms)},
-                 {"log", backup.log_origin + " at " + grouped(backup.log_size) + " entries"},
-                 {"signed by", backup.log_vkey},
-                 {"checked", "every block against the manifest, the manifest's signature"}}));
+    print_checked(invocation.terminal, backup, base_file.has_value());
   }
   if (!backup.trusted)
     Terminal::message(
@@ -164,13 +209,13 @@ Result<ExitCode> run_backup_list(const NoOptions&, Invocation& invocation) {
     invocation.terminal.document({{"backups", std::move(list)}});
     return ExitCode::kDone;
   }
-  std::vector<std::vector<std::string>> rows = {
-      {"BACKUP", "AS OF", "REMOVE AFTER", "RECORDS", "SIZE"}};
+  ShownLines rows = {{"BACKUP", "AS OF", "REMOVE AFTER", "RECORDS", "SIZE", "CHANGES SINCE"}};
   for (const BackupInfo& backup : backups) {
     const bool made = backup.made_unix_ms != 0;
-    rows.push_back({backup.id, timestamp(backup.begun_unix_ms), timestamp(backup.expires_unix_ms),
-                    made ? grouped(backup.records) : "not finished",
-                    made ? byte_size(backup.bytes) : "-"});
+    rows.push_back(
+        {backup.id, timestamp(backup.begun_unix_ms), timestamp(backup.needed_until_unix_ms),
+         made ? grouped(backup.records) : "not finished", made ? byte_size(backup.bytes) : "-",
+         backup.base_id.empty() ? "-" : backup.base_id});
   }
   invocation.terminal.print(columns(rows));
   return ExitCode::kDone;
@@ -188,12 +233,16 @@ void attach_backup_commands(CLI::App& app, Action& chosen) {
       ->required();
   create.add_option("--keep", made->keep,
                     "How long it will be kept: 30d, 6m, 1y (default: as the policy says)");
+  create.add_option("--incremental", made->base,
+                    "Only what changed since this complete backup, which is read");
   on_chosen(create, chosen, std::move(made), run_create);
 
   auto checked = std::make_shared<BackupCommand>();
   CLI::App& verify =
       *group.add_subcommand("verify", "Whether a backup is whole and signed; needs no vault");
   verify.add_option("FILE", checked->place, "- for standard input")->required();
+  verify.add_option("--base", checked->base,
+                    "Of an incremental backup: the one that it holds the changes since");
   verify.add_option("--trust", checked->trust, "A trust file that names the log whose key signed");
   on_chosen(verify, chosen, std::move(checked), run_verify_backup);
 

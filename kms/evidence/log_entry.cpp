@@ -241,10 +241,10 @@ std::string entry_text(const EntryHead& head, const ClockAccepted& entry) {
 }
 
 std::string entry_text(const EntryHead& head, const BackupBegun& entry) {
-  return EntryBuilder(head, entry_kinds::kBackupBegun)
-      .bytes("backup", entry.backup)
-      .time("expires", entry.expires)
-      .text();
+  EntryBuilder builder(head, entry_kinds::kBackupBegun);
+  builder.bytes("backup", entry.backup).time("expires", entry.expires);
+  if (entry.base != BackupId{}) builder.bytes("base", entry.base);
+  return builder.text();
 }
 
 std::string entry_text(const EntryHead& head, const BackupMade& entry) {

@@ -155,6 +155,7 @@ struct ClockAccepted {
 struct BackupBegun {
   BackupId backup{};
   UnixMillis expires = 0;
+  BackupId base{};  // it holds the changes since that one; zeros: complete
 };
 struct BackupMade {
   BackupId backup{};

@@ -1,6 +1,7 @@
 #include "keys/backups.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "base/byte_reader.hpp"
 #include "keys/sealed_rows.hpp"
@@ -10,6 +11,7 @@ namespace rows {
 namespace {
 
 constexpr std::uint8_t kBackupRowVersion = 1;
+constexpr std::uint8_t kIncrementalRowVersion = 2;
 
 std::optional<BackupRow> decode_backup(ByteView content) {
   ByteReader in(content);
@@ -22,7 +24,10 @@ std::optional<BackupRow> decode_backup(ByteView content) {
   row.records = in.u64();
   row.bytes = in.u64();
   row.manifest = in.array<sizeof(Sha256)>();
-  return in.done() && version == kBackupRowVersion ? std::optional(row) : std::nullopt;
+  if (version == kIncrementalRowVersion) row.base = in.array<sizeof(BackupId)>();
+  const bool known =
+      version == kBackupRowVersion || (version == kIncrementalRowVersion && row.is_incremental());
+  return in.done() && known ? std::optional(row) : std::nullopt;
 }
 
 }  // namespace
@@ -36,7 +41,7 @@ Result<std::optional<BackupRow>> backup(ControlReader& reader, const RowSeal& se
 
 Result<void> put_backup(ControlWriter& writer, const RowSeal& seal, const BackupRow& row) {
   ByteWriter content;
-  content.u8(kBackupRowVersion)
+  content.u8(row.is_incremental() ? kIncrementalRowVersion : kBackupRowVersion)
       .u64(row.log_index)
       .u64(static_cast<std::uint64_t>(row.begun))
       .u64(static_cast<std::uint64_t>(row.made))
@@ -44,6 +49,7 @@ Result<void> put_backup(ControlWriter& writer, const RowSeal& seal, const Backup
       .u64(row.records)
       .u64(row.bytes)
       .raw(row.manifest);
+  if (row.is_incremental()) content.raw(row.base);
   return put_sealed(writer, seal, row_key('d', row.id), content.take());
 }
 
@@ -51,16 +57,21 @@ Result<void> remove_backup(ControlWriter& writer, const BackupId& id) {
   return writer.remove(row_key('d', id));
 }
 
-Result<std::vector<BackupRow>> backups(ControlReader& reader, const RowSeal& seal) {
+Result<std::vector<KeptBackup>> backups(ControlReader& reader, const RowSeal& seal) {
   QUIETUS_TRY_AS(auto found, all_rows(reader, seal, Bytes{'d'}, decode_backup));
-  std::vector<BackupRow> backups;
+  std::vector<KeptBackup> backups;
+  std::map<BackupId, UnixMillis> needed;  // by what holds changes since them
   for (auto& [key, row] : found) {
     ByteReader in(key);
     row.id = in.array<sizeof(BackupId)>();
     if (!in.done()) return damaged('d');
-    backups.push_back(row);
+    if (row.is_incremental()) needed[row.base] = std::max(needed[row.base], row.expires);
+    backups.push_back({row, row.expires});
   }
-  std::ranges::sort(backups, {}, &BackupRow::log_index);
+  for (KeptBackup& kept : backups)
+    if (const auto at = needed.find(kept.row.id); at != needed.end())
+      kept.needed_until = std::max(kept.needed_until, at->second);
+  std::ranges::sort(backups, {}, [](const KeptBackup& kept) { return kept.row.log_index; });
   return backups;
 }
 
@@ -70,8 +81,8 @@ Result<std::optional<UnixMillis>> oldest_backup(ControlReader& reader, const Row
                                                 UnixMillis now) {
   QUIETUS_TRY_AS(const auto backups, rows::backups(reader, seal));
   std::optional<UnixMillis> oldest;
-  for (const BackupRow& row : backups)
-    if (row.expires > now) oldest = std::min(oldest.value_or(row.begun), row.begun);
+  for (const KeptBackup& kept : backups)
+    if (kept.needed_until > now) oldest = std::min(oldest.value_or(kept.row.begun), kept.row.begun);
   return oldest;
 }
 

@@ -14,7 +14,7 @@ from scenario import (DONE, FAILURE, INTEGRITY, LOCKED, REFUSED, USAGE, UNAVAILA
 
 NO_VAULT = ["QUIETUS_VAULT", "QUIETUS_KEY_FILE"]
 SECRET = b"a secret of user-7"
-INFO = ["id", "begun", "made", "expires", "records", "bytes", "manifest_hash"]
+INFO = ["id", "begun", "made", "expires", "needed_until", "base", "records", "bytes", "manifest_hash"]
 
 
 def moment(text):
@@ -274,8 +274,9 @@ class Verify(BackupScenario):
 
     def test_document(self):
         document = json.loads(self.verify(DONE, None, "--json").stdout)
-        self.assertEqual(sorted([*(key for key in INFO if key != "made"), "vault", "log", "verifier_key",
-                                 "trusted"]), sorted(document))
+        own = [key for key in INFO if key not in ("made", "needed_until")]
+        self.assertEqual(sorted([*own, "vault", "log", "verifier_key", "trusted", "base_manifest_hash",
+                                 "removed", "records_in_all"]), sorted(document))
         self.assertEqual(["origin", "root_hash", "size"], sorted(document["log"]))
         for key in ("id", "begun", "expires", "records", "bytes", "manifest_hash"):
             self.assertEqual(self.made[key], document[key], key)

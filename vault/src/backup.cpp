@@ -1,15 +1,15 @@
 // Making, listing and checking of data backups.
 #include <quietus/vault.hpp>
 
+#include <algorithm>
 #include <array>
 
+#include "backup_changes.hpp"
 #include "backup_format.hpp"
 #include "base/failpoint.hpp"
 #include "base/text_encoding.hpp"
-#include "base/unverified.hpp"
 #include "crypto/random.hpp"
 #include "evidence/log_store.hpp"
-#include "evidence/trust_file.hpp"
 #include "governance/policy_rows.hpp"
 #include "keys/backups.hpp"
 #include "keys/log_change.hpp"
@@ -28,9 +28,19 @@ UnixMillis whole_seconds(UnixMillis time) {
   return time - time % 1000;
 }
 
-BackupInfo info_of(const BackupRow& row) {
-  return {to_hex(row.id), row.begun,           row.made, row.expires, row.records,
-          row.bytes,      to_hex(row.manifest)};
+BackupInfo info_of(const KeptBackup& kept) {
+  const BackupRow& row = kept.row;
+  BackupInfo info;
+  info.id = to_hex(row.id);
+  info.begun_unix_ms = row.begun;
+  info.made_unix_ms = row.made;
+  info.expires_unix_ms = row.expires;
+  info.needed_until_unix_ms = kept.needed_until;
+  info.records = row.records;
+  info.bytes = row.bytes;
+  info.manifest_sha256 = to_hex(row.manifest);
+  if (row.is_incremental()) info.base_id = to_hex(row.base);
+  return info;
 }
 
 class BackupRun {
@@ -40,23 +50,59 @@ class BackupRun {
         options_(options),
         counted_([this, &sink](ByteView piece) -> Result<void> {
           written_ += piece.size();
-          if (options_.progress && !options_.progress(written_, expected_))
-            return Error(ErrorCode::kRefused, "stopped by the caller");
+          QUIETUS_TRY(tell_progress());
           return sink(piece);
+        }),
+        base_source_([this](MutableBytes to) -> Result<std::size_t> {
+          QUIETUS_TRY(tell_progress());
+          return options_.base(to);
         }),
         writer_(counted_) {}
 
   Result<BackupInfo> run() {
+    if (options_.base) QUIETUS_TRY(begin_base());
     QUIETUS_TRY(begin());
     auto made = copy_and_sign();
     if (!made) {
       drop();
       return made.error();
     }
-    return info_of(row_);
+    return info_of({row_, row_.expires});
   }
 
  private:
+  Result<void> tell_progress() const {
+    if (options_.progress && !options_.progress(written_, expected_))
+      return Error(ErrorCode::kRefused, "stopped by the caller");
+    return {};
+  }
+
+  Result<void> begin_base() {
+    QUIETUS_TRY_AS(base_head_, changes_.emplace(base_source_, writer_).begin());
+    if (base_head_.vault != core_.header.vault)
+      return Error(ErrorCode::kRefused, "base: a backup of another vault");
+    if (base_head_.is_incremental())
+      return Error(ErrorCode::kRefused, "base: it holds only changes itself, those since " +
+                                            to_hex(base_head_.base) +
+                                            "; name that one, which is complete");
+    row_.base = base_head_.backup;
+    return {};
+  }
+
+  // The inventory has it, so that it is known to be needed as long as this one.
+  Result<void> check_base(ControlReader& reader, const RowSeal& seal) const {
+    if (base_head_.log_vkey != head_.log_vkey)
+      return Error(ErrorCode::kRefused, "base: a backup of another instance of the vault");
+    QUIETUS_TRY_AS(const auto all, rows::backups(reader, seal));
+    const auto kept = std::ranges::find(all, base_head_.backup,
+                                        [](const KeptBackup& each) { return each.row.id; });
+    if (kept == all.end())
+      return Error(ErrorCode::kRefused, "base: the vault's inventory does not have that backup");
+    if (kept->needed_until <= row_.begun)
+      return Error(ErrorCode::kRefused, "base: it has expired; make a complete backup");
+    return {};
+  }
+
   Result<Period> wanted_period(ControlReader& reader, const RowSeal& seal) const {
     if (!options_.keep.empty()) {
       const auto period = parse_period(options_.keep);
@@ -85,11 +131,14 @@ class BackupRun {
       head_.backup = row_.id;
       head_.begun = row_.begun;
       head_.expires = row_.expires;
+      head_.base = row_.base;
       QUIETUS_TRY_AS(const SigningKey key, rows::signing_key(writer, seal, "log-key"));
       origin_ = log_origin(core_.header);
-      head_.log_vkey = format_vkey({origin_, ed25519_public_key(key)});
+      log_key_ = {origin_, ed25519_public_key(key)};
+      head_.log_vkey = format_vkey(log_key_);
+      if (changes_) QUIETUS_TRY(check_base(writer, seal));
       const std::string entry =
-          entry_text(new_entry(row_.begun), BackupBegun{row_.id, row_.expires});
+          entry_text(new_entry(row_.begun), BackupBegun{row_.id, row_.expires, row_.base});
       QUIETUS_TRY_AS(row_.log_index,
                      append_entry(writer, {seal.key, seal.vault, seal.context}, as_bytes(entry)));
       return rows::put_backup(writer, seal, row_);
@@ -99,13 +148,18 @@ class BackupRun {
   // Records first, then their keys: so no record is copied whose key is not.
   Result<void> copy_and_sign() {
     QUIETUS_FAILPOINT("backup/begun");
-    QUIETUS_TRY_AS(expected_, bytes_stored());
+    if (!changes_) {
+      QUIETUS_TRY_AS(expected_, bytes_stored());
+    }
     QUIETUS_TRY(writer_.head(head_));
     QUIETUS_TRY(core_.record_store->all_rows(
         kCopied, [&](const RecordKeyRef& row, ByteView value) -> Result<bool> {
-          QUIETUS_TRY(writer_.row(row, value));
+          QUIETUS_TRY(changes_ ? changes_->row(row, value) : writer_.row(row, value));
           return true;
         }));
+    if (changes_) {
+      QUIETUS_TRY_AS(base_, changes_->finish(log_key_));
+    }
     QUIETUS_FAILPOINT("backup/records-copied");
     TreeHead head;
     QUIETUS_TRY(core_.control->read([&](ControlReader& reader) -> Result<void> {
@@ -139,8 +193,8 @@ class BackupRun {
   }
 
   Result<std::string> signed_manifest(const BackupContent& content, const TreeHead& head) {
-    const BackupManifest manifest{head_.vault, head_.backup,    head_.begun,   head_.expires,
-                                  content,     {origin_, head}, tool_version()};
+    const BackupManifest manifest{head_.vault, head_.backup, head_.begun,     head_.expires,
+                                  base_,       content,      {origin_, head}, tool_version()};
     std::string note;
     QUIETUS_TRY(
         core_.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
@@ -188,66 +242,24 @@ class BackupRun {
   VaultCore& core_;
   const BackupOptions& options_;
   ByteSink counted_;
+  ByteSource base_source_;
   BackupWriter writer_;
+  std::optional<BackupChanges> changes_;  // of an incremental one
+  BackupHead base_head_;
+  std::optional<BackupBase> base_;  // once it was verified
   BackupRow row_;
   BackupHead head_;
   std::string origin_;
+  NoteKey log_key_;
   std::uint64_t written_ = 0;
   std::uint64_t expected_ = 0;
   bool signed_ = false;
 };
 
-// The key that a manifest has to be signed with: one of the trusted logs of that name, or else the
-// one that the backup names.
-Result<NoteKey> key_for(const BackupHead& head, const Trust* trust) {
-  const auto named = parse_vkey(head.log_vkey);
-  if (!named)
-    return named.error().code() == ErrorCode::kUnsupported
-               ? Error(ErrorCode::kUnsupported, "backup: signed by a key of a kind not known here")
-               : Error(ErrorCode::kCorrupt, "backup: the key that it names is malformed");
-  if (trust == nullptr) return *named;
-  for (const NoteKey& log : trust->rules().logs)
-    if (format_vkey(log) == head.log_vkey) return log;
-  return unverified("backup: signed by a log key that the trust file does not name: " +
-                    named->name);
-}
-
 }  // namespace
 
 Backups Vault::backups() {
   return Backups(core_);
-}
-
-Result<CheckedBackup> check_backup(const ByteSource& backup, const Trust* trust) {
-  std::uint64_t bytes = 0;
-  const ByteSource source = [&](MutableBytes to) {
-    auto got = backup(to);
-    if (got) bytes += *got;
-    return got;
-  };
-  BackupReader reader(source);
-  QUIETUS_TRY_AS(const BackupHead head, reader.head());
-  QUIETUS_TRY_AS(const NoteKey key, key_for(head, trust));
-  for (;;) {
-    QUIETUS_TRY_AS(const auto row, reader.next());
-    if (!row) break;
-  }
-  QUIETUS_TRY_AS(const BackupManifest manifest, reader.finish(key));
-  CheckedBackup checked;
-  checked.info = {to_hex(manifest.backup),
-                  manifest.begun,
-                  0,
-                  manifest.expires,
-                  manifest.content.records,
-                  bytes,
-                  to_hex(sha256(as_bytes(reader.note())))};
-  checked.vault_id = to_hex(manifest.vault);
-  checked.log_origin = manifest.log.origin;
-  checked.log_size = manifest.log.head.size;
-  checked.log_root = to_hex(manifest.log.head.root);
-  checked.log_vkey = head.log_vkey;
-  checked.trusted = trust != nullptr;
-  return checked;
 }
 
 Result<BackupInfo> Backups::create(const ByteSink& sink, const BackupOptions& options) {
@@ -264,7 +276,7 @@ Result<std::vector<BackupInfo>> Backups::list() {
       core->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
         found.clear();
         QUIETUS_TRY_AS(const auto all, rows::backups(reader, scopes.seal()));
-        for (const BackupRow& row : all) found.push_back(info_of(row));
+        for (const KeptBackup& kept : all) found.push_back(info_of(kept));
         return {};
       }));
   return found;

@@ -17,6 +17,8 @@ constexpr std::uint16_t kBackupVersion = 1;
 constexpr std::size_t kMaxBackupText = 1024;
 constexpr std::size_t kMaxBackupKey = 511;
 constexpr std::string_view kManifestType = "quietus-backup/v1";
+constexpr std::string_view kNoBase = "none";
+constexpr std::uint8_t kRemoved = 0x80;  // in the byte of the table
 
 Error not_a_backup(const std::string& what) {
   return Error(ErrorCode::kCorrupt, "backup: " + what);
@@ -34,6 +36,7 @@ Bytes encode_head(const BackupHead& head) {
       .raw(head.backup)
       .u64(static_cast<std::uint64_t>(head.begun))
       .u64(static_cast<std::uint64_t>(head.expires))
+      .raw(head.base)
       .text(head.log_vkey)
       .take();
 }
@@ -45,6 +48,7 @@ Result<BackupHead> decode_head(ByteView content) {
   head.backup = in.array<sizeof(BackupId)>();
   head.begun = static_cast<UnixMillis>(in.u64());
   head.expires = static_cast<UnixMillis>(in.u64());
+  head.base = in.array<sizeof(BackupId)>();
   head.log_vkey = in.text(kMaxBackupText);
   if (!in.done()) return not_a_backup("its first block is malformed");
   return head;
@@ -68,11 +72,16 @@ class ManifestFields {
 
   template <std::size_t N>
   std::array<std::uint8_t, N> hex(std::string_view name) {
-    std::array<std::uint8_t, N> value{};
-    const auto bytes = from_hex(value_of(lines_, name));
-    good_ = good_ && bytes && bytes->size() == N;
-    if (good_) std::ranges::copy(*bytes, value.begin());
-    return value;
+    return hex_of<N>(value_of(lines_, name));
+  }
+  std::optional<BackupBase> base(std::string_view name) {
+    const std::string_view value = value_of(lines_, name);
+    if (value == kNoBase) return {};
+    const std::size_t space = std::min(value.find(' '), value.size());
+    BackupBase base;
+    base.backup = hex_of<sizeof(BackupId)>(value.substr(0, space));
+    base.manifest = hex_of<sizeof(Sha256)>(value.substr(std::min(space + 1, value.size())));
+    return base;
   }
   UnixMillis time(std::string_view name) {
     const auto value = parse_utc(value_of(lines_, name));
@@ -92,6 +101,15 @@ class ManifestFields {
   bool done() const { return good_ && lines_.rest().empty(); }
 
  private:
+  template <std::size_t N>
+  std::array<std::uint8_t, N> hex_of(std::string_view text) {
+    std::array<std::uint8_t, N> value{};
+    const auto bytes = from_hex(text);
+    good_ = good_ && bytes && bytes->size() == N;
+    if (good_) std::ranges::copy(*bytes, value.begin());
+    return value;
+  }
+
   LineReader lines_;
   bool good_;
 };
@@ -108,7 +126,10 @@ std::string format_manifest(const BackupManifest& manifest) {
   line("backup", to_hex(manifest.backup));
   line("begun", format_utc(manifest.begun));
   line("expires", format_utc(manifest.expires));
+  line("base", manifest.base ? to_hex(manifest.base->backup) + " " + to_hex(manifest.base->manifest)
+                             : std::string(kNoBase));
   line("records", std::to_string(content.records));
+  line("removed", std::to_string(content.removed));
   line("rows", std::to_string(content.rows));
   line("blocks", std::to_string(content.blocks));
   line("bytes", std::to_string(content.bytes));
@@ -127,7 +148,9 @@ Result<BackupManifest> parse_manifest(std::string_view text) {
   manifest.backup = in.hex<sizeof(BackupId)>("backup");
   manifest.begun = in.time("begun");
   manifest.expires = in.time("expires");
+  manifest.base = in.base("base");
   manifest.content.records = in.number("records");
+  manifest.content.removed = in.number("removed");
   manifest.content.rows = in.number("rows");
   manifest.content.blocks = in.number("blocks");
   manifest.content.bytes = in.number("bytes");
@@ -154,6 +177,16 @@ Result<void> BackupWriter::row(const RecordKeyRef& row, ByteView value) {
     block_.insert(block_.end(), part.begin(), part.end());
   ++content_.rows;
   if (row.table == RecordTable::kRecords) ++content_.records;
+  return {};
+}
+
+Result<void> BackupWriter::removed(const RecordKeyRef& row) {
+  QUIETUS_TRY(open_block(Kind::kRecords));
+  const auto table = static_cast<std::uint8_t>(row.table);
+  const Bytes bytes = ByteWriter().u8(table | kRemoved).u64(row.scope).field(row.key).take();
+  block_.insert(block_.end(), bytes.begin(), bytes.end());
+  ++content_.rows;
+  if (row.table == RecordTable::kRecords) ++content_.removed;
   return {};
 }
 
@@ -254,7 +287,7 @@ Result<std::optional<BackupReader::Row>> BackupReader::next() {
   QUIETUS_TRY_AS(Row row, parse_row());
   QUIETUS_TRY(check_order(row));
   ++content_.rows;
-  if (row.table == RecordTable::kRecords) ++content_.records;
+  if (row.table == RecordTable::kRecords) ++(row.removed ? content_.removed : content_.records);
   return std::optional(row);
 }
 
@@ -263,11 +296,13 @@ Result<BackupReader::Row> BackupReader::parse_row() {
   std::uint8_t table = 0;
   if (kind_ == Kind::kRecords) {
     table = rest_.u8();
+    row.removed = head_.is_incremental() && (table & kRemoved) != 0;
+    if (row.removed) table ^= kRemoved;
     row.table = static_cast<RecordTable>(table);
     row.scope = rest_.u64();
   }
   row.key = rest_.field(kMaxBackupKey);
-  row.value = rest_.field(kMaxBackupBlock);
+  if (!row.removed) row.value = rest_.field(kMaxBackupBlock);
   const bool keyless = !row.table && row.key.empty();
   if (rest_.failed() || keyless || table > static_cast<std::uint8_t>(RecordTable::kFence))
     return not_a_backup("a row is malformed");
@@ -294,8 +329,10 @@ Result<BackupManifest> BackupReader::finish(const NoteKey& log) {
   content_.tree = tree_.root();
   if (manifest.content != content_)
     return unverified("backup: its blocks are not those that its manifest names");
+  const bool same_base = manifest.base.has_value() == head_.is_incremental() &&
+                         (!manifest.base || manifest.base->backup == head_.base);
   if (manifest.vault != head_.vault || manifest.backup != head_.backup ||
-      manifest.begun != head_.begun || manifest.expires != head_.expires)
+      manifest.begun != head_.begun || manifest.expires != head_.expires || !same_base)
     return unverified("backup: its manifest is that of another one");
   if (manifest.log.origin != log.name)
     return unverified("backup: signed by the key of another log than its vault's");

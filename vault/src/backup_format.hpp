@@ -2,7 +2,8 @@
 //
 //   "QUIETUSB" || version u16 (1), then blocks: kind u8 || size u32 || content
 //
-//   kind 1, once, first    vault 16 || backup 16 || begun u64 || expires u64 || log's vkey (text)
+//   kind 1, once, first    vault 16 || backup 16 || begun u64 || expires u64 || base 16 || log's
+//                          vkey (text)
 //   kind 2                 rows of the record store: table u8 || scope u64 || key || value, in the
 //                          order of table, scope and key
 //   kind 3                 rows of the control store: key || value, in the order of the keys
@@ -13,6 +14,11 @@
 // ciphertext as it was stored, and opens with the vault's keys alone; of root slots there is
 // nothing in it. What a backup holds of the control store is for the loss of the host; a restore
 // takes keys from the newest control state at hand.
+//
+// An incremental backup names a complete one of the same vault as its base, by id in the head
+// (zeros: none) and by id and hash of the signed manifest in its own. Its rows of kind 2 are those
+// that the base does not have like that; for one that the base has and the vault no longer had,
+// there is (table | 0x80) u8 || scope u64 || key. backup_merge.hpp puts both together again.
 #pragma once
 
 #include <quietus/scope.hpp>
@@ -37,12 +43,16 @@ struct BackupHead {
   BackupId backup{};
   UnixMillis begun = 0;
   UnixMillis expires = 0;
+  BackupId base{};  // zeros: complete
   std::string log_vkey;
+
+  bool is_incremental() const noexcept { return base != BackupId{}; }
 };
 
 // What the blocks before the manifest hold.
 struct BackupContent {
   std::uint64_t records = 0;  // rows of RecordTable::kRecords
+  std::uint64_t removed = 0;  // of those that the base has: no longer there
   std::uint64_t rows = 0;     // of both stores
   std::uint64_t blocks = 0;
   std::uint64_t bytes = 0;  // of their contents
@@ -50,13 +60,21 @@ struct BackupContent {
   friend bool operator==(const BackupContent&, const BackupContent&) = default;
 };
 
-// One line each: "quietus-backup/v1", vault, backup, begun, expires, records, rows, blocks, bytes,
-// tree, log (origin, size and root of the control store's snapshot), tool.
+// What an incremental backup is the changes since.
+struct BackupBase {
+  BackupId backup{};
+  Sha256 manifest{};  // of the signed manifest
+  friend bool operator==(const BackupBase&, const BackupBase&) = default;
+};
+
+// One line each: "quietus-backup/v1", vault, backup, begun, expires, base, records, removed, rows,
+// blocks, bytes, tree, log (origin, size and root of the control store's snapshot), tool.
 struct BackupManifest {
   VaultId vault{};
   BackupId backup{};
   UnixMillis begun = 0;  // whole seconds
   UnixMillis expires = 0;
+  std::optional<BackupBase> base;
   BackupContent content;
   Checkpoint log;
   std::string tool;
@@ -71,6 +89,7 @@ class BackupWriter {
 
   Result<void> head(const BackupHead& head);
   Result<void> row(const RecordKeyRef& row, ByteView value);
+  Result<void> removed(const RecordKeyRef& row);  // the base has it
   Result<void> row(ByteView control_key, ByteView value);
   // Closes the last block.
   Result<BackupContent> end_rows();
@@ -107,6 +126,7 @@ class BackupReader {
     ScopeId scope = 0;
     ByteView key;
     ByteView value;
+    bool removed = false;  // of an incremental backup: the base has this row, the vault had not
   };
   Result<std::optional<Row>> next();
 

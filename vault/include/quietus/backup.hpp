@@ -23,7 +23,11 @@ struct BackupOptions {
   // How long it will be kept, "30d", "6m", "1y": for so long, keys that it needs are not destroyed
   // because of a rotation. Empty: what the policy says (backup-retention), or 30 days.
   std::string keep;
-  // Called now and then: bytes written, and how many there will be about (0 when unknown). False
+  // An earlier backup of this vault, complete: only what changed since goes into the new one, which
+  // is worth something together with that one alone. It is read once and to its end, and checked.
+  // Empty: a complete backup.
+  ByteSource base;
+  // Called now and then: bytes written, and how many there will be about (0: not known). False
   // stops the backup, which comes to nothing then (kRefused).
   std::function<bool(std::uint64_t done, std::uint64_t total)> progress;
 };
@@ -34,15 +38,21 @@ struct BackupInfo {
   std::int64_t begun_unix_ms = 0;  // it holds what was there then
   std::int64_t made_unix_ms = 0;   // 0: it was not finished, as far as is known
   std::int64_t expires_unix_ms = 0;
-  std::uint64_t records = 0;
+  // Later than that while others hold changes since this one; 0 where only the backup itself tells.
+  std::int64_t needed_until_unix_ms = 0;
+  std::uint64_t records = 0;  // that are in it
   std::uint64_t bytes = 0;
   std::string manifest_sha256;  // 64 hex digits
+  std::string base_id;          // of one that holds only the changes since; empty: complete
 };
 
 // What a backup says of itself, once its hashes and its signature were checked.
 struct CheckedBackup {
   BackupInfo info;
-  std::string vault_id;  // 32 hex digits
+  std::string vault_id;              // 32 hex digits
+  std::string base_manifest_sha256;  // of an incremental one
+  std::uint64_t removed = 0;         // records that its base has and that were gone
+  std::uint64_t records_in_all = 0;  // in both; 0 for an incremental one without its base
   std::string log_origin;
   std::uint64_t log_size = 0;  // of the evidence log, when it was made
   std::string log_root;        // 64 hex digits
@@ -51,11 +61,13 @@ struct CheckedBackup {
 };
 
 // Reads a backup to its end: every block is the one that the manifest names, and the manifest is
-// signed. Needs no vault and no keys. With `trust`, the key that signed it is one of its logs.
+// signed. Needs no vault and no keys. With `trust`, the key that signed it is one of its logs. With
+// `base`, for an incremental one, both are, and that is the one whose changes it holds.
 // kCorrupt: damaged or cut short; kUnverified: not what it claims; kUnsupported: of a newer
-// version.
+// version; kRefused: the two do not belong together.
 QUIETUS_EXPORT Result<CheckedBackup> check_backup(const ByteSource& backup,
-                                                  const Trust* trust = nullptr);
+                                                  const Trust* trust = nullptr,
+                                                  const ByteSource* base = nullptr);
 
 struct RestoreOptions {
   CreateOptions create;  // of the new instance
@@ -85,7 +97,9 @@ class QUIETUS_EXPORT Backups {
   // reads and writes go on meanwhile, in all processes. It is in the inventory and in the log from
   // before its snapshot is taken. Memory is bounded. What the sink got is a backup when this
   // returns without an error; otherwise it is to be thrown away. kInvalidArgument for `keep`;
-  // kRefused in a vault that is open for reading only; the errors of `sink`.
+  // kRefused in a vault that is open for reading only, and for a `base` that is not a complete
+  // backup of this vault, in its inventory and not expired; the errors of check_backup() for a
+  // base; the errors of `sink`.
   Result<BackupInfo> create(const ByteSink& sink, const BackupOptions& options = {});
   // Makes a new instance of the vault in `folder` (absent or empty), with a root slot of its own
   // under `unlock`: the records are those of the backup, the keys are the ones the vault has now.
