@@ -8,6 +8,7 @@
 #include "keys/instances.hpp"
 #include "keys/key_store_steps.hpp"
 #include "keys/log_change.hpp"
+#include "keys/row_codec.hpp"
 #include "keys/sealed_rows.hpp"
 #include "keys/snapshots.hpp"
 
@@ -69,8 +70,7 @@ bool all_attested(const ErasureClaims& claims) {
 CertificateStatus carried_status(const ErasureClaims& claims) {
   if (!slots_are_destroyed(claims.root) || !claims.exports_known || may_live_elsewhere(claims))
     return CertificateStatus::kPartial;
-  return all_attested(claims) ? CertificateStatus::kComplete
-                              : CertificateStatus::kPendingSnapshots;
+  return all_attested(claims) ? CertificateStatus::kComplete : CertificateStatus::kPendingSnapshots;
 }
 
 }  // namespace
@@ -92,20 +92,24 @@ Result<WrittenCertificate> store_certificate(ControlWriter& writer, const RowSea
   QUIETUS_TRY_AS(IssuedCertificate certificate, issue_certificate(std::move(claims), issuer));
   QUIETUS_TRY(rows::put_certificate(writer, seal, id, row, certificate.file));
   QUIETUS_TRY(log_change(
-      writer, seal,
-      entry_text(new_entry(row.issued), CertificateIssued{id, certificate.payload})));
+      writer, seal, entry_text(new_entry(row.issued), CertificateIssued{id, certificate.payload})));
   return WrittenCertificate{id, std::move(certificate.file)};
 }
 
 Result<std::vector<CertificateId>> waiting_certificates(ControlReader& reader, const RowSeal& seal,
                                                         const CertificateId& from,
                                                         std::size_t limit) {
-  QUIETUS_TRY_AS(const auto all, rows::certificates(reader, seal));
   std::vector<CertificateId> found;
-  for (const auto& [id, row] : all)
-    if (row.status != CertificateStatus::kComplete && row.superseded_by == CertificateId{} &&
-        id >= from && found.size() < limit)
-      found.push_back(id);
+  const Bytes begin = rows::row_key('X', from);
+  QUIETUS_TRY(reader.scan(Bytes{'X'}, begin, [&](ByteView key, ByteView value) -> Result<bool> {
+    const auto content = open_row(seal.context, seal.key, seal.vault, key, value);
+    const auto row = content ? codec::decode_certificate_row(*content) : std::nullopt;
+    if (!row || key.size() != begin.size()) return true;
+    if (row->status == CertificateStatus::kComplete || row->superseded_by != CertificateId{})
+      return true;
+    std::ranges::copy(key.subspan(1), found.emplace_back().begin());
+    return found.size() < limit;
+  }));
   return found;
 }
 

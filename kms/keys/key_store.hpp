@@ -98,10 +98,19 @@ struct KeyCopy {
   TreeHead log;  // how far it reaches
 };
 
+// A root change of the vault that a copy was made of, after it was made.
+struct ReplayedErasure {
+  ErasureId id{};
+  UnixMillis time = 0;
+  std::string reason;  // a code
+  std::vector<KeyId> keys;
+};
+
 // Another instance of a vault, that is to be made.
 struct NewInstance {
   InstanceId id{};
-  InstanceId origin{};  // of which it is a copy
+  std::vector<ReplayedErasure> replayed;  // of the one that was copied, since; oldest first
+  // Of the one that was copied; zeros: not known.
   Ed25519PublicKey origin_log_key{};
   Ed25519PublicKey origin_issuing_key{};
   BackupId backup{};  // whose records it gets

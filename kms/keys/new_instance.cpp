@@ -1,5 +1,8 @@
 // Another instance of a vault: its control state as it stands, under a root key, signing keys and a
 // log of its own (attacks C8, I3).
+#include <algorithm>
+#include <set>
+
 #include "base/failpoint.hpp"
 #include "crypto/random.hpp"
 #include "crypto/row_seal.hpp"
@@ -9,6 +12,8 @@
 #include "keys/key_tree_copy.hpp"
 #include "keys/log_change.hpp"
 #include "keys/rotation.hpp"
+#include "keys/row_loader.hpp"
+#include "keys/schedule.hpp"
 #include "storage/folder_of.hpp"
 #include "storage/row_spool.hpp"
 
@@ -16,38 +21,6 @@ namespace quietus {
 namespace {
 
 constexpr int kMaxCopyTries = 16;
-// Rows that are written in one transaction.
-constexpr std::size_t kCopiedRows = 2000;
-constexpr std::size_t kCopiedBytes = std::size_t{4} << 20;
-
-// Rows on their way into a control store that nobody sees yet: it need not be atomic.
-class RowLoader {
- public:
-  explicit RowLoader(ControlStore& to) : to_(to) {}
-
-  Result<void> add(ByteView key, ByteView value) {
-    rows_.push_back({Bytes(key.begin(), key.end()), Bytes(value.begin(), value.end())});
-    bytes_ += key.size() + value.size();
-    if (rows_.size() < kCopiedRows && bytes_ < kCopiedBytes) return {};
-    return flush();
-  }
-
-  Result<void> flush() {
-    if (rows_.empty()) return {};
-    QUIETUS_TRY(to_.update(WriteClass::kOrdinary, [&](ControlWriter& writer) -> Result<void> {
-      for (const auto& [key, value] : rows_) QUIETUS_TRY(writer.put(key, value));
-      return {};
-    }));
-    rows_.clear();
-    bytes_ = 0;
-    return {};
-  }
-
- private:
-  ControlStore& to_;
-  std::vector<std::pair<Bytes, Bytes>> rows_;
-  std::size_t bytes_ = 0;
-};
 
 // Root row and tree are written anew; signing keys and what witnesses signed are the other
 // instance's own.
@@ -65,6 +38,52 @@ Result<void> move_again(ControlWriter& writer, const RowSeal& seal) {
     QUIETUS_TRY(rows::put_rotation(writer, seal, rotation));
   }
   return {};
+}
+
+// A scope that has no key left was erased; of one that has, older keys were destroyed.
+Result<void> bury_in_copy(ControlWriter& writer, const RowSeal& seal, ScopeId scope,
+                          const ReplayedErasure& erasure) {
+  if (scope == kVaultScope)
+    return Error(ErrorCode::kErased, "the log says that the whole vault was destroyed");
+  QUIETUS_TRY_AS(auto row, rows::key_row(writer, seal, scope));
+  if (!row) return Error(ErrorCode::kCorrupt, "copy: the row of a scope is missing");
+  bool lives = false;
+  for (KeyRecord& key : row->keys) {
+    if (std::ranges::find(erasure.keys, key.id) != erasure.keys.end()) {
+      key.state = destroyed_from(key.state);
+      key.changed = erasure.time;
+      key.wrapped.clear();
+    }
+    lives = lives || !is_destroyed(key.state);
+  }
+  if (lives) return rows::put_key_row(writer, seal, *row);
+  const Tombstone burial{erasure.id, erasure.time, erasure.reason};
+  QUIETUS_TRY(rows::remove_rotation(writer, scope));
+  QUIETUS_TRY(rows::remove_schedule(writer, scope));
+  rows::mark_destroyed(*row, burial);
+  QUIETUS_TRY(rows::put_key_row(writer, seal, *row));
+  QUIETUS_TRY(rows::remove_info(writer, scope));
+  return rows::put_tombstone(writer, seal, scope, burial);
+}
+
+// What a newer log says was destroyed since the copy was made is destroyed in it too,
+// before anything of it can be read. The leaves of those keys.
+Result<std::vector<LeafRef>> bury_replayed(ControlWriter& writer, const RowSeal& seal,
+                                           const std::vector<ReplayedErasure>& replayed) {
+  std::vector<LeafRef> leaves;
+  for (const ReplayedErasure& erasure : replayed) {
+    std::set<ScopeId> scopes;
+    for (const KeyId key : erasure.keys) {
+      QUIETUS_TRY_AS(const auto owner, rows::leaf_owner(writer, seal, key));
+      if (!owner) continue;  // made after the copy, or destroyed before it
+      leaves.push_back({key, owner->index});
+      scopes.insert(owner->scope);
+      QUIETUS_TRY(rows::remove_leaf_owner(writer, key));
+      QUIETUS_TRY(rows::put_freed_leaf(writer, seal, owner->index));
+    }
+    for (const ScopeId scope : scopes) QUIETUS_TRY(bury_in_copy(writer, seal, scope, erasure));
+  }
+  return leaves;
 }
 
 }  // namespace
@@ -187,7 +206,6 @@ Result<void> KeyStore::become_instance(const RootKey& copied, const NewInstance&
   row.generation = slot.generation;
   row.next_generation = slot.generation + 1;
   row.overlay = 0;
-  row.instance = instance.id;
   row.slots = {slot};
   row.confirmed = false;
   row.provider = parts_.provider.kind();
@@ -217,19 +235,24 @@ Result<void> KeyStore::write_instance_rows(ControlWriter& writer, GcmContext& co
   QUIETUS_TRY_AS(const LeafKey control, tree.leaf(writer, kControlLeaf));
   const RowKey row_key = derive(edges::kControlRows, control);
   const RowSeal seal{row_key, vault_, context};
-  QUIETUS_TRY(tree.destroy(writer, {}, next.row.generation, next.root));
+  QUIETUS_TRY_AS(const auto leaves, bury_replayed(writer, seal, next.instance.replayed));
+  QUIETUS_TRY_AS(const auto others, tree.destroy(writer, leaves, next.row.generation, next.root));
+  if (!others.empty())
+    return Error(ErrorCode::kCorrupt, "copy: a leaf belongs to another key than its row says");
   QUIETUS_TRY_AS(const TreeHead origin, quietus::log_head(writer));
   QUIETUS_TRY(rows::put_signing_key(writer, seal, kIssuingKey, random_key<SigningRole>()));
   QUIETUS_TRY(rows::put_signing_key(writer, seal, kLogKey, random_key<SigningRole>()));
   QUIETUS_TRY(move_again(writer, seal));
   // The one that was copied holds the same keys.
   QUIETUS_TRY(rows::put_instance(writer, seal,
-                                 {next.instance.origin, now, origin.size,
-                                  next.instance.origin_log_key, next.instance.origin_issuing_key}));
+                                 {next.row.instance, now, origin.size, next.instance.origin_log_key,
+                                  next.instance.origin_issuing_key}));
   QUIETUS_TRY(rows::remove_instance(writer, next.instance.id));
   const InstanceBegun entry{next.instance.id, origin.size, origin.root, next.instance.backup};
   QUIETUS_TRY(log_change(writer, seal, entry_text(new_entry(now), entry)));
-  return write_root_row(writer, next.row, next.root);
+  RootRow row = next.row;
+  row.instance = next.instance.id;
+  return write_root_row(writer, row, next.root);
 }
 
 }  // namespace quietus

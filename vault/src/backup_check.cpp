@@ -2,27 +2,13 @@
 #include <quietus/backup.hpp>
 
 #include "backup_merge.hpp"
+#include "backup_run.hpp"
 #include "base/text_encoding.hpp"
 #include "base/unverified.hpp"
 #include "evidence/trust_file.hpp"
 
 namespace quietus {
 namespace {
-
-// The key that a manifest has to be signed with: one of the trusted logs of that name, or else the
-// one that the backup names.
-Result<NoteKey> key_for(const BackupHead& head, const Trust* trust) {
-  const auto named = parse_vkey(head.log_vkey);
-  if (!named)
-    return named.error().code() == ErrorCode::kUnsupported
-               ? Error(ErrorCode::kUnsupported, "backup: signed by a key of a kind not known here")
-               : Error(ErrorCode::kCorrupt, "backup: the key that it names is malformed");
-  if (trust == nullptr) return *named;
-  for (const NoteKey& log : trust->rules().logs)
-    if (format_vkey(log) == head.log_vkey) return log;
-  return unverified("backup: signed by a log key that the trust file does not name: " +
-                    named->name);
-}
 
 // The manifest of a BackupReader or a BackupMerge, read to the end.
 template <class Reader>
@@ -36,7 +22,7 @@ Result<BackupManifest> read_all(Reader& reader, const NoteKey& key) {
 template <class Reader>
 Result<CheckedBackup> check_with(Reader& reader, const Trust* trust) {
   QUIETUS_TRY_AS(const BackupHead head, reader.head());
-  QUIETUS_TRY_AS(const NoteKey key, key_for(head, trust));
+  QUIETUS_TRY_AS(const NoteKey key, backup_key(head, trust));
   QUIETUS_TRY_AS(const BackupManifest manifest, read_all(reader, key));
   CheckedBackup checked;
   checked.info.id = to_hex(manifest.backup);
@@ -44,6 +30,7 @@ Result<CheckedBackup> check_with(Reader& reader, const Trust* trust) {
   checked.info.expires_unix_ms = manifest.expires;
   checked.info.records = manifest.content.records;
   checked.info.manifest_sha256 = to_hex(sha256(as_bytes(reader.note())));
+  if (reader.seal()) checked.info.epoch_id = to_hex(reader.seal()->epoch);
   if (manifest.base) {
     checked.info.base_id = to_hex(manifest.base->backup);
     checked.base_manifest_sha256 = to_hex(manifest.base->manifest);
@@ -59,6 +46,19 @@ Result<CheckedBackup> check_with(Reader& reader, const Trust* trust) {
 }
 
 }  // namespace
+
+Result<NoteKey> backup_key(const BackupHead& head, const Trust* trust) {
+  const auto named = parse_vkey(head.log_vkey);
+  if (!named)
+    return named.error().code() == ErrorCode::kUnsupported
+               ? Error(ErrorCode::kUnsupported, "backup: signed by a key of a kind not known here")
+               : Error(ErrorCode::kCorrupt, "backup: the key that it names is malformed");
+  if (trust == nullptr) return *named;
+  for (const NoteKey& log : trust->rules().logs)
+    if (format_vkey(log) == head.log_vkey) return log;
+  return unverified("backup: signed by a log key that the trust file does not name: " +
+                    named->name);
+}
 
 Result<CheckedBackup> check_backup(const ByteSource& backup, const Trust* trust,
                                    const ByteSource* base) {

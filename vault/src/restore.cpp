@@ -62,7 +62,7 @@ class Restore {
             return Result<std::size_t>(Error(ErrorCode::kRefused, "stopped by the caller"));
           return got;
         }),
-        reader_(counted_) {}
+        reader_(options.base, counted_) {}
 
   Result<RestoreReport> run(const std::filesystem::path& folder, const Unlock& unlock) {
     QUIETUS_TRY(check_apart(live_, folder, options_));
@@ -78,7 +78,6 @@ class Restore {
     QUIETUS_TRY(forget_unfinished(folder));
     QUIETUS_TRY_AS(const PublicKeys own, public_keys(live_));
     random_bytes(instance_.id);
-    instance_.origin = live_.header.instance;
     instance_.origin_log_key = own.log;
     instance_.origin_issuing_key = own.issuing;
     instance_.backup = head_.backup;
@@ -169,7 +168,7 @@ class Restore {
   VaultCore& live_;
   const RestoreOptions& options_;
   ByteSource counted_;
-  BackupReader reader_;
+  BackupMerge reader_;
   BackupHead head_;
   NewInstance instance_;
   VaultHeader made_;
@@ -229,7 +228,7 @@ Result<void> check_log_goes_on(ControlReader& reader, const RowSeal& seal,
   return Error(ErrorCode::kRefused, "the backup is of another log");
 }
 
-Result<BackupManifest> restore_records(VaultCore& fresh, BackupReader& reader, const NoteKey& log,
+Result<BackupManifest> restore_records(VaultCore& fresh, BackupMerge& reader, const NoteKey& log,
                                        RestoreReport& report) {
   RecordLoader loader(fresh, report);
   while (true) {

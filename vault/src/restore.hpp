@@ -5,7 +5,7 @@
 #include <quietus/backup.hpp>
 #include <quietus/options.hpp>
 
-#include "backup_format.hpp"
+#include "backup_merge.hpp"
 #include "vault_core.hpp"
 
 namespace quietus {
@@ -27,7 +27,7 @@ Result<void> check_log_goes_on(ControlReader& reader, const RowSeal& seal,
 // The second half of every restore: the rows that `reader` has not handed out yet go into `fresh`,
 // which has its keys, then everything that was put back is opened, and counted. Nothing counts
 // before the manifest was seen to be signed by `log`.
-Result<BackupManifest> restore_records(VaultCore& fresh, BackupReader& reader, const NoteKey& log,
+Result<BackupManifest> restore_records(VaultCore& fresh, BackupMerge& reader, const NoteKey& log,
                                        RestoreReport& report);
 // In the log of the new instance.
 Result<void> log_restored(VaultCore& fresh, const BackupId& backup, const RestoreReport& report);

@@ -42,6 +42,10 @@ struct BackupInfo {
   std::int64_t needed_until_unix_ms = 0;
   std::uint64_t records = 0;  // that are in it
   std::uint64_t bytes = 0;
+  // The key snapshot in it: the epoch of the escrow ring that opens it, and until when. Empty: it
+  // has none.
+  std::string epoch_id;
+  std::int64_t epoch_expires_unix_ms = 0;
   std::string manifest_sha256;  // 64 hex digits
   std::string base_id;          // of one that holds only the changes since; empty: complete
 };
@@ -70,7 +74,8 @@ QUIETUS_EXPORT Result<CheckedBackup> check_backup(const ByteSource& backup,
                                                   const ByteSource* base = nullptr);
 
 struct RestoreOptions {
-  CreateOptions create;  // of the new instance
+  const ByteSource* base = nullptr;  // of an incremental backup; borrowed
+  CreateOptions create;              // of the new instance
   // Called now and then with the bytes that were read. False stops it: nothing is restored then.
   std::function<bool(std::uint64_t done, std::uint64_t total)> progress;
 };
