@@ -2,7 +2,6 @@
 // docs/backup.md says what is missing.
 #pragma once
 
-#include <quietus/options.hpp>
 #include <quietus/report.hpp>
 #include <quietus/scope.hpp>
 
