@@ -5,10 +5,11 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import unittest
 
-from scenario import (DONE, ERASED, FAILURE, INTEGRITY, NOT_FOUND, REFUSED, USAGE, UNAVAILABLE, Scenario,
+from scenario import (DONE, ERASED, FAILURE, INCOMPLETE, NOT_FOUND, REFUSED, USAGE, UNAVAILABLE, Scenario,
                       command, main)
 
 FAKETIME = shutil.which("faketime")
@@ -157,6 +158,21 @@ class Roll(SiteScenario):
         code, _ = self.on_terminal("escrow", "roll", "--now", first,
                                    answers=[(b"before its time", first[:8].encode() + b"\n")])
         self.assertEqual((DONE, "destroyed"), (code, self.states()[0]))
+
+    def test_no_receipt_before_everybody_has_let_the_key_go(self):
+        """A process that has the site open and does not answer may still hold the key."""
+        first, second = (epoch["id"] for epoch in self.listed()[:2])
+        process = self.waiting_put(f"escrow/{second}", "a")
+        process.send_signal(signal.SIGSTOP)
+        try:
+            self.exits(INCOMPLETE, "escrow", "roll", "--now", first, "--yes")
+            self.assertEqual("open", self.states()[0])
+            self.exits(INCOMPLETE, "escrow", "roll")
+        finally:
+            process.kill()
+        process.wait(60)
+        rolled = self.roll()
+        self.assertEqual([first], [epoch[0] for epoch in Note(rolled["receipt"]).all("destroyed")])
 
     def test_refusals(self):
         upcoming = self.listed()[5]["id"]

@@ -30,6 +30,17 @@ std::set<EpochId> ids_in(const RingReceipt& receipt) {
   return ids;
 }
 
+// One of long ago.
+RingEpoch old_epoch(UnixMillis opens) {
+  RingEpoch epoch;
+  epoch.public_key = make_epoch_key_pair().public_key;
+  epoch.scope = 1;
+  epoch.opens = opens;
+  epoch.closes = opens + kDayMillis;
+  epoch.expires = opens + 14 * kDayMillis;
+  return epoch;
+}
+
 TEST_CASE("a new ring has epochs for two lives, and a key for each", "[escrow]") {
   const SiteOffice site;
   const RingInfo info = must(site.escrow().ring());
@@ -337,6 +348,34 @@ TEST_CASE("a roll that is interrupted anywhere is finished by the next", "[escro
     before = ring;
   }
   CHECK(points > 12);
+}
+
+TEST_CASE("a receipt has room for the newest epochs, and no more are remembered", "[escrow]") {
+  SiteOffice site;
+  constexpr std::size_t kMany = kMaxRingEpochs + 10;
+  const UnixMillis past = site.clock.now() - 5000 * kDayMillis;
+  std::vector<EpochId> made;
+  must(site.core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+    made.clear();
+    for (std::size_t i = 0; i < kMany; ++i) {
+      EpochRow row;
+      row.epoch = old_epoch(past + static_cast<UnixMillis>(i) * kDayMillis);
+      row.destroyed = row.epoch.expires;
+      made.push_back(row.epoch.public_key.id);
+      QUIETUS_TRY(rows::put_epoch(writer, scopes.seal(), row));
+    }
+    return {};
+  }));
+  CHECK(must(site_receipt(*site.core)).destroyed.size() == kMaxRingEpochs);
+  site.pass(14 * kDayMillis);
+  const RollReport rolled = must(site.escrow().roll());
+  const std::set<EpochId> named = ids_in(site.receipted(rolled.ring));
+  CHECK(named.size() == kMaxRingEpochs);
+  CHECK_FALSE(named.contains(made[10]));
+  CHECK(named.contains(made[11]));
+  CHECK(site.key_of(made[10]) == "not_found");
+  CHECK(site.key_of(made[11]) == "erased");
+  CHECK(rolled.ring.epochs.size() == kMaxRingEpochs + 28);
 }
 
 TEST_CASE("two who roll at once destroy and receipt everything once", "[escrow][concurrent]") {
