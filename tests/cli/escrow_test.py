@@ -1,5 +1,6 @@
 """escrow: init, roll, list. The recovery site, by its own clock."""
 
+import contextlib
 import datetime
 import json
 import os
@@ -171,6 +172,8 @@ class Roll(SiteScenario):
         finally:
             process.kill()
         process.wait(60)
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
         rolled = self.roll()
         self.assertEqual([first], [epoch[0] for epoch in Note(rolled["receipt"]).all("destroyed")])
 
