@@ -235,6 +235,11 @@ std::string_view name_of(EpochState state) noexcept {
   return "overdue";
 }
 
+Result<void> check_ring_options(const RingOptions& options) {
+  QUIETUS_TRY(parse_lengths(options));
+  return {};
+}
+
 Escrow Vault::escrow() {
   return Escrow(core_);
 }

@@ -1,7 +1,7 @@
 // An open vault: everything it is made of, in the order in which it must be taken down again.
 #pragma once
 
-#include <quietus/options.hpp>
+#include <quietus/report.hpp>
 
 #include <atomic>
 #include <filesystem>

@@ -23,6 +23,9 @@ struct RingOptions {
   std::string life = "14d";  // from its opening to the destruction of its private key
 };
 
+// Whether a ring can be made so. kInvalidArgument: not days, or more than 512 epochs to a life.
+QUIETUS_EXPORT Result<void> check_ring_options(const RingOptions& options);
+
 enum class EpochState {
   kUpcoming,   // not open yet
   kOpen,       // is sealed to now
@@ -96,7 +99,7 @@ class QUIETUS_EXPORT Escrow {
 
   // Makes the ring of a recovery site, with epochs for two lives from now on. kAlreadyExists;
   // kRefused in a vault that holds anything else, and when its clock cannot be believed;
-  // kInvalidArgument for the periods: days, at most 512 epochs to a life.
+  // kInvalidArgument as check_ring_options().
   Result<RingInfo> init(const RingOptions& options = {});
 
   // Destroys the keys of all expired epochs in one root change, makes new epochs, and issues a new

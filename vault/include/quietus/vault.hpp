@@ -6,7 +6,6 @@
 #include <quietus/backup.hpp>
 #include <quietus/escrow.hpp>
 #include <quietus/lifecycle.hpp>
-#include <quietus/options.hpp>
 #include <quietus/report.hpp>
 #include <quietus/retention.hpp>
 #include <quietus/scope.hpp>
