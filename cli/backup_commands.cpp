@@ -43,6 +43,17 @@ Result<std::optional<InputFile>> open_base(const BackupCommand& command) {
   return std::optional(std::move(file));
 }
 
+constexpr std::string_view kDamagedBackup =
+    "do not rely on it: verify another copy of it, or make a new backup";
+
+// Of a backup, not of the vault.
+template <class T>
+Result<T> blame_base(Result<T> made, Invocation& invocation) {
+  if (!made && made.error().context().starts_with("base: "))
+    invocation.damage_hint = kDamagedBackup;
+  return made;
+}
+
 using ShownLines = std::vector<std::vector<std::string>>;
 
 void add_base(ShownLines& lines, const std::string& base) {
@@ -81,8 +92,7 @@ Result<BackupInfo> create_file(Vault& vault, const std::filesystem::path& path,
   QUIETUS_TRY_AS(
       const BackupInfo made,
       vault.backups().create([&](ByteView piece) { return file.write(piece); }, options));
-  QUIETUS_TRY(refuse_existing(path));  // somebody else may have been faster
-  QUIETUS_TRY(file.commit());
+  QUIETUS_TRY(file.commit_new());  // somebody else may have been faster
   return made;
 }
 
@@ -103,7 +113,8 @@ Result<ExitCode> create_to_stdout(const BackupCommand& command, Invocation& invo
     QUIETUS_TRY(invocation.terminal.content(piece));
     return invocation.terminal.finish();
   };
-  QUIETUS_TRY_AS(const BackupInfo made, vault.backups().create(sink, options));
+  QUIETUS_TRY_AS(const BackupInfo made,
+                 blame_base(vault.backups().create(sink, options), invocation));
   Terminal::message("backup " + made.id + ", to be removed after " +
                     timestamp(made.expires_unix_ms));
   return ExitCode::kDone;
@@ -117,7 +128,7 @@ Result<ExitCode> run_create(const BackupCommand& command, Invocation& invocation
   BackupOptions options;
   options.keep = command.keep;
   if (base) options.base = base->source();
-  QUIETUS_TRY_AS(const BackupInfo made, create_file(vault, path, options));
+  QUIETUS_TRY_AS(const BackupInfo made, blame_base(create_file(vault, path, options), invocation));
   if (invocation.terminal.json) {
     Json document = json_of(made);
     document["file"] = path.string();
@@ -179,6 +190,7 @@ void print_checked(Terminal& terminal, const CheckedBackup& backup, bool with_ba
 Result<ExitCode> run_verify_backup(const BackupCommand& command, Invocation& invocation) {
   if (command.place == "-" && command.base == "-")
     return Error(ErrorCode::kInvalidArgument, "only one of the two comes from standard input");
+  invocation.damage_hint = kDamagedBackup;
   std::optional<Trust> trust;
   if (!command.trust.empty()) {
     QUIETUS_TRY_AS(trust, read_trust(command.trust));

@@ -18,6 +18,9 @@ namespace quietus::cli {
 struct Invocation {
   GlobalOptions options;
   Terminal terminal;
+  // What may help when something is damaged; a command that reads other things than the vault says
+  // something else.
+  std::string_view damage_hint = "`quietus check` lists every damage it can find";
 };
 
 // What a command does. An exit code other than kDone without an Error is an answer that was given

@@ -35,13 +35,13 @@ void harden_process() {
   (void)std::signal(SIGPIPE, SIG_IGN);
 }
 
-std::string_view hint_for(ErrorCode code) {
+std::string_view hint_for(ErrorCode code, const Invocation& invocation) {
   switch (code) {
     case ErrorCode::kErased: return "nothing can bring it back; see `quietus cert list`";
     case ErrorCode::kWrongKey:
       return "name the secret with --key-file or --passphrase-file, or with QUIETUS_KEY_FILE or "
              "QUIETUS_PASSPHRASE_FILE";
-    case ErrorCode::kCorrupt: return "`quietus check` lists every damage it can find";
+    case ErrorCode::kCorrupt: return invocation.damage_hint;
     case ErrorCode::kRolledBack: return "put the newest copy back; nothing was touched in this one";
     case ErrorCode::kBusy: return "another process holds it; try again";
     case ErrorCode::kFull: return "nothing was changed; make room and try again";
@@ -65,7 +65,7 @@ int run(const Action& action, Invocation& invocation) {
   Result<void> complete = complete_from_environment(invocation.options);
   if (!complete) return fail(invocation, complete.error(), {});
   const Result<ExitCode> done = action(invocation);
-  if (!done) return fail(invocation, done.error(), hint_for(done.error().code()));
+  if (!done) return fail(invocation, done.error(), hint_for(done.error().code(), invocation));
   if (const Result<void> printed = invocation.terminal.finish(); !printed) {
     Terminal::message(printed.error().context());
     if (*done == ExitCode::kDone) return static_cast<int>(ExitCode::kFailure);

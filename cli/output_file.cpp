@@ -3,6 +3,7 @@
 #include "terminal.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,6 +15,20 @@ namespace {
 
 std::string writing(const std::filesystem::path& path) {
   return "cannot write " + path.string();
+}
+
+// 0, or an errno; EEXIST when something has that name.
+int rename_without_replacing(const char* from, const char* to) {
+  if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS) return errno;
+  if (link(from, to) == 0) {
+    (void)unlink(from);  // what is left then is a second name
+    return 0;
+  }
+  if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS) return errno;
+  struct stat unused {};
+  if (lstat(to, &unused) == 0) return EEXIST;
+  return std::rename(from, to) == 0 ? 0 : errno;
 }
 
 // Makes the new name durable; a folder that cannot be opened or synced is left to the system.
@@ -64,9 +79,28 @@ Result<void> OutputFile::write(ByteView bytes) {
 }
 
 Result<void> OutputFile::commit() {
+  QUIETUS_TRY(close_synced());
+  if (std::rename(temporary_.c_str(), path_.c_str()) != 0) return io_error(writing(path_), errno);
+  return named();
+}
+
+Result<void> OutputFile::commit_new() {
+  QUIETUS_TRY(close_synced());
+  const int failed = rename_without_replacing(temporary_.c_str(), path_.c_str());
+  if (failed == EEXIST)
+    return Error(ErrorCode::kAlreadyExists,
+                 path_.string() + " is there already, and is not replaced");
+  if (failed != 0) return io_error(writing(path_), failed);
+  return named();
+}
+
+Result<void> OutputFile::close_synced() {
   if (fsync(descriptor_) != 0) return io_error(writing(path_), errno);
   if (close(std::exchange(descriptor_, -1)) != 0) return io_error(writing(path_), errno);
-  if (std::rename(temporary_.c_str(), path_.c_str()) != 0) return io_error(writing(path_), errno);
+  return {};
+}
+
+Result<void> OutputFile::named() {
   temporary_.clear();
   sync_folder_of(path_);
   return {};

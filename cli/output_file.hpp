@@ -10,8 +10,8 @@
 
 namespace quietus::cli {
 
-// Written under a temporary name in the same folder (mode 0600) and renamed by commit(); without
-// commit() nothing is left. A file that was there is replaced; a link is replaced, not followed.
+// Written under a temporary name in the same folder (mode 0600) and renamed by a commit; without
+// one nothing is left. A link is replaced, or not, as a file is; it is not followed.
 class OutputFile {
  public:
   // kInvalidArgument when `path` names a folder, a device or a pipe; kIo; kFull.
@@ -24,10 +24,16 @@ class OutputFile {
   ~OutputFile();
 
   Result<void> write(ByteView bytes);
-  // The file is on the device under its name when this returns.
+  // The file is on the device under its name when this returns; one that was there is replaced.
   Result<void> commit();
+  // The same, but nothing is replaced, whenever it came there: kAlreadyExists. Only on a file
+  // system that knows neither such a rename nor hard links there is a moment left in between.
+  Result<void> commit_new();
 
  private:
+  Result<void> close_synced();
+  Result<void> named();
+
   OutputFile(std::filesystem::path path, std::string temporary, int descriptor);
 
   std::filesystem::path path_;

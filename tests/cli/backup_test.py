@@ -5,6 +5,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import time
@@ -52,6 +53,17 @@ class BackupScenario(Scenario):
     def start(self, *arguments, **how):
         process = subprocess.Popen(command(*arguments), env=self.environment, cwd=self.folder,
                                    stderr=subprocess.PIPE, **how)
+        self.addCleanup(process.wait, 60)
+        self.addCleanup(process.kill)
+        self.addCleanup(process.stderr.close)
+        return process
+
+    def start_traced(self, *arguments):
+        """With strace, which can make system calls slow or fail."""
+        if shutil.which("strace") is None:
+            self.skipTest("no strace")
+        process = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", *arguments], cwd=self.folder,
+                                   env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self.addCleanup(process.wait, 60)
         self.addCleanup(process.kill)
         self.addCleanup(process.stderr.close)
@@ -151,6 +163,31 @@ class Create(BackupScenario):
         self.assertEqual(REFUSED, process.wait(60), process.stderr.read())
         self.assertEqual(b"precious", self.file.read_bytes())
         self.assertEqual([], self.left_over())
+
+    def test_replaces_nothing_that_came_in_the_last_moment(self):
+        """When it is finished in all but its name, and looked for no more."""
+        slow = "renameat2:delay_enter=3s:when=1"
+        process = self.start_traced("-e", "trace=renameat2", "-e", f"inject={slow}", "--", *command(
+            "backup", "create", "b"))
+        deadline = time.monotonic() + 60
+        while not any(backup["made"] for backup in self.listed()) and time.monotonic() < deadline:
+            self.assertIsNone(process.poll())
+        self.assertTrue(self.left_over())
+        self.file.write_bytes(b"precious")
+        self.assertEqual(REFUSED, process.wait(60), process.stderr.read())
+        self.assertEqual((b"precious", []), (self.file.read_bytes(), self.left_over()))
+
+    def test_where_no_rename_spares_what_is_there(self):
+        """A file system without it: a second name for the file, then the first is taken away."""
+        for errno in ("EINVAL", "ENOSYS"):
+            no_rename = ("-e", "trace=renameat2,link", "-e", f"inject=renameat2:error={errno}")
+            for faults in (no_rename, (*no_rename, "-e", "inject=link:error=EPERM")):
+                process = self.start_traced(*faults, "--", *command("backup", "create", "b"))
+                self.assertEqual(DONE, process.wait(60), process.stderr.read())
+                self.verify()
+                self.assertEqual((0o600, 1, []), (self.file.stat().st_mode & 0o777, self.file.stat().st_nlink,
+                                                  self.left_over()))
+                self.file.unlink()
 
     def test_how_long_it_is_kept(self):
         made = self.create("--keep", "400d")
@@ -305,7 +342,8 @@ class Verify(BackupScenario):
         for name, content in cases.items():
             done = self.verify(INTEGRITY, self.write(name, content))
             self.assertEqual(b"", done.stdout)
-            self.says(done, f"{name}: backup: ")
+            self.says(done, f"{name}: backup: ", "make a new backup")
+            self.assertNotIn(b"quietus check", done.stderr)
         self.says(self.verify(INTEGRITY, "-", stdin=b""), "standard input: backup: ")
         self.verify(FAILURE, "none")
         self.verify(FAILURE, self.folder)

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <quietus/backup.hpp>
-#include <quietus/options.hpp>
 
 #include "backup_merge.hpp"
 #include "vault_core.hpp"

@@ -4,7 +4,6 @@
 // docs/format.md; what a backup is good for, and until when, in docs/backup.md.
 #pragma once
 
-#include <quietus/options.hpp>
 #include <quietus/report.hpp>
 #include <quietus/scope.hpp>
 #include <quietus/trust.hpp>
