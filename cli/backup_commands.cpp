@@ -1,7 +1,7 @@
 // backup: copies of the vault's records.
 #include "attach.hpp"
+#include "backup_output.hpp"
 #include "input_file.hpp"
-#include "output_file.hpp"
 #include "printable_text.hpp"
 #include "progress.hpp"
 #include "trust_file.hpp"
@@ -22,19 +22,6 @@ struct BackupCommand {
   std::string base;
   std::string trust;
 };
-
-Json json_of(const BackupInfo& backup) {
-  const bool signed_one = backup.manifest_sha256.find_first_not_of('0') != std::string::npos;
-  return {{"id", backup.id},
-          {"begun", timestamp(backup.begun_unix_ms)},
-          {"made", backup.made_unix_ms == 0 ? Json(nullptr) : Json(timestamp(backup.made_unix_ms))},
-          {"expires", timestamp(backup.expires_unix_ms)},
-          {"needed_until", timestamp(backup.needed_until_unix_ms)},
-          {"base", backup.base_id.empty() ? Json(nullptr) : Json(backup.base_id)},
-          {"records", backup.records},
-          {"bytes", backup.bytes},
-          {"manifest_hash", signed_one ? Json(backup.manifest_sha256) : Json(nullptr)}};
-}
 
 // The base of an incremental backup, which is none of a complete one.
 Result<std::optional<InputFile>> open_base(const BackupCommand& command) {
@@ -62,38 +49,12 @@ void add_base(ShownLines& lines, const std::string& base) {
 
 // ---- create -----------------------------------------------------------------------------------
 
-// A name of its own in a folder, also beside one that is made there in the same second; the path
-// itself when it names no folder.
-std::filesystem::path file_for(const std::string& place) {
-  std::filesystem::path path(place);
-  std::error_code unknown;
-  if (!std::filesystem::is_directory(path, unknown) && !place.ends_with('/')) return path;
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  std::string time =
-      timestamp(std::chrono::duration_cast<std::chrono::milliseconds>(now).count()).substr(0, 23);
-  std::erase_if(time, [](char c) { return c == '-' || c == ':' || c == '.'; });
-  return path / ("quietus-" + time + "Z-" + std::to_string(::getpid()) + ".backup");
-}
-
-Result<void> refuse_existing(const std::filesystem::path& path) {
-  std::error_code unknown;
-  if (std::filesystem::exists(std::filesystem::symlink_status(path, unknown)))
-    return Error(ErrorCode::kAlreadyExists,
-                 path.string() + " is there already; a backup replaces no file");
-  return {};
-}
-
 Result<BackupInfo> create_file(Vault& vault, const std::filesystem::path& path,
                                BackupOptions options) {
-  QUIETUS_TRY(refuse_existing(path));
-  QUIETUS_TRY_AS(OutputFile file, OutputFile::create(path));
   ProgressLine line("copying", "");
   options.progress = line.callback();
-  QUIETUS_TRY_AS(
-      const BackupInfo made,
-      vault.backups().create([&](ByteView piece) { return file.write(piece); }, options));
-  QUIETUS_TRY(file.commit_new());  // somebody else may have been faster
-  return made;
+  return create_new_file(
+      path, [&](const ByteSink& sink) { return vault.backups().create(sink, options); });
 }
 
 Result<ExitCode> create_to_stdout(const BackupCommand& command, Invocation& invocation) {
@@ -124,18 +85,20 @@ Result<ExitCode> run_create(const BackupCommand& command, Invocation& invocation
   if (command.place == "-") return create_to_stdout(command, invocation);
   QUIETUS_TRY_AS(auto base, open_base(command));
   QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
-  const std::filesystem::path path = file_for(command.place);
+  const std::filesystem::path path = new_file_for(command.place, ".backup");
   BackupOptions options;
   options.keep = command.keep;
   if (base) options.base = base->source();
   QUIETUS_TRY_AS(const BackupInfo made, blame_base(create_file(vault, path, options), invocation));
   if (invocation.terminal.json) {
-    Json document = json_of(made);
+    Json document = cli::json_of(made);
     document["file"] = path.string();
     invocation.terminal.document(document);
   } else {
     ShownLines lines = {{"file", path.string()}, {"backup", made.id}};
     add_base(lines, made.base_id);
+    if (!made.epoch_id.empty())
+      lines.push_back({"key snapshot", "opens until " + timestamp(made.epoch_expires_unix_ms)});
     lines.push_back({"records", grouped(made.records)});
     lines.push_back({"size", byte_size(made.bytes)});
     lines.push_back({"as of", timestamp(made.begun_unix_ms)});
@@ -148,7 +111,7 @@ Result<ExitCode> run_create(const BackupCommand& command, Invocation& invocation
 // ---- verify, list -----------------------------------------------------------------------------
 
 Json json_of(const CheckedBackup& backup) {
-  Json document = json_of(backup.info);
+  Json document = cli::json_of(backup.info);
   document.erase("made");
   document.erase("needed_until");
   document["base_manifest_hash"] =
@@ -179,6 +142,8 @@ void print_checked(Terminal& terminal, const CheckedBackup& backup, bool with_ba
   lines.push_back({"size", byte_size(backup.info.bytes)});
   lines.push_back({"as of", timestamp(backup.info.begun_unix_ms)});
   lines.push_back({"remove after", timestamp(backup.info.expires_unix_ms)});
+  if (!backup.info.epoch_id.empty())
+    lines.push_back({"key snapshot", "sealed to epoch " + backup.info.epoch_id});
   lines.push_back({"log", backup.log_origin + " at " + grouped(backup.log_size) + " entries"});
   lines.push_back({"signed by", backup.log_vkey});
   lines.push_back({"checked", with_base
@@ -217,7 +182,7 @@ Result<ExitCode> run_backup_list(const NoOptions&, Invocation& invocation) {
   QUIETUS_TRY_AS(const std::vector<BackupInfo> backups, vault.backups().list());
   if (invocation.terminal.json) {
     Json list = Json::array();
-    for (const BackupInfo& backup : backups) list.push_back(json_of(backup));
+    for (const BackupInfo& backup : backups) list.push_back(cli::json_of(backup));
     invocation.terminal.document({{"backups", std::move(list)}});
     return ExitCode::kDone;
   }
@@ -258,6 +223,7 @@ void attach_backup_commands(CLI::App& app, Action& chosen) {
   verify.add_option("--trust", checked->trust, "A trust file that names the log whose key signed");
   on_chosen(verify, chosen, std::move(checked), run_verify_backup);
 
+  attach_restore_command(group, chosen);
   plain_command(group, "list", "The inventory: every backup that was made, and until when", chosen,
                 run_backup_list);
 }

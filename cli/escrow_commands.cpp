@@ -258,6 +258,7 @@ void attach_escrow_commands(CLI::App& app, Action& chosen) {
   on_chosen(init, chosen, std::move(made), run_escrow_init);
 
   attach_roll(group, chosen);
+  attach_escrow_vault_commands(group, chosen);
   plain_command(group, "list", "Every epoch, and whether its key still lives", chosen,
                 run_escrow_list);
 }

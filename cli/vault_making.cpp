@@ -7,16 +7,6 @@
 namespace quietus::cli {
 namespace {
 
-Result<std::filesystem::path> root_folder(const std::string& root) {
-  constexpr std::string_view kFile = "file:";
-  if (root.empty()) return std::filesystem::path();
-  if (root.starts_with("tpm2:") || root.starts_with("pkcs11:"))
-    return Error(ErrorCode::kUnsupported, root + ": not offered by this build");
-  if (!root.starts_with(kFile) || root.size() == kFile.size())
-    return Error(ErrorCode::kInvalidArgument, "--root " + root + ": want file:PATH");
-  return std::filesystem::absolute(root.substr(kFile.size()));
-}
-
 // Before a key file is made for it.
 Result<void> check_free(const std::string& folder) {
   std::error_code ignored;
@@ -26,6 +16,16 @@ Result<void> check_free(const std::string& folder) {
 }
 
 }  // namespace
+
+Result<std::filesystem::path> root_folder(const std::string& root) {
+  constexpr std::string_view kFile = "file:";
+  if (root.empty()) return std::filesystem::path();
+  if (root.starts_with("tpm2:") || root.starts_with("pkcs11:"))
+    return Error(ErrorCode::kUnsupported, root + ": not offered by this build");
+  if (!root.starts_with(kFile) || root.size() == kFile.size())
+    return Error(ErrorCode::kInvalidArgument, "--root " + root + ": want file:PATH");
+  return std::filesystem::absolute(root.substr(kFile.size()));
+}
 
 void add_making_options(CLI::App& command, MakingOptions& options) {
   command.add_option("DIR", options.folder, "Folder to make it in: absent or empty")->required();

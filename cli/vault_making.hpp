@@ -22,6 +22,9 @@ struct MakingOptions {
 // DIR, --root and the two flags. `options` outlives the command.
 void add_making_options(CLI::App& command, MakingOptions& options);
 
+// The folder that --root names. kInvalidArgument; kUnsupported.
+Result<std::filesystem::path> root_folder(const std::string& root);
+
 struct MadeVault {
   Vault vault;
   VaultStatus status;

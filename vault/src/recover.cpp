@@ -74,7 +74,7 @@ class Replay {
   std::vector<ReplayedErasure> erasures_;
 };
 
-std::string day_of(UnixMillis time) {
+std::string date_text(UnixMillis time) {
   return format_utc(time).substr(0, 10);
 }
 
@@ -198,14 +198,14 @@ class Recovery {
   }
 
   Result<void> check_accepted_date() const {
-    const std::string day = day_of(manifest_.begun);
+    const std::string day = date_text(manifest_.begun);
     const std::string what =
         "no newer log is at hand (--log), so what was erased since " + format_utc(manifest_.begun) +
         " would come back; if there is none, say so with --accept-log-as-of " + day;
     if (!from_.accept_log_as_of_unix_ms) return Error(ErrorCode::kRefused, what);
     const UnixMillis accepted = *from_.accept_log_as_of_unix_ms;
     if (accepted != manifest_.begun - manifest_.begun % kDayLength)
-      return Error(ErrorCode::kRefused, what + ", which is not " + day_of(accepted));
+      return Error(ErrorCode::kRefused, what + ", which is not " + date_text(accepted));
     return {};
   }
 

@@ -1,0 +1,24 @@
+// What backups and key snapshots are written to, and how they are shown.
+#pragma once
+
+#include "json_output.hpp"
+
+#include <quietus/backup.hpp>
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+namespace quietus::cli {
+
+// A name of its own in a folder, also beside one that is made there in the same second; the path
+// itself when it names no folder.
+std::filesystem::path new_file_for(const std::string& place, const std::string& ending);
+// Hands `make` where to write; the file appears whole or not at all, and none is replaced.
+Result<BackupInfo> create_new_file(
+    const std::filesystem::path& path,
+    const std::function<Result<BackupInfo>(const ByteSink& sink)>& make);
+
+Json json_of(const BackupInfo& backup);
+
+}  // namespace quietus::cli
