@@ -75,7 +75,7 @@ Result<ExitCode> run_snapshot(const SnapshotCommand& command, Invocation& invoca
                    return vault.escrow().snapshot(sink);
                  }));
   if (invocation.terminal.json) {
-    Json document = json_of(made);
+    Json document = cli::json_of(made);
     document["file"] = path.string();
     invocation.terminal.document(document);
     return ExitCode::kDone;
