@@ -331,6 +331,17 @@ std::string entry_text(const EntryHead& head, const LogAccepted& entry) {
   return text.text();
 }
 
+std::string entry_text(const EntryHead& head, const DrillDone& entry) {
+  return EntryBuilder(head, entry_kinds::kDrillDone)
+      .bytes("backup", entry.backup)
+      .number("restored", entry.restored)
+      .number("compared", entry.compared)
+      .number("erased", entry.erased)
+      .number("passed", entry.passed ? 1 : 0)
+      .bytes("report_sha256", entry.report)
+      .text();
+}
+
 std::string entry_text(const EntryHead& head, const AttemptRefused& entry) {
   return EntryBuilder(head, entry_kinds::kAttemptRefused)
       .id("scope", entry.scope)

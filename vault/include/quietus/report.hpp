@@ -143,6 +143,11 @@ struct VaultStatus {
   bool read_only = false;
   bool key_memory_locked = false;
   std::vector<PendingErasure> pending;
+  // When the newest was begun, or the last drill done, in Unix milliseconds; 0: none.
+  std::int64_t backup_unix_ms = 0;
+  std::int64_t snapshot_unix_ms = 0;
+  std::int64_t drill_unix_ms = 0;
+  bool drill_passed = false;
 };
 
 struct Finding {
