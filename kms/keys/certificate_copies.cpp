@@ -84,6 +84,18 @@ Result<void> claim_copies(ControlReader& reader, const RowSeal& seal, ErasureCla
   return {};
 }
 
+Result<UnixMillis> snapshots_clear(ControlReader& reader, const RowSeal& seal,
+                                   const std::vector<ScopeId>& targets) {
+  ErasureClaims claims;
+  for (const ScopeId scope : targets) claims.targets.emplace_back().scope = scope;
+  QUIETUS_TRY_AS(const std::uint64_t oldest, oldest_key(reader, seal, claims));
+  QUIETUS_TRY(claim_snapshots(reader, seal, oldest, claims));
+  UnixMillis clear = 0;
+  for (const ClaimedSnapshot& snapshot : claims.snapshots)
+    if (!snapshot.attested) clear = std::max(clear, snapshot.clear_date);
+  return clear;
+}
+
 Result<WrittenCertificate> store_certificate(ControlWriter& writer, const RowSeal& seal,
                                              ErasureClaims claims) {
   QUIETUS_TRY_AS(const SigningKey issuer, rows::signing_key(writer, seal, kIssuingKey));

@@ -13,6 +13,11 @@ namespace quietus {
 // claims: targets, times, root, exports.
 Result<void> claim_copies(ControlReader& reader, const RowSeal& seal, ErasureClaims& claims);
 
+// Until when key snapshots hold what would be erased now, as far as is attested or scheduled; 0:
+// none does.
+Result<UnixMillis> snapshots_clear(ControlReader& reader, const RowSeal& seal,
+                                   const std::vector<ScopeId>& targets);
+
 // Signs, stores and logs a certificate.
 Result<WrittenCertificate> store_certificate(ControlWriter& writer, const RowSeal& seal,
                                              ErasureClaims claims);
