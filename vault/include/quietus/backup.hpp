@@ -122,12 +122,13 @@ struct DrillOptions {
 // What a restore on trial showed.
 struct DrillReport {
   RestoreReport restore;
-  std::uint64_t milliseconds = 0;       // until every record was back and was opened
-  std::uint64_t compared = 0;           // records, with the same version in the vault
-  std::uint64_t differing = 0;          // of those: another content
-  std::uint64_t changed = 0;            // replaced or removed since the backup
-  std::uint64_t restricted_scopes = 0;  // suspended: their records were opened, not compared
-  std::uint64_t erased_scopes = 0;      // that were tried
+  std::uint64_t milliseconds = 0;  // until every record was back and was opened
+  std::uint64_t compared = 0;      // records, with the same version in the vault
+  std::uint64_t differing = 0;     // of those: another content
+  std::uint64_t changed = 0;       // replaced or removed since the backup
+  std::uint64_t restricted_scopes =
+      0;  // not to be read by the state of their key: opened, not compared
+  std::uint64_t erased_scopes = 0;  // that were tried
   std::uint64_t erased_scopes_readable = 0;
   std::int64_t done_unix_ms = 0;
   std::string signed_report;  // JWS by the issuing key, as certificates are
