@@ -17,7 +17,8 @@ namespace {
 constexpr std::string_view kNoSnapshots =
     "This vault made no key snapshot and no escrow copy of the listed keys.";
 constexpr std::string_view kSnapshots =
-    "The key snapshots that held the listed keys are those listed; each is unreadable from its clear "
+    "The key snapshots that held the listed keys are those listed; each is unreadable from its "
+    "clear "
     "date on, as the recovery site attested where that is said, and as it scheduled elsewhere.";
 
 constexpr std::string_view kEveryCopy =

@@ -90,6 +90,8 @@ struct RestoreReport {
   std::uint64_t purged = 0;        // of keys that a purge or a rotation destroyed
   std::uint64_t missing = 0;       // no key of theirs is known, which should not be
   std::vector<Damage> damages;     // of what was put back
+  // Of a recovery at a site: a signed note for the lost host, should it come back (Escrow::yield).
+  std::string takeover;
 
   bool complete() const noexcept { return missing == 0 && damages.empty(); }
 };
