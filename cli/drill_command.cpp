@@ -64,6 +64,8 @@ DrillRows drill_rows(const DrillReport& report) {
       {"damaged", grouped(restore.damages.size())},
       {"erased scopes", grouped(report.erased_scopes) + " tried, " +
                             grouped(report.erased_scopes_readable) + " readable"}};
+  if (!report.key_memory_locked)
+    rows.push_back({"key memory", "not locked: the root key may have been swapped"});
   if (report.restricted_scopes > 0)
     rows.push_back({"restricted", counted(report.restricted_scopes, "scope") + ", not compared"});
   return rows;
@@ -88,6 +90,7 @@ Json drill_json(const DrillReport& report) {
           {"restricted_scopes", report.restricted_scopes},
           {"erased_scopes_tried", report.erased_scopes},
           {"erased_scopes_readable", report.erased_scopes_readable},
+          {"key_memory_locked", report.key_memory_locked},
           {"report", Json::parse(report.signed_report)}};
 }
 
@@ -98,8 +101,9 @@ std::string drill_page(const DrillReport& report) {
   const std::string verdict = report.passed() ? "passed" : "failed";
   const std::string story =
       "On " + timestamp(report.done_unix_ms) + " backup " + report.restore.backup_id +
-      " was restored into a scratch place under a root key that was in locked memory alone, and "
-      "taken away again.";
+      " was restored into a scratch place under a root key that was in " +
+      (report.key_memory_locked ? "locked memory" : "memory that could not be locked") +
+      " alone, and taken away again.";
   const PageAssets& assets = page_assets();
   return filled(kDrillPage, {{"style", std::string(assets.style)},
                              {"style-digest", std::string(assets.style_digest)},

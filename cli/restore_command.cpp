@@ -192,10 +192,8 @@ void attach_restore_command(CLI::App& group, Action& chosen) {
                      "A newer backup or key snapshot, for the keys (default: FILE)");
   restore.add_option("--trust", options->trust, "A trust file that names the lost vault's log");
   restore.add_option("--log", options->log, "The newest exported copy of that log: a folder");
-  restore
-      .add_option("--accept-log-as-of", options->accept_log_as_of,
-                  "Without one: the day of the snapshot; erasures since then come back")
-      ->excludes("--log");
+  restore.add_option("--accept-log-as-of", options->accept_log_as_of,
+                     "The day of the snapshot: what cannot be replayed since then comes back");
   restore.add_option("--takeover", options->takeover,
                      "Write the site's statement here, for the lost host should it come back");
   on_chosen(restore, chosen, std::move(options), run_restore);

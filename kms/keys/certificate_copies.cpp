@@ -5,6 +5,7 @@
 
 #include "crypto/random.hpp"
 #include "evidence/jws.hpp"
+#include "evidence/tlog_proof.hpp"
 #include "keys/instances.hpp"
 #include "keys/key_store_steps.hpp"
 #include "keys/log_change.hpp"
@@ -17,7 +18,7 @@ namespace {
 
 // The log entry with which the oldest of the erased scopes began. A copy of the keys that was made
 // before has none of theirs: it shares no key but those of leaves with the tree that it was made of
-// (I-25). A scope's first key counts, also when it was destroyed before: what lies below the scope
+// (I-26). A scope's first key counts, also when it was destroyed before: what lies below the scope
 // may be older than its newest key.
 Result<std::uint64_t> oldest_key(ControlReader& reader, const RowSeal& seal,
                                  const ErasureClaims& claims) {
@@ -30,26 +31,40 @@ Result<std::uint64_t> oldest_key(ControlReader& reader, const RowSeal& seal,
   return oldest;
 }
 
-Result<void> claim_instances(ControlReader& reader, const RowSeal& seal, std::uint64_t oldest,
+// The log entries between which a copy had to be made to hold what was erased.
+struct Held {
+  std::uint64_t oldest = 0;
+  std::uint64_t unreachable = UINT64_MAX;
+
+  // A copy that reaches so far into the log; UINT64_MAX: it is not known how far, and at any time
+  // it may be found to be further.
+  bool by_copy(std::uint64_t log_size) const noexcept {
+    return oldest < log_size && (log_size == UINT64_MAX || log_size <= unreachable);
+  }
+};
+
+Result<void> claim_instances(ControlReader& reader, const RowSeal& seal, const Held& held,
                              ErasureClaims& claims) {
   claims.instances.clear();
   claims.instances_known = true;
   QUIETUS_TRY_AS(const auto others,
                  rows::instances(reader, seal, [&] { claims.instances_known = false; }));
   for (const InstanceRow& other : others)
-    if (oldest < other.log_size) claims.instances.push_back({other.instance, other.copied});
+    if (held.by_copy(other.log_size)) claims.instances.push_back({other.instance, other.copied});
   return {};
 }
 
 // One line for each epoch: it is clear when the last snapshot that is sealed to it is.
-Result<void> claim_snapshots(ControlReader& reader, const RowSeal& seal, std::uint64_t oldest,
+Result<void> claim_snapshots(ControlReader& reader, const RowSeal& seal, const Held& held,
                              ErasureClaims& claims) {
   QUIETUS_TRY_AS(const auto snapshots, rows::snapshots(reader, seal));
   const UnixMillis erased = claims.times.keys_unreachable;
   std::map<EpochId, ClaimedSnapshot> epochs;
   for (const SnapshotRow& row : snapshots) {
     // One that was begun before, and destroyed before, never held them after the erasure.
-    if (oldest >= row.log_size || (row.destroyed != 0 && row.destroyed < erased)) continue;
+    if (!held.by_copy(row.log_size) || row.begun_index > held.unreachable ||
+        (row.destroyed != 0 && row.destroyed < erased))
+      continue;
     ClaimedSnapshot& claimed = epochs[row.epoch];
     const bool attested = row.destroyed != 0;
     claimed.attested = claimed.epoch == EpochId{} ? attested : claimed.attested && attested;
@@ -75,10 +90,13 @@ CertificateStatus carried_status(const ErasureClaims& claims) {
 
 }  // namespace
 
-Result<void> claim_copies(ControlReader& reader, const RowSeal& seal, ErasureClaims& claims) {
-  QUIETUS_TRY_AS(const std::uint64_t oldest, oldest_key(reader, seal, claims));
-  QUIETUS_TRY(claim_instances(reader, seal, oldest, claims));
-  QUIETUS_TRY(claim_snapshots(reader, seal, oldest, claims));
+Result<void> claim_copies(ControlReader& reader, const RowSeal& seal, std::uint64_t unreachable,
+                          ErasureClaims& claims) {
+  Held held;
+  held.unreachable = unreachable;
+  QUIETUS_TRY_AS(held.oldest, oldest_key(reader, seal, claims));
+  QUIETUS_TRY(claim_instances(reader, seal, held, claims));
+  QUIETUS_TRY(claim_snapshots(reader, seal, held, claims));
   claims.phase = all_attested(claims) ? CertificatePhase::kFinal : CertificatePhase::kLive;
   claims.status = carried_status(claims);
   return {};
@@ -88,8 +106,9 @@ Result<UnixMillis> snapshots_clear(ControlReader& reader, const RowSeal& seal,
                                    const std::vector<ScopeId>& targets) {
   ErasureClaims claims;
   for (const ScopeId scope : targets) claims.targets.emplace_back().scope = scope;
-  QUIETUS_TRY_AS(const std::uint64_t oldest, oldest_key(reader, seal, claims));
-  QUIETUS_TRY(claim_snapshots(reader, seal, oldest, claims));
+  Held held;
+  QUIETUS_TRY_AS(held.oldest, oldest_key(reader, seal, claims));
+  QUIETUS_TRY(claim_snapshots(reader, seal, held, claims));
   UnixMillis clear = 0;
   for (const ClaimedSnapshot& snapshot : claims.snapshots)
     if (!snapshot.attested) clear = std::max(clear, snapshot.clear_date);
@@ -131,8 +150,12 @@ Result<std::optional<CertificateId>> reissue_certificate(ControlWriter& writer, 
   if (!document) return std::optional<CertificateId>();
   QUIETUS_TRY_AS(const UnverifiedJws file, read_jws(as_bytes(*document), kCertificateType));
   QUIETUS_TRY_AS(ErasureClaims claims, decode_claims(file.payload));
+  if (claims.log.origin != reissue.origin) return std::optional<CertificateId>();
   const CertificatePhase phase = claims.phase;
-  QUIETUS_TRY(claim_copies(writer, seal, claims));
+  // The first proof is that of the decision.
+  if (claims.log.proofs.empty()) return rows::damaged('X');
+  QUIETUS_TRY_AS(const TlogProof decision, parse_tlog_proof(claims.log.proofs.front().proof));
+  QUIETUS_TRY(claim_copies(writer, seal, decision.index, claims));
   // Only what is better is worth another certificate, and only when it is the last word.
   if (phase == CertificatePhase::kFinal || claims.phase != CertificatePhase::kFinal)
     return std::optional<CertificateId>();

@@ -10,8 +10,10 @@
 namespace quietus {
 
 // Fills in instances, snapshots, phase and status, from what the rows say now and from the other
-// claims: targets, times, root, exports.
-Result<void> claim_copies(ControlReader& reader, const RowSeal& seal, ErasureClaims& claims);
+// claims: targets, times, root, exports. `unreachable` is the log index of the erasure's decision:
+// copies that were made after it hold nothing of the targets.
+Result<void> claim_copies(ControlReader& reader, const RowSeal& seal, std::uint64_t unreachable,
+                          ErasureClaims& claims);
 
 // Until when key snapshots hold what would be erased now, as far as is attested or scheduled; 0:
 // none does.
@@ -31,6 +33,7 @@ Result<std::vector<CertificateId>> waiting_certificates(ControlReader& reader, c
 // was written.
 struct Reissue {
   CertificateId id{};
+  std::string origin;  // of the log of this instance: others' certificates are not its to replace
   std::string tool;
   UnixMillis now = 0;
 };

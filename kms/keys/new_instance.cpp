@@ -185,6 +185,33 @@ Result<void> KeyStore::copy_other_rows(CopyRun& run) {
   });
 }
 
+// A snapshot may be opened more than once, and kept: what comes of it shares no key with it either.
+Result<RootKey> KeyStore::renew_copy(const RootKey& copied) {
+  const auto context = openssl_engine().make_context();
+  RootKey root = random_key<RootRole>();
+  QUIETUS_TRY_AS(RowSpool spool, RowSpool::in(folder_of(parts_.lock_files.control_store)));
+  const auto add = [&](ByteView key, ByteView value) { return spool.add(key, value); };
+  QUIETUS_TRY(parts_.control.read([&](ControlReader& reader) -> Result<void> {
+    QUIETUS_TRY_AS(const SealedRootRow sealed, read_root_row(reader));
+    if (!sealed.authentic(copied))
+      return Error(ErrorCode::kCorrupt, "root row of the copy: does not authenticate");
+    vault_ = sealed.row.vault;
+    KeyTree tree(vault_, copied, *context);
+    QUIETUS_TRY_AS(const LeafKey control, tree.leaf(reader, kControlLeaf));
+    RootKey again = RootKey::make([&](MutableBytes out) {
+      copied.expose([&](ByteView from) { std::ranges::copy(from, out.begin()); });
+    });
+    const VaultKeys keys = derive_vault_keys(sealed.row.generation, std::move(again), control);
+    CopyRun run{reader, *context, add, root, {}, {}};
+    QUIETUS_TRY(copy_tree(run, keys, spool));
+    return copy_other_rows(run);
+  }));
+  RowLoader loader(parts_.control);
+  QUIETUS_TRY(spool.replay([&](ByteView key, ByteView value) { return loader.add(key, value); }));
+  QUIETUS_TRY(loader.flush());
+  return root;
+}
+
 Result<KeyCopy> KeyStore::copy_keys(RowSink sink) {
   const auto context = openssl_engine().make_context();
   for (int tries = 0; tries < kMaxCopyTries; ++tries) {
@@ -199,6 +226,7 @@ Result<KeyCopy> KeyStore::copy_keys(RowSink sink) {
       QUIETUS_TRY(copy_tree(run, *keys, spool));
       if (!use->current()) return moved_on();
       // From here on nobody who destroys keys waits for this: `sink` may be slow.
+      context->forget();
       keys.reset();
       use.reset();
       QUIETUS_TRY_AS(made.log, quietus::log_head(reader));

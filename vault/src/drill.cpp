@@ -155,6 +155,7 @@ std::string report_text(const VaultCore& live, const DrillReport& report) {
   json["backup_as_of"] = format_utc(report.restore.as_of_unix_ms);
   json["done_at"] = format_utc(report.done_unix_ms);
   json["passed"] = report.passed();
+  json["key_memory_locked"] = report.key_memory_locked;
   json["milliseconds"] = report.milliseconds;
   json["restored"] = report.restore.restored;
   json["bytes"] = report.restore.bytes;
@@ -177,7 +178,15 @@ Result<void> note_drill(VaultCore& live, const DrillRow& row) {
   });
 }
 
-// One whose process was killed: its root key is gone with it, when nobody else has the vault open.
+// Held for as long as one is under way, in whichever process or thread.
+Result<LockFile> lock_against_drills(VaultCore& live) {
+  QUIETUS_TRY_AS(LockFile lock, LockFile::make(live.files.drill()));
+  QUIETUS_TRY_AS(const bool alone, lock.try_lock(0, LockFile::Mode::kExclusive));
+  if (!alone) return Error(ErrorCode::kBusy, "another drill is under way; try again when it ended");
+  return lock;
+}
+
+// One whose process was killed: its root key is gone with it.
 Result<void> forget_killed(VaultCore& live) {
   std::optional<DrillRow> row;
   QUIETUS_TRY(
@@ -186,14 +195,13 @@ Result<void> forget_killed(VaultCore& live) {
         return {};
       }));
   if (!row || row->done) return {};
-  QUIETUS_TRY_AS(const std::uint32_t processes, live.holders->count());
-  if (processes > 1) return Error(ErrorCode::kBusy, "another drill may be under way");
   return forget_instance(live, row->instance);
 }
 
 Result<void> sign_and_log(VaultCore& live, const BackupId& backup, DrillRow row,
                           DrillReport& report) {
   report.done_unix_ms = live.environment.clock.now();
+  report.key_memory_locked = guarded_memory_status().all_locked();
   const std::string text = report_text(live, report);
   row.done = true;
   row.time = report.done_unix_ms;
@@ -217,6 +225,7 @@ Result<DrillReport> Backups::drill(const ByteSource& backup, const DrillOptions&
   QUIETUS_TRY_AS(const auto live, open_core(core_));
   if (live->options.read_only)
     return Error(ErrorCode::kRefused, "the vault is open for reading only");
+  QUIETUS_TRY_AS(const LockFile alone, lock_against_drills(*live));
   QUIETUS_TRY(forget_killed(*live));
   QUIETUS_TRY_AS(const Scratch scratch, Scratch::make(options.scratch));
   DrillReport report;

@@ -2,6 +2,7 @@
 // receipts that are imported, and snapshots that are sealed.
 #include <quietus/escrow.hpp>
 
+#include <algorithm>
 #include <set>
 
 #include "backup_run.hpp"
@@ -78,7 +79,8 @@ Result<ReceiptImport> mark_destroyed(ControlWriter& writer, const RowSeal& seal,
   for (SnapshotRow row : snapshots) {
     if (row.ring != receipt.ring || row.destroyed != 0) continue;
     for (const DestroyedEpoch& gone : receipt.destroyed) {
-      if (gone.epoch != row.epoch) continue;
+      // What the site itself is not sure of attests nothing.
+      if (gone.epoch != row.epoch || !gone.complete) continue;
       row.destroyed = gone.destroyed;
       QUIETUS_TRY(rows::put_snapshot(writer, seal, row));
       epochs.insert(row.epoch);
@@ -87,6 +89,24 @@ Result<ReceiptImport> mark_destroyed(ControlWriter& writer, const RowSeal& seal,
   }
   found.epochs = epochs.size();
   return found;
+}
+
+// Instances of this vault that the site made: they hold what the snapshots of that epoch hold.
+Result<void> note_opened(ControlWriter& writer, const RowSeal& seal, const InstanceId& own,
+                         const RingReceipt& receipt) {
+  QUIETUS_TRY_AS(const auto known, rows::instances(writer, seal, [] {}));
+  QUIETUS_TRY_AS(const auto snapshots, rows::snapshots(writer, seal));
+  for (const OpenedEpoch& opened : receipt.opened) {
+    if (opened.vault != seal.vault || opened.instance == own) continue;
+    if (std::ranges::find(known, opened.instance, &InstanceRow::instance) != known.end()) continue;
+    std::uint64_t reaches = 0;
+    for (const SnapshotRow& row : snapshots)
+      if (row.epoch == opened.epoch) reaches = std::max(reaches, row.log_size);
+    if (reaches == 0) reaches = UINT64_MAX;  // of a snapshot that is not known here
+    QUIETUS_TRY(
+        rows::put_instance(writer, seal, {opened.instance, opened.opened, reaches, {}, {}}));
+  }
+  return {};
 }
 
 Result<RingReceipt> open_known_receipt(std::string_view note, std::vector<TrustedRing>& known) {
@@ -113,7 +133,8 @@ Result<std::size_t> reissue_page(VaultCore& core, CertificateId& from,
     QUIETUS_TRY_AS(const auto page, waiting_certificates(writer, seal, from, kReissuedAtOnce));
     looked_at = page.size();
     for (const CertificateId& id : page) {
-      const Reissue reissue{id, tool_version(), core.environment.clock.now()};
+      const Reissue reissue{id, log_origin(core.header), tool_version(),
+                            core.environment.clock.now()};
       QUIETUS_TRY_AS(const auto by, reissue_certificate(writer, seal, reissue));
       if (by) made.push_back(*by);
       next = id;
@@ -219,6 +240,7 @@ Result<ReceiptImport> Escrow::import_receipt(std::string_view receipt) {
         QUIETUS_TRY_AS(auto known, rows::trusted_rings(writer, seal));
         QUIETUS_TRY_AS(const RingReceipt opened, open_known_receipt(receipt, known));
         QUIETUS_TRY_AS(imported, mark_destroyed(writer, seal, opened));
+        QUIETUS_TRY(note_opened(writer, seal, core->header.instance, opened));
         known[0].receipt = std::max(known[0].receipt, opened.issued);
         QUIETUS_TRY(rows::put_trusted_ring(writer, seal, known[0]));
         return log_change(writer, seal,

@@ -34,23 +34,6 @@ Result<PublicKeys> public_keys(VaultCore& core) {
   return keys;
 }
 
-// The one that is put back must not lie where the other one would take it along, or go with it.
-Result<void> check_apart(const VaultCore& live, const std::filesystem::path& folder,
-                         const RestoreOptions& options) {
-  std::error_code unknown;
-  for (const auto& path : {folder, options.create.root_folder}) {
-    if (path.empty()) continue;
-    const auto place = std::filesystem::weakly_canonical(path, unknown);
-    if (!unknown && (lies_inside(place, live.files.folder) ||
-                     (path == folder && lies_inside(place, live.header.root_folder))))
-      return Error(ErrorCode::kRefused,
-                   path.string() +
-                       " lies inside the vault that is in use; nothing is restored "
-                       "over or into it");
-  }
-  return {};
-}
-
 class Restore {
  public:
   Restore(VaultCore& live, const ByteSource& backup, const RestoreOptions& options,
@@ -261,6 +244,22 @@ Result<void> log_restored(VaultCore& fresh, const BackupId& backup, const Restor
                                 report.purged, report.missing,  report.damages.size()};
     return log_change(writer, scopes.seal(), entry_text(new_entry(now), entry));
   });
+}
+
+Result<void> check_apart(const VaultCore& live, const std::filesystem::path& folder,
+                         const RestoreOptions& options) {
+  std::error_code unknown;
+  for (const auto& path : {folder, options.create.root_folder}) {
+    if (path.empty()) continue;
+    const auto place = std::filesystem::weakly_canonical(path, unknown);
+    if (!unknown && (lies_inside(place, live.files.folder) ||
+                     (path == folder && lies_inside(place, live.header.root_folder))))
+      return Error(ErrorCode::kRefused,
+                   path.string() +
+                       " lies inside the vault that is in use; nothing is restored "
+                       "over or into it");
+  }
+  return {};
 }
 
 Result<void> forget_instance(VaultCore& live, const InstanceId& instance) {

@@ -133,7 +133,8 @@ struct DrillReport {
   std::uint64_t erased_scopes = 0;  // that were tried
   std::uint64_t erased_scopes_readable = 0;
   std::int64_t done_unix_ms = 0;
-  std::string signed_report;  // JWS by the issuing key, as certificates are
+  bool key_memory_locked = false;  // false: the root key may have been swapped
+  std::string signed_report;       // JWS by the issuing key, as certificates are
 
   bool passed() const noexcept {
     return restore.complete() && differing == 0 && erased_scopes_readable == 0;
