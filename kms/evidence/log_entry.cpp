@@ -321,6 +321,14 @@ std::string entry_text(const EntryHead& head, const ReceiptImported& entry) {
       .text();
 }
 
+std::string entry_text(const EntryHead& head, const InstanceReceiptImported& entry) {
+  return EntryBuilder(head, entry_kinds::kInstanceReceiptImported)
+      .bytes("instance", entry.instance)
+      .bytes("certificate", entry.certificate)
+      .number("scopes", entry.scopes)
+      .text();
+}
+
 std::string entry_text(const EntryHead& head, const LogAccepted& entry) {
   EntryBuilder text(head, entry_kinds::kLogAccepted);
   text.number("snapshot_size", entry.snapshot_size)
