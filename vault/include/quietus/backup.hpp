@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace quietus {
@@ -94,6 +95,17 @@ struct RestoreReport {
   bool complete() const noexcept { return missing == 0 && damages.empty(); }
 };
 
+// What came of another instance's certificate. Ids are 32 hex digits.
+struct CertificateImport {
+  std::string instance_id;     // whose it is; all zeros: the instance that was created first
+  std::string certificate_id;  // of the certificate
+  std::uint64_t scopes = 0;    // that it is of; 0: that whole instance was destroyed
+  // Instances that it names, has no receipt of, and that were not known here: they may hold what
+  // this one destroyed, and certificates name them from now on.
+  std::vector<std::string> named;
+  std::vector<std::string> certificates;  // of this instance, written because more is known now
+};
+
 // Of an open vault; valid as long as that is. Thread-safe.
 class QUIETUS_EXPORT Backups {
  public:
@@ -116,6 +128,15 @@ class QUIETUS_EXPORT Backups {
   // check_backup() and Vault::create(). After an error there is no new instance.
   Result<RestoreReport> restore(const ByteSource& backup, const std::filesystem::path& folder,
                                 const Unlock& unlock, const RestoreOptions& options = {});
+  // Takes the certificate of another instance of this vault as its receipt: what it names was
+  // destroyed in that instance too, so this one's certificates of the same scopes, or of scopes that
+  // lay below them, need not wait for it any more. Those that waited are written anew, the new one
+  // superseding the old. The certificate that a destroyed instance left is a receipt for everything.
+  // Again is no error. kUnverified: not signed by an instance that is known here with its keys, or
+  // not what it claims; kRefused: this instance's own, one whose root slots were not all seen
+  // destroyed, which waits for key snapshots, or does not know all instances that it would have to
+  // name, one of scopes that never were here, or a vault that is open for reading only.
+  Result<CertificateImport> import_certificate(std::string_view certificate);
   // Every backup that was ever begun and not dropped, in that order.
   Result<std::vector<BackupInfo>> list();
 
