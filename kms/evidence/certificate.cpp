@@ -17,7 +17,8 @@ namespace {
 constexpr std::string_view kNoSnapshots =
     "This vault made no key snapshot and no escrow copy of the listed keys.";
 constexpr std::string_view kSnapshots =
-    "The key snapshots that held the listed keys are those listed; each is unreadable from its clear "
+    "The key snapshots that held the listed keys are those listed; each is unreadable from its "
+    "clear "
     "date on, as the recovery site attested where that is said, and as it scheduled elsewhere.";
 
 constexpr std::string_view kEveryCopy =
@@ -36,7 +37,8 @@ constexpr std::string_view kEveryCopyHere =
     "destroyed by the method and at the times stated.";
 constexpr std::string_view kElsewhere =
     "Other instances of this vault may still hold the listed keys, and read data with them: those "
-    "that are known are listed under instances, and none of them is covered but by the receipt that "
+    "that are known are listed under instances, and none of them is covered but by the receipt "
+    "that "
     "is listed with it.";
 constexpr std::string_view kReceipted =
     "The other instances of this vault that held the listed keys are those listed under instances; "

@@ -12,8 +12,8 @@
 //   mirrors, overwritten, read_back, gone}]}, holders {acknowledged, ended}, times {begun,
 //   keys_unreachable, slot_destroyed}, log {origin, vkey, proofs [{kind, entry, proof}]}, exports
 //   [{scope_id, time, records, bytes}], exports_known, key_snapshots [{epoch_id, clear_date,
-//   attested}], instances [{instance_id, copied, receipt}], instances_known, copies [{copy, state}],
-//   claims [sentences], exclusions [sentences]
+//   attested}], instances [{instance_id, copied, receipt}], instances_known, copies [{copy,
+//   state}], claims [sentences], exclusions [sentences]
 //
 // docs/certificate.schema.json is the same as a JSON Schema.
 #pragma once
@@ -94,7 +94,8 @@ struct ClaimedSnapshot {
 struct ClaimedInstance {
   InstanceId instance{};
   UnixMillis copied = 0;
-  std::optional<CertificateId> receipt = {};  // its certificate that covers every target of this one
+  std::optional<CertificateId> receipt =
+      {};  // its certificate that covers every target of this one
 };
 
 struct ClaimedSlot {

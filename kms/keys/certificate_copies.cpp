@@ -72,7 +72,8 @@ std::set<ScopeId> scopes_to_die_with(ControlReader& reader, const RowSeal& seal,
   return found;
 }
 
-// The receipts of an instance, one of which has to be of each target. A row that is damaged is none.
+// The receipts of an instance, one of which has to be of each target. A row that is damaged is
+// none.
 class Receipts {
  public:
   Receipts(ControlReader& reader, const RowSeal& seal, const ErasureClaims& claims)
@@ -115,8 +116,7 @@ Result<void> claim_instances(ControlReader& reader, const RowSeal& seal, const H
   const Receipts receipts(reader, seal, claims);
   for (const InstanceRow& other : others)
     if (held.contains(other.log_size))
-      claims.instances.push_back(
-          {other.instance, other.copied, receipts.covering(other.instance)});
+      claims.instances.push_back({other.instance, other.copied, receipts.covering(other.instance)});
   return {};
 }
 

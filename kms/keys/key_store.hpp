@@ -110,7 +110,7 @@ struct ReplayedErasure {
 struct NewInstance {
   InstanceId id{};
   std::vector<ReplayedErasure> replayed;  // of the one that was copied, since; oldest first
-  BackupId backup{};  // whose records it gets
+  BackupId backup{};                      // whose records it gets
 };
 
 class KeyStore {
@@ -140,10 +140,10 @@ class KeyStore {
 
   // Hands out the control state, as one snapshot shows it, as rows that open under a new root key:
   // every node of the tree under a new key, the vault's rows under a new row key (I-25). Of signing
-  // keys there are the public halves in it, and no more. Root changes of others wait while the tree is read, not while `sink`
-  // takes the rows. From the beginning on there is a second holder of all keys: whoever calls this
-  // has said so in this store's log before. kBusy while a root change is under way or not
-  // finished.
+  // keys there are the public halves in it, and no more. Root changes of others wait while the tree
+  // is read, not while `sink` takes the rows. From the beginning on there is a second holder of all
+  // keys: whoever calls this has said so in this store's log before. kBusy while a root change is
+  // under way or not finished.
   Result<KeyCopy> copy_keys(RowSink sink);
   // Makes this store, whose empty control store got the rows of a copy, an instance of its own:
   // under a new root key, in a slot of its own provider, with signing keys of its own, and with a

@@ -158,9 +158,8 @@ Result<void> KeyStore::copy_public_keys(CopyRun& run) {
   const RowSeal old{*run.old_rows, vault_, run.context};
   QUIETUS_TRY_AS(const SigningKey log, rows::signing_key(run.reader, old, kLogKey));
   QUIETUS_TRY_AS(const SigningKey issuing, rows::signing_key(run.reader, old, kIssuingKey));
-  const auto [key, value] =
-      rows::sealed_origin_keys({*run.rows, vault_, run.context},
-                               {ed25519_public_key(log), ed25519_public_key(issuing)});
+  const auto [key, value] = rows::sealed_origin_keys(
+      {*run.rows, vault_, run.context}, {ed25519_public_key(log), ed25519_public_key(issuing)});
   return run.sink(key, value);
 }
 
@@ -258,8 +257,8 @@ Result<void> KeyStore::write_instance_rows(ControlWriter& writer, GcmContext& co
   QUIETUS_TRY(rows::put_signing_key(writer, seal, kLogKey, random_key<SigningRole>()));
   QUIETUS_TRY(move_again(writer, seal));
   // The one that was copied holds the same keys.
-  QUIETUS_TRY(rows::put_instance(
-      writer, seal, {next.row.instance, now, origin.size, signs.log, signs.issuing}));
+  QUIETUS_TRY(rows::put_instance(writer, seal,
+                                 {next.row.instance, now, origin.size, signs.log, signs.issuing}));
   QUIETUS_TRY(rows::remove_instance(writer, next.instance.id));
   const InstanceBegun entry{next.instance.id, origin.size, origin.root, next.instance.backup};
   QUIETUS_TRY(log_change(writer, seal, entry_text(new_entry(now), entry)));

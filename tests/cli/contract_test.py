@@ -113,7 +113,7 @@ COMMANDS = ["init", "status", "doctor", "check", "unlock", "unlock change", "ten
             "scope expire", "scope keep", "scope schedule", "erase", "vault", "vault destroy", "backup", "backup create", "backup verify",
             "backup list", "escrow", "escrow init", "escrow roll", "escrow list", "cert",
             "cert list", "cert show", "cert verify", "cert key", "cert timestamp-request",
-            "cert timestamp-import", "cert render", "audit", "audit report", "audit log",
+            "cert timestamp-import", "cert render", "cert import", "audit", "audit report", "audit log",
             "audit verify", "audit checkpoint", "audit proof", "audit export", "audit witness-key", "audit cosign",
             "audit add-cosignature"]
 

@@ -106,8 +106,8 @@ TEST_CASE("rows of receipts are read as they were written, and a damaged one is 
   ErasableVault vault;
   const ScopeId scope = vault.scopes.user;
   const auto found = [&](std::uint8_t instance, ScopeId of) {
-    return vault->look([&](ControlReader& reader, ScopeTable& scopes, const RootRow&)
-                           -> Result<std::optional<CertificateId>> {
+    return vault->look([&](ControlReader& reader, ScopeTable& scopes,
+                           const RootRow&) -> Result<std::optional<CertificateId>> {
       const auto read = rows::instance_receipt(reader, scopes.seal(), {instance}, of);
       return read.ok() ? read.value() : std::optional(CertificateId{0xFF});
     });
@@ -147,8 +147,8 @@ TEST_CASE("an erasure shows a receipt that covers all its scopes, and no other",
   CHECK(user["status"] == "complete");
   must(vault.open());
   // Two receipts, neither of which covers both; and one for what lay below only.
-  const auto both = payload_of(
-      must(vault->erase({vault.scopes.globex, vault.scopes.data})).certificate_document);
+  const auto both =
+      payload_of(must(vault->erase({vault.scopes.globex, vault.scopes.data})).certificate_document);
   CHECK(both["instances"][0]["receipt"] == "");
   CHECK(both["instances"][1]["receipt"] == "");
   CHECK(both["status"] == "partial");

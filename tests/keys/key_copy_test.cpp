@@ -2,8 +2,8 @@
 #include "keys/key_tree_copy.hpp"
 
 #include "crypto/row_seal.hpp"
-#include "keys/instances.hpp"
 #include "keys/erasable_vault.hpp"
+#include "keys/instances.hpp"
 #include "keys/key_store_steps.hpp"
 
 using namespace quietus;        // NOLINT: a test

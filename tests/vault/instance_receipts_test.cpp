@@ -232,7 +232,8 @@ TEST_CASE("an instance that was destroyed is the receipt for everything, then an
   CHECK(receipt_of(payload_in(end), second) == id_in(last));
 }
 
-TEST_CASE("an instance that others come from is destroyed, and each of them is told", "[receipts]") {
+TEST_CASE("an instance that others come from is destroyed, and each of them is told",
+          "[receipts]") {
   Twins twins;
   const Instance second = twins.restore(twins.first);
   const std::string here = second.erased({"globex"});
@@ -282,8 +283,7 @@ TEST_CASE("a certificate of an instance that did not see its slots destroyed is 
   Twins twins;
   const Instance second = twins.restore(twins.first);
   // A mirror of the root slot is gone, and nobody knows where to.
-  for (const auto& file :
-       std::filesystem::recursive_directory_iterator(twins.roots("1")))
+  for (const auto& file : std::filesystem::recursive_directory_iterator(twins.roots("1")))
     if (const auto name = file.path().filename().string();
         name.starts_with("slot-") && name.ends_with(".1"))
       std::filesystem::remove(file.path());
@@ -346,8 +346,9 @@ TEST_CASE("nothing is imported into a vault that is open for reading", "[receipt
   twins.office.core.reset();
   OpenOptions reading;
   reading.read_only = true;
-  const Instance reader{must(VaultCore::open(twins.office.place.vault(), twins.office.place.unlock(),
-                                             reading, {posix_file_system(), twins.office.clock}))};
+  const Instance reader{
+      must(VaultCore::open(twins.office.place.vault(), twins.office.place.unlock(), reading,
+                           {posix_file_system(), twins.office.clock}))};
   CHECK_FAILS_WITH(reader.try_import(there), ErrorCode::kRefused);
 }
 

@@ -100,12 +100,12 @@ Result<void> take_over_others(ReceiptWriter& in, const ErasureClaims& claims,
       QUIETUS_TRY(put_receipts(in, other.instance, *other.receipt, claims.targets));
       continue;
     }
-    if (std::ranges::any_of(
-            known, [&](const InstanceRow& row) { return row.instance == other.instance; }))
+    if (std::ranges::any_of(known,
+                            [&](const InstanceRow& row) { return row.instance == other.instance; }))
       continue;
     // Which keys it holds is not known: certificates name it, whenever theirs were made.
-    QUIETUS_TRY(rows::put_instance(in.writer, in.seal,
-                                   {other.instance, other.copied, UINT64_MAX, {}, {}}));
+    QUIETUS_TRY(
+        rows::put_instance(in.writer, in.seal, {other.instance, other.copied, UINT64_MAX, {}, {}}));
     found.named.push_back(to_hex(other.instance));
     in.changed = true;
   }
@@ -135,13 +135,13 @@ Result<CertificateImport> take_receipt(ReceiptWriter& in, std::string_view file)
 Result<CertificateImport> Backups::import_certificate(std::string_view certificate) {
   QUIETUS_TRY_AS(const auto core, open_for_import(core_));
   CertificateImport imported;
-  QUIETUS_TRY(core->update([&](ControlWriter& writer, ScopeTable& scopes,
-                               RootRow& root) -> Result<void> {
-    const RowSeal seal = scopes.seal();
-    ReceiptWriter in{writer, seal, root.instance, core->environment.clock.now()};
-    QUIETUS_TRY_AS(imported, take_receipt(in, certificate));
-    return {};
-  }));
+  QUIETUS_TRY(
+      core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow& root) -> Result<void> {
+        const RowSeal seal = scopes.seal();
+        ReceiptWriter in{writer, seal, root.instance, core->environment.clock.now()};
+        QUIETUS_TRY_AS(imported, take_receipt(in, certificate));
+        return {};
+      }));
   QUIETUS_FAILPOINT("import-certificate/receipt-written");
   QUIETUS_TRY(reissue_certificates(*core, imported.certificates));
   return imported;

@@ -129,13 +129,13 @@ class QUIETUS_EXPORT Backups {
   Result<RestoreReport> restore(const ByteSource& backup, const std::filesystem::path& folder,
                                 const Unlock& unlock, const RestoreOptions& options = {});
   // Takes the certificate of another instance of this vault as its receipt: what it names was
-  // destroyed in that instance too, so this one's certificates of the same scopes, or of scopes that
-  // lay below them, need not wait for it any more. Those that waited are written anew, the new one
-  // superseding the old. The certificate that a destroyed instance left is a receipt for everything.
-  // Again is no error. kUnverified: not signed by an instance that is known here with its keys, or
-  // not what it claims; kRefused: this instance's own, one whose root slots were not all seen
-  // destroyed, which waits for key snapshots, or does not know all instances that it would have to
-  // name, one of scopes that never were here, or a vault that is open for reading only.
+  // destroyed in that instance too, so this one's certificates of the same scopes, or of scopes
+  // that lay below them, need not wait for it any more. Those that waited are written anew, the new
+  // one superseding the old. The certificate that a destroyed instance left is a receipt for
+  // everything. Again is no error. kUnverified: not signed by an instance that is known here with
+  // its keys, or not what it claims; kRefused: this instance's own, one whose root slots were not
+  // all seen destroyed, which waits for key snapshots, or does not know all instances that it would
+  // have to name, one of scopes that never were here, or a vault that is open for reading only.
   Result<CertificateImport> import_certificate(std::string_view certificate);
   // Every backup that was ever begun and not dropped, in that order.
   Result<std::vector<BackupInfo>> list();
