@@ -1,7 +1,6 @@
 // backup: copies of the vault's records.
 #include "attach.hpp"
 #include "backup_output.hpp"
-#include "input_file.hpp"
 #include "printable_text.hpp"
 #include "progress.hpp"
 #include "trust_file.hpp"
@@ -17,21 +16,10 @@ namespace quietus::cli {
 namespace {
 
 struct BackupCommand {
-  std::string place;  // where to, or which
+  std::string place;
   std::string keep;
   std::string base;
-  std::string trust;
 };
-
-// The base of an incremental backup, which is none of a complete one.
-Result<std::optional<InputFile>> open_base(const BackupCommand& command) {
-  if (command.base.empty()) return std::optional<InputFile>();
-  QUIETUS_TRY_AS(InputFile file, InputFile::open(command.base));
-  return std::optional(std::move(file));
-}
-
-constexpr std::string_view kDamagedBackup =
-    "do not rely on it: verify another copy of it, or make a new backup";
 
 // Of a backup, not of the vault.
 template <class T>
@@ -39,12 +27,6 @@ Result<T> blame_base(Result<T> made, Invocation& invocation) {
   if (!made && made.error().context().starts_with("base: "))
     invocation.damage_hint = kDamagedBackup;
   return made;
-}
-
-using ShownLines = std::vector<std::vector<std::string>>;
-
-void add_base(ShownLines& lines, const std::string& base) {
-  if (!base.empty()) lines.push_back({"changes since", base});
 }
 
 // ---- create -----------------------------------------------------------------------------------
@@ -62,7 +44,7 @@ Result<ExitCode> create_to_stdout(const BackupCommand& command, Invocation& invo
     return Error(ErrorCode::kInvalidArgument, "--json needs a file or a folder");
   if (::isatty(STDOUT_FILENO) == 1)
     return Error(ErrorCode::kInvalidArgument, "a backup is not for a terminal; redirect it");
-  QUIETUS_TRY_AS(auto base, open_base(command));
+  QUIETUS_TRY_AS(auto base, open_base(command.base));
   QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
   ProgressLine line("copying", "");
   BackupOptions options;
@@ -83,7 +65,7 @@ Result<ExitCode> create_to_stdout(const BackupCommand& command, Invocation& invo
 
 Result<ExitCode> run_create(const BackupCommand& command, Invocation& invocation) {
   if (command.place == "-") return create_to_stdout(command, invocation);
-  QUIETUS_TRY_AS(auto base, open_base(command));
+  QUIETUS_TRY_AS(auto base, open_base(command.base));
   QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
   const std::filesystem::path path = new_file_for(command.place, ".backup");
   BackupOptions options;
@@ -91,7 +73,7 @@ Result<ExitCode> run_create(const BackupCommand& command, Invocation& invocation
   if (base) options.base = base->source();
   QUIETUS_TRY_AS(const BackupInfo made, blame_base(create_file(vault, path, options), invocation));
   if (invocation.terminal.json) {
-    Json document = cli::json_of(made);
+    Json document = json_of(made);
     document["file"] = path.string();
     invocation.terminal.document(document);
   } else {
@@ -108,81 +90,14 @@ Result<ExitCode> run_create(const BackupCommand& command, Invocation& invocation
   return ExitCode::kDone;
 }
 
-// ---- verify, list -----------------------------------------------------------------------------
-
-Json json_of(const CheckedBackup& backup) {
-  Json document = cli::json_of(backup.info);
-  document.erase("made");
-  document.erase("needed_until");
-  document["base_manifest_hash"] =
-      backup.info.base_id.empty() ? Json(nullptr) : Json(backup.base_manifest_sha256);
-  document["removed"] = backup.removed;
-  document["records_in_all"] = backup.records_in_all == 0 && !backup.info.base_id.empty()
-                                   ? Json(nullptr)
-                                   : Json(backup.records_in_all);
-  document["vault"] = backup.vault_id;
-  document["log"] = {
-      {"origin", backup.log_origin}, {"size", backup.log_size}, {"root_hash", backup.log_root}};
-  document["verifier_key"] = backup.log_vkey;
-  document["trusted"] = backup.trusted;
-  return document;
-}
-
-std::string shown_records(const CheckedBackup& backup, bool with_base) {
-  if (backup.info.base_id.empty()) return grouped(backup.info.records);
-  const std::string own =
-      grouped(backup.info.records) + " new or changed, " + grouped(backup.removed) + " removed";
-  return with_base ? own + "; with its base " + grouped(backup.records_in_all) : own;
-}
-
-void print_checked(Terminal& terminal, const CheckedBackup& backup, bool with_base) {
-  ShownLines lines = {{"backup", backup.info.id}, {"of vault", backup.vault_id}};
-  add_base(lines, backup.info.base_id);
-  lines.push_back({"records", shown_records(backup, with_base)});
-  lines.push_back({"size", byte_size(backup.info.bytes)});
-  lines.push_back({"as of", timestamp(backup.info.begun_unix_ms)});
-  lines.push_back({"remove after", timestamp(backup.info.expires_unix_ms)});
-  if (!backup.info.epoch_id.empty())
-    lines.push_back({"key snapshot", "sealed to epoch " + backup.info.epoch_id});
-  lines.push_back({"log", backup.log_origin + " at " + grouped(backup.log_size) + " entries"});
-  lines.push_back({"signed by", backup.log_vkey});
-  lines.push_back({"checked", with_base
-                                  ? "every block of both against the manifests, their signatures"
-                                  : "every block against the manifest, the manifest's signature"});
-  terminal.print(columns(lines));
-}
-
-Result<ExitCode> run_verify_backup(const BackupCommand& command, Invocation& invocation) {
-  if (command.place == "-" && command.base == "-")
-    return Error(ErrorCode::kInvalidArgument, "only one of the two comes from standard input");
-  invocation.damage_hint = kDamagedBackup;
-  std::optional<Trust> trust;
-  if (!command.trust.empty()) {
-    QUIETUS_TRY_AS(trust, read_trust(command.trust));
-  }
-  QUIETUS_TRY_AS(InputFile file, InputFile::open(command.place));
-  QUIETUS_TRY_AS(auto base_file, open_base(command));
-  const ByteSource base = base_file ? base_file->source() : ByteSource();
-  QUIETUS_TRY_AS(const CheckedBackup backup,
-                 check_backup(file.source(), trust ? &*trust : nullptr, base ? &base : nullptr)
-                     .within(command.place == "-" ? "standard input" : command.place));
-  if (invocation.terminal.json) {
-    invocation.terminal.document(json_of(backup));
-  } else {
-    print_checked(invocation.terminal, backup, base_file.has_value());
-  }
-  if (!backup.trusted)
-    Terminal::message(
-        "whose key signed it was not checked: name the log in a trust file (--trust)");
-  return ExitCode::kDone;
-}
+// ---- list, forget -----------------------------------------------------------------------------
 
 Result<ExitCode> run_backup_list(const NoOptions&, Invocation& invocation) {
   QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
   QUIETUS_TRY_AS(const std::vector<BackupInfo> backups, vault.backups().list());
   if (invocation.terminal.json) {
     Json list = Json::array();
-    for (const BackupInfo& backup : backups) list.push_back(cli::json_of(backup));
+    for (const BackupInfo& backup : backups) list.push_back(json_of(backup));
     invocation.terminal.document({{"backups", std::move(list)}});
     return ExitCode::kDone;
   }
@@ -195,6 +110,30 @@ Result<ExitCode> run_backup_list(const NoOptions&, Invocation& invocation) {
          backup.base_id.empty() ? "-" : backup.base_id});
   }
   invocation.terminal.print(columns(rows));
+  return ExitCode::kDone;
+}
+
+struct ForgetCommand {
+  std::string id;
+  bool yes = false;
+};
+
+Result<ExitCode> run_forget(const ForgetCommand& command, Invocation& invocation) {
+  QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
+  if (!command.yes) {
+    Terminal::plan(
+        "This takes a backup out of the inventory. Its file is not touched: remove it, wherever "
+        "it\n"
+        "is. Keys that a rotation replaced are no longer kept for it, so that they may be "
+        "destroyed\n"
+        "sooner, and with them what a copy of it still holds under them.\n");
+    QUIETUS_TRY(Terminal::confirm("Forget it?", "forget"));
+  }
+  QUIETUS_TRY_AS(const BackupInfo forgotten, vault.backups().forget(command.id));
+  if (invocation.terminal.json)
+    invocation.terminal.document(json_of(forgotten));
+  else
+    invocation.terminal.line("forgot " + forgotten.id);
   return ExitCode::kDone;
 }
 
@@ -214,18 +153,17 @@ void attach_backup_commands(CLI::App& app, Action& chosen) {
                     "Only what changed since this complete backup, which is read");
   on_chosen(create, chosen, std::move(made), run_create);
 
-  auto checked = std::make_shared<BackupCommand>();
-  CLI::App& verify =
-      *group.add_subcommand("verify", "Whether a backup is whole and signed; needs no vault");
-  verify.add_option("FILE", checked->place, "- for standard input")->required();
-  verify.add_option("--base", checked->base,
-                    "Of an incremental backup: the one that it holds the changes since");
-  verify.add_option("--trust", checked->trust, "A trust file that names the log whose key signed");
-  on_chosen(verify, chosen, std::move(checked), run_verify_backup);
-
+  attach_backup_verify(group, chosen);
   attach_restore_command(group, chosen);
   plain_command(group, "list", "The inventory: every backup that was made, and until when", chosen,
                 run_backup_list);
+
+  auto forgotten = std::make_shared<ForgetCommand>();
+  CLI::App& forget =
+      *group.add_subcommand("forget", "Take one out of the inventory whose file was removed");
+  forget.add_option("ID", forgotten->id, "")->required();
+  forget.add_flag("--yes", forgotten->yes, "Do not ask");
+  on_chosen(forget, chosen, std::move(forgotten), run_forget);
 }
 
 }  // namespace quietus::cli

@@ -56,4 +56,14 @@ Json json_of(const BackupInfo& backup) {
           {"manifest_hash", signed_one ? Json(backup.manifest_sha256) : Json(nullptr)}};
 }
 
+void add_base(ShownLines& lines, const std::string& base_id) {
+  if (!base_id.empty()) lines.push_back({"changes since", base_id});
+}
+
+Result<std::optional<InputFile>> open_base(const std::string& path) {
+  if (path.empty()) return std::optional<InputFile>();
+  QUIETUS_TRY_AS(InputFile file, InputFile::open(path));
+  return std::optional(std::move(file));
+}
+
 }  // namespace quietus::cli

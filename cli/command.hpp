@@ -37,6 +37,7 @@ void attach_key_commands(CLI::App& app, Action& chosen);       // key hold
 void attach_rotation_commands(CLI::App& app, Action& chosen);  // purge reclaim
 void attach_policy_commands(CLI::App& app, Action& chosen);    // policy
 void attach_backup_commands(CLI::App& app, Action& chosen);    // backup
+void attach_backup_verify(CLI::App& group, Action& chosen);    // backup verify
 void attach_restore_command(CLI::App& group, Action& chosen);  // backup restore
 void attach_escrow_commands(CLI::App& app, Action& chosen);    // escrow
 void attach_escrow_vault_commands(CLI::App& group, Action& chosen);  // escrow import-… snapshot

@@ -62,7 +62,8 @@ Result<HeldUnlock> Secret::unlock() const {
 }
 
 Result<void> complete_from_environment(GlobalOptions& options) {
-  if (options.vault.empty()) options.vault = from_environment("QUIETUS_VAULT");
+  options.vault_given = !options.vault.empty();
+  if (!options.vault_given) options.vault = from_environment("QUIETUS_VAULT");
   if (!options.key_file.empty() || !options.passphrase_file.empty()) return {};
   options.key_file = from_environment("QUIETUS_KEY_FILE");
   options.passphrase_file = from_environment("QUIETUS_PASSPHRASE_FILE");

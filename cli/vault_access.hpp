@@ -13,6 +13,7 @@ namespace quietus::cli {
 // Options that every command takes.
 struct GlobalOptions {
   std::string vault;            // --vault, else $QUIETUS_VAULT
+  bool vault_given = false;     // --vault
   std::string key_file;         // --key-file, else $QUIETUS_KEY_FILE
   std::string passphrase_file;  // --passphrase-file, else $QUIETUS_PASSPHRASE_FILE
 };

@@ -1,4 +1,4 @@
-// Making, listing and checking of data backups.
+// Making, listing and forgetting of data backups.
 #include <quietus/vault.hpp>
 
 #include <algorithm>
@@ -301,6 +301,29 @@ class BackupRun {
   bool signed_ = false;
 };
 
+Result<BackupId> parse_backup_id(std::string_view text) {
+  BackupId id{};
+  const auto bytes = from_hex(text);
+  if (!bytes || bytes->size() != id.size())
+    return Error(ErrorCode::kInvalidArgument, "a backup's id is 32 hexadecimal digits");
+  std::ranges::copy(*bytes, id.begin());
+  return id;
+}
+
+Result<KeptBackup> forget_in(ControlWriter& writer, const RowSeal& seal, const BackupId& id,
+                             UnixMillis now) {
+  QUIETUS_TRY_AS(const auto all, rows::backups(writer, seal));
+  const auto found = std::ranges::find(all, id, [](const KeptBackup& kept) { return kept.row.id; });
+  if (found == all.end()) return Error(ErrorCode::kNotFound, "no such backup in the inventory");
+  for (const KeptBackup& other : all)
+    if (other.row.base == id && other.row.expires > now)
+      return Error(ErrorCode::kRefused, "the backup " + to_hex(other.row.id) +
+                                            " holds changes since it; forget that one first");
+  QUIETUS_TRY(rows::remove_backup(writer, id));
+  QUIETUS_TRY(log_change(writer, seal, entry_text(new_entry(now), BackupDropped{id})));
+  return *found;
+}
+
 }  // namespace
 
 Result<BackupInfo> make_backup(VaultCore& core, const ByteSink& sink, const BackupOptions& options,
@@ -335,6 +358,21 @@ Result<std::vector<BackupInfo>> Backups::list() {
         return {};
       }));
   return found;
+}
+
+Result<BackupInfo> Backups::forget(std::string_view id) {
+  QUIETUS_TRY_AS(const auto core, open_core(core_));
+  if (core->options.read_only)
+    return Error(ErrorCode::kRefused, "the vault is open for reading only");
+  QUIETUS_TRY_AS(const BackupId wanted, parse_backup_id(id));
+  const UnixMillis now = core->environment.clock.now();
+  KeptBackup forgotten;
+  QUIETUS_TRY(
+      core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+        QUIETUS_TRY_AS(forgotten, forget_in(writer, scopes.seal(), wanted, now));
+        return {};
+      }));
+  return info_of(forgotten);
 }
 
 }  // namespace quietus

@@ -1,36 +1,46 @@
-// Whether a backup is what it claims: without keys.
-#include <quietus/backup.hpp>
+// Whether a backup is what it claims: without keys, and whether it opens with those of its vault.
+#include <quietus/vault.hpp>
 
 #include "backup_merge.hpp"
+#include "backup_opening.hpp"
 #include "backup_run.hpp"
 #include "base/text_encoding.hpp"
 #include "base/unverified.hpp"
 #include "evidence/trust_file.hpp"
+#include "restore.hpp"
+#include "vault_core.hpp"
 
 namespace quietus {
 namespace {
 
-// The manifest of a BackupReader or a BackupMerge, read to the end.
-template <class Reader>
-Result<BackupManifest> read_all(Reader& reader, const NoteKey& key) {
-  while (true) {
-    QUIETUS_TRY_AS(const auto row, reader.next());
-    if (!row) return reader.finish(key);
-  }
-}
+// Counts what a source delivers.
+class CountedSource {
+ public:
+  explicit CountedSource(const ByteSource& from)
+      : source_([this, &from](MutableBytes to) {
+          auto got = from(to);
+          if (got) bytes_ += *got;
+          return got;
+        }) {}
+  CountedSource(const CountedSource&) = delete;
+  CountedSource& operator=(const CountedSource&) = delete;
 
-template <class Reader>
-Result<CheckedBackup> check_with(Reader& reader, const Trust* trust) {
-  QUIETUS_TRY_AS(const BackupHead head, reader.head());
-  QUIETUS_TRY_AS(const NoteKey key, backup_key(head, trust));
-  QUIETUS_TRY_AS(const BackupManifest manifest, read_all(reader, key));
+  const ByteSource& source() const noexcept { return source_; }
+  std::uint64_t bytes() const noexcept { return bytes_; }
+
+ private:
+  std::uint64_t bytes_ = 0;
+  ByteSource source_;
+};
+
+CheckedBackup checked_of(const BackupManifest& manifest, const std::string& note,
+                         std::string log_vkey) {
   CheckedBackup checked;
   checked.info.id = to_hex(manifest.backup);
   checked.info.begun_unix_ms = manifest.begun;
   checked.info.expires_unix_ms = manifest.expires;
   checked.info.records = manifest.content.records;
-  checked.info.manifest_sha256 = to_hex(sha256(as_bytes(reader.note())));
-  if (reader.seal()) checked.info.epoch_id = to_hex(reader.seal()->epoch);
+  checked.info.manifest_sha256 = to_hex(sha256(as_bytes(note)));
   if (manifest.base) {
     checked.info.base_id = to_hex(manifest.base->backup);
     checked.base_manifest_sha256 = to_hex(manifest.base->manifest);
@@ -40,9 +50,35 @@ Result<CheckedBackup> check_with(Reader& reader, const Trust* trust) {
   checked.log_origin = manifest.log.origin;
   checked.log_size = manifest.log.head.size;
   checked.log_root = to_hex(manifest.log.head.root);
-  checked.log_vkey = head.log_vkey;
+  checked.log_vkey = std::move(log_vkey);
+  return checked;
+}
+
+// Reads a BackupReader or a BackupMerge to its end.
+template <class Reader>
+Result<CheckedBackup> check_with(Reader& reader, const Trust* trust) {
+  QUIETUS_TRY_AS(const BackupHead head, reader.head());
+  QUIETUS_TRY_AS(const NoteKey key, backup_key(head, trust));
+  while (true) {
+    QUIETUS_TRY_AS(const auto row, reader.next());
+    if (!row) break;
+  }
+  QUIETUS_TRY_AS(const BackupManifest manifest, reader.finish(key));
+  CheckedBackup checked = checked_of(manifest, reader.note(), head.log_vkey);
+  if (reader.seal()) checked.info.epoch_id = to_hex(reader.seal()->epoch);
   checked.trusted = trust != nullptr;
   return checked;
+}
+
+// That of the vault's own log, or of one that it goes on from.
+Result<NoteKey> key_in_vault(VaultCore& core, const BackupHead& head) {
+  NoteKey found;
+  QUIETUS_TRY(
+      core.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        QUIETUS_TRY_AS(found, accepted_log_key(reader, scopes.seal(), core.header, head.log_vkey));
+        return {};
+      }));
+  return found;
 }
 
 }  // namespace
@@ -62,24 +98,44 @@ Result<NoteKey> backup_key(const BackupHead& head, const Trust* trust) {
 
 Result<CheckedBackup> check_backup(const ByteSource& backup, const Trust* trust,
                                    const ByteSource* base) {
-  std::uint64_t bytes = 0;
-  const ByteSource source = [&](MutableBytes to) {
-    auto got = backup(to);
-    if (got) bytes += *got;
-    return got;
-  };
+  const CountedSource counted(backup);
   CheckedBackup checked;
   if (base == nullptr) {
-    BackupReader reader(source);
+    BackupReader reader(counted.source());
     QUIETUS_TRY_AS(checked, check_with(reader, trust));
     checked.records_in_all = checked.info.base_id.empty() ? checked.info.records : 0;
   } else {
-    BackupMerge both(base, source);
+    BackupMerge both(base, counted.source());
     QUIETUS_TRY_AS(checked, check_with(both, trust));
     checked.records_in_all = both.records();
   }
-  checked.info.bytes = bytes;
+  checked.info.bytes = counted.bytes();
   return checked;
+}
+
+Result<OpenedBackup> Backups::verify(const ByteSource& backup, const ByteSource* base) {
+  QUIETUS_TRY_AS(const auto core, open_core(core_));
+  const CountedSource counted(backup);
+  BackupMerge rows(base, counted.source());
+  QUIETUS_TRY_AS(const BackupHead head, rows.head());
+  if (head.vault != core->header.vault)
+    return Error(ErrorCode::kRefused, "backup: it is of another vault");
+  QUIETUS_TRY_AS(const NoteKey key, key_in_vault(*core, head));
+  OpenedBackup report;
+  BackupOpening opening(*core->keys, report);
+  while (true) {
+    QUIETUS_TRY_AS(const auto row, rows.next());
+    if (!row) break;
+    if (row->table) QUIETUS_TRY(opening.add(*row));
+  }
+  QUIETUS_TRY(opening.finish());
+  QUIETUS_TRY_AS(const BackupManifest manifest, rows.finish(key));
+  report.backup = checked_of(manifest, rows.note(), head.log_vkey);
+  if (rows.seal()) report.backup.info.epoch_id = to_hex(rows.seal()->epoch);
+  report.backup.info.bytes = counted.bytes();
+  report.backup.records_in_all = rows.records();
+  report.backup.trusted = true;
+  return report;
 }
 
 }  // namespace quietus

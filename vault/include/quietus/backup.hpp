@@ -106,6 +106,24 @@ struct CertificateImport {
   std::vector<std::string> certificates;  // of this instance, written because more is known now
 };
 
+// What of a backup opens with the keys that the vault has now.
+struct OpenedBackup {
+  CheckedBackup backup;
+  std::uint64_t records = 0;  // in it, with its base
+  std::uint64_t opened = 0;   // those that authenticated, with all their content
+  std::uint64_t bytes = 0;    // of that content
+  std::uint64_t erased = 0;   // of scopes that were erased
+  std::uint64_t purged = 0;   // of keys that a purge or the end of a rotation destroyed
+  std::uint64_t missing = 0;  // no key of theirs is known, which should not be
+  std::uint64_t damaged = 0;  // their key is there, and they do not open
+  // Large ones of which the record opened; there are more than are kept in mind at a time (200,000)
+  // for their content, which comes later in a backup.
+  std::uint64_t contents_not_opened = 0;
+  std::vector<Damage> damages;  // the first 100
+
+  bool sound() const noexcept { return missing == 0 && damaged == 0; }
+};
+
 // Of an open vault; valid as long as that is. Thread-safe.
 class QUIETUS_EXPORT Backups {
  public:
@@ -137,8 +155,18 @@ class QUIETUS_EXPORT Backups {
   // all seen destroyed, which waits for key snapshots, or does not know all instances that it would
   // have to name, one of scopes that never were here, or a vault that is open for reading only.
   Result<CertificateImport> import_certificate(std::string_view certificate);
+  // Reads a backup of this vault as check_backup() does, signed with the vault's own log key, and
+  // opens every record of it with the keys that the vault has now. An incremental one is read with
+  // its base. What was opened is wiped; nothing is written. Memory is bounded. kRefused: of another
+  // vault, or the base is missing or the wrong one; errors of check_backup().
+  Result<OpenedBackup> verify(const ByteSource& backup, const ByteSource* base = nullptr);
   // Every backup that was ever begun and not dropped, in that order.
   Result<std::vector<BackupInfo>> list();
+  // Takes one out of the inventory, because its file was removed before it expired: keys that it
+  // alone needed are no longer kept for it. Nothing else changes, and if a copy is left after all,
+  // it is worth what the keys still open. kInvalidArgument, kNotFound; kRefused as long as others
+  // hold changes since it that have not expired, and in a vault that is open for reading only.
+  Result<BackupInfo> forget(std::string_view id);
 
   explicit Backups(std::weak_ptr<VaultCore> core) : core_(std::move(core)) {}
 
