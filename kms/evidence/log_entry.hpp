@@ -232,6 +232,16 @@ struct LogAccepted {
   UnixMillis as_of = 0;             // accepted in so many words; 0: a newer log was given
 };
 
+// A backup was restored on trial, under a root key in memory.
+struct DrillDone {
+  BackupId backup{};
+  std::uint64_t restored = 0;
+  std::uint64_t compared = 0;  // with what the vault has
+  std::uint64_t erased = 0;    // scopes that were tried, in vain
+  bool passed = false;
+  Sha256 report{};  // of the signed report's payload
+};
+
 // An attempt that a guard stopped.
 struct AttemptRefused {
   ScopeId scope = 0;
@@ -274,6 +284,7 @@ inline constexpr std::string_view kRingImported = "ring-imported";
 inline constexpr std::string_view kReceiptImported = "receipt-imported";
 inline constexpr std::string_view kInstanceReceiptImported = "instance-receipt-imported";
 inline constexpr std::string_view kLogAccepted = "log-accepted";
+inline constexpr std::string_view kDrillDone = "drill-done";
 inline constexpr std::string_view kAttemptRefused = "attempt-refused";
 }  // namespace entry_kinds
 
@@ -311,6 +322,7 @@ std::string entry_text(const EntryHead& head, const RingImported& entry);
 std::string entry_text(const EntryHead& head, const ReceiptImported& entry);
 std::string entry_text(const EntryHead& head, const InstanceReceiptImported& entry);
 std::string entry_text(const EntryHead& head, const LogAccepted& entry);
+std::string entry_text(const EntryHead& head, const DrillDone& entry);
 std::string entry_text(const EntryHead& head, const AttemptRefused& entry);
 
 // An entry read back.

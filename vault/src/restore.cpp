@@ -51,9 +51,11 @@ Result<void> check_apart(const VaultCore& live, const std::filesystem::path& fol
 
 class Restore {
  public:
-  Restore(VaultCore& live, const ByteSource& backup, const RestoreOptions& options)
+  Restore(VaultCore& live, const ByteSource& backup, const RestoreOptions& options,
+          const Trial* trial = nullptr)
       : live_(live),
         options_(options),
+        trial_(trial),
         counted_([this, &backup](MutableBytes to) {
           auto got = backup(to);
           if (!got) return got;
@@ -81,9 +83,16 @@ class Restore {
     VaultHeader header;
     header.vault = live_.header.vault;
     header.instance = instance_.id;
-    const auto made = VaultCore::make(
-        folder, unlock, {options_.create, header, [this](VaultCore& fresh) { return fill(fresh); }},
-        live_.environment);
+    if (trial_ != nullptr) QUIETUS_TRY(trial_->begun(instance_.id, head_.backup));
+    auto made =
+        VaultCore::make(folder, unlock,
+                        {options_.create, header, [this](VaultCore& fresh) { return fill(fresh); },
+                         trial_ != nullptr},
+                        live_.environment);
+    if (made && trial_ != nullptr) {
+      made->reset();  // and with it the only root key
+      QUIETUS_TRY(forget_instance(live_, instance_.id));
+    }
     if (made) return report_;
     QUIETUS_TRY(give_up(folder).within("after: " + made.error().context()));
     return made.error();
@@ -106,7 +115,8 @@ class Restore {
         live_.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
           return check_log_goes_on(reader, scopes.seal(), live_.header, manifest);
         }));
-    return log_restored(fresh, head_.backup, report_);
+    QUIETUS_TRY(log_restored(fresh, head_.backup, report_));
+    return trial_ == nullptr ? Result<void>() : trial_->inspect(fresh);
   }
 
   // Before anything is copied: from now on certificates name the instance (attacks C8).
@@ -140,30 +150,25 @@ class Restore {
     if (!left || left->vault != live_.header.vault || left->instance == InstanceId{}) return {};
     const auto gone = VaultCore::take_away_unfinished(folder, *left, live_.environment);
     if (!gone || !*gone) return {};  // making says what is in the way
-    return forget(left->instance);
-  }
-
-  Result<void> forget(const InstanceId& instance) {
-    const UnixMillis now = live_.environment.clock.now();
-    return live_.update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
-      QUIETUS_TRY(rows::remove_instance(writer, instance));
-      return log_change(writer, scopes.seal(), entry_text(new_entry(now), CopyDropped{instance}));
-    });
+    return forget_instance(live_, left->instance);
   }
 
   // What was made is taken away, its root slot as every one is destroyed. Only when that was seen
   // is the instance forgotten again.
   Result<void> give_up(const std::filesystem::path& folder) {
     if (!registered_) return {};
+    // Its root key was in memory, and that is wiped.
+    if (trial_ != nullptr) return forget_instance(live_, instance_.id);
     const auto gone = VaultCore::take_away_unfinished(folder, made_, live_.environment);
     if (!gone || !*gone)
       return Error(ErrorCode::kIo, "an unfinished copy with a root slot may be left at " +
                                        folder.string() + "; certificates will name it; remove it");
-    return forget(instance_.id);
+    return forget_instance(live_, instance_.id);
   }
 
   VaultCore& live_;
   const RestoreOptions& options_;
+  const Trial* const trial_;
   ByteSource counted_;
   BackupMerge reader_;
   BackupHead head_;
@@ -251,6 +256,20 @@ Result<void> log_restored(VaultCore& fresh, const BackupId& backup, const Restor
                                 report.purged, report.missing,  report.damages.size()};
     return log_change(writer, scopes.seal(), entry_text(new_entry(now), entry));
   });
+}
+
+Result<void> forget_instance(VaultCore& live, const InstanceId& instance) {
+  const UnixMillis now = live.environment.clock.now();
+  return live.update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+    QUIETUS_TRY(rows::remove_instance(writer, instance));
+    return log_change(writer, scopes.seal(), entry_text(new_entry(now), CopyDropped{instance}));
+  });
+}
+
+Result<RestoreReport> restore_on_trial(VaultCore& live, const ByteSource& backup,
+                                       const std::filesystem::path& folder,
+                                       const RestoreOptions& options, const Trial& trial) {
+  return Restore(live, backup, options, &trial).run(folder, Unlock::key_file({}));
 }
 
 Result<RestoreReport> restore_backup(VaultCore& live, const ByteSource& backup,

@@ -8,6 +8,7 @@
 #include "base/text_encoding.hpp"
 #include "crypto/random.hpp"
 #include "evidence/certificate.hpp"
+#include "keys/memory_root.hpp"
 #include "unreadable_record_store.hpp"
 
 namespace quietus {
@@ -223,7 +224,10 @@ Result<std::shared_ptr<VaultCore>> VaultCore::make(const std::filesystem::path& 
   const Argon2Parameters argon2{options.passphrase_passes, options.passphrase_memory_kib};
   if (!check_argon2(argon2))
     return Error(ErrorCode::kInvalidArgument, "passphrase cost: out of bounds");
-  QUIETUS_TRY_AS(const auto secret, load_secret(files, unlock));
+  std::shared_ptr<const UnlockSecret> secret;
+  if (!making.in_memory) {
+    QUIETUS_TRY_AS(secret, load_secret(files, unlock));
+  }
   QUIETUS_TRY(files.make_folder(place));
   QUIETUS_TRY_AS(const LockFile alone, lock_against_makers(files, core->files));
   QUIETUS_TRY(require_empty(files, core->files));
@@ -232,17 +236,23 @@ Result<std::shared_ptr<VaultCore>> VaultCore::make(const std::filesystem::path& 
   QUIETUS_TRY_AS(const auto resolved_base, resolved(base));
   core->header.root_folder = resolved_base / root_folder_name(core->header);
   const bool inside = lies_inside(core->header.root_folder, place);
-  core->provider = std::make_unique<FileRoot>(
+  SlotUnlock slot_unlock{secret, {}};
+  if (secret) slot_unlock.parameters = secret->fresh_parameters(argon2);
+  auto slots = std::make_unique<FileRoot>(
       files, FileRootOptions{core->header.root_folder, core->header.vault, inside},
-      SlotUnlock{secret, secret->fresh_parameters(argon2)});
+      std::move(slot_unlock));
   QUIETUS_TRY(files.make_folder(resolved_base));
-  QUIETUS_TRY(check_place(files, core->files, *core->provider, core->header.root_folder, options));
+  QUIETUS_TRY(check_place(files, core->files, *slots, core->header.root_folder, options));
   // From here on an interrupted creation can be recognised and taken away.
   QUIETUS_TRY(write_file(files, core->files.unfinished_header(), encode_header(core->header)));
   QUIETUS_FAILPOINT("create/after-header");
   QUIETUS_TRY(files.make_folder(core->header.root_folder));
   QUIETUS_TRY(write_file(files, unfinished_mark(core->header.root_folder), {}));
-  QUIETUS_TRY(core->provider->prepare());
+  QUIETUS_TRY(slots->prepare());
+  if (making.in_memory)
+    core->provider = std::make_unique<MemoryRoot>();
+  else
+    core->provider = std::move(slots);
   QUIETUS_FAILPOINT("create/after-room");
   QUIETUS_TRY(core->connect(secret, true));
   QUIETUS_FAILPOINT("create/after-stores");

@@ -95,17 +95,6 @@ struct RestoreReport {
   bool complete() const noexcept { return missing == 0 && damages.empty(); }
 };
 
-// What came of another instance's certificate. Ids are 32 hex digits.
-struct CertificateImport {
-  std::string instance_id;     // whose it is; all zeros: the instance that was created first
-  std::string certificate_id;  // of the certificate
-  std::uint64_t scopes = 0;    // that it is of; 0: that whole instance was destroyed
-  // Instances that it names, has no receipt of, and that were not known here: they may hold what
-  // this one destroyed, and certificates name them from now on.
-  std::vector<std::string> named;
-  std::vector<std::string> certificates;  // of this instance, written because more is known now
-};
-
 // What of a backup opens with the keys that the vault has now.
 struct OpenedBackup {
   CheckedBackup backup;
@@ -122,6 +111,31 @@ struct OpenedBackup {
   std::vector<Damage> damages;  // the first 100
 
   bool sound() const noexcept { return missing == 0 && damaged == 0; }
+};
+
+struct DrillOptions {
+  std::filesystem::path scratch;     // where to restore to; empty: the system's temporary folder
+  std::uint32_t days = 30;           // erased scopes of so many days are tried
+  const ByteSource* base = nullptr;  // of an incremental backup; borrowed
+  std::function<bool(std::uint64_t done, std::uint64_t total)> progress;  // as in RestoreOptions
+};
+
+// What a restore on trial showed.
+struct DrillReport {
+  RestoreReport restore;
+  std::uint64_t milliseconds = 0;       // until every record was back and was opened
+  std::uint64_t compared = 0;           // records, with the same version in the vault
+  std::uint64_t differing = 0;          // of those: another content
+  std::uint64_t changed = 0;            // replaced or removed since the backup
+  std::uint64_t restricted_scopes = 0;  // suspended: their records were opened, not compared
+  std::uint64_t erased_scopes = 0;      // that were tried
+  std::uint64_t erased_scopes_readable = 0;
+  std::int64_t done_unix_ms = 0;
+  std::string signed_report;  // JWS by the issuing key, as certificates are
+
+  bool passed() const noexcept {
+    return restore.complete() && differing == 0 && erased_scopes_readable == 0;
+  }
 };
 
 // Of an open vault; valid as long as that is. Thread-safe.
@@ -160,6 +174,10 @@ class QUIETUS_EXPORT Backups {
   // its base. What was opened is wiped; nothing is written. Memory is bounded. kRefused: of another
   // vault, or the base is missing or the wrong one; errors of check_backup().
   Result<OpenedBackup> verify(const ByteSource& backup, const ByteSource* base = nullptr);
+  // Restores into a scratch place that is removed again, under a root key that is in guarded memory
+  // alone; compares what came back with what the vault has, and tries what was erased. The report
+  // is signed, and in the log. Errors of restore(); a report that did not pass is no error.
+  Result<DrillReport> drill(const ByteSource& backup, const DrillOptions& options = {});
   // Every backup that was ever begun and not dropped, in that order.
   Result<std::vector<BackupInfo>> list();
   // Takes one out of the inventory, because its file was removed before it expired: keys that it
