@@ -4,7 +4,7 @@ import base64
 import json
 import re
 
-from scenario import DONE, INTEGRITY, REFUSED, USAGE, Scenario, main
+from scenario import DONE, FAILURE, INTEGRITY, REFUSED, USAGE, Scenario, main
 
 DOCUMENT = ["certificate_id", "certificates", "instance", "named", "scopes"]
 
@@ -86,7 +86,7 @@ class Import(Scenario):
         self.exits(INTEGRITY, "cert", "import", forged)
         self.exits(INTEGRITY, "cert", "import", self.write("nothing", b"{}"))
         self.exits(USAGE, "cert", "import")
-        self.exits(USAGE, "cert", "import", self.folder / "absent")
+        self.exits(FAILURE, "cert", "import", self.folder / "absent")
         self.assertEqual(["partial"], list(self.listed().values()))
 
 
