@@ -102,6 +102,21 @@ std::string entry_text(const EntryHead& head, const LogAccepted& entry) {
   return text.text();
 }
 
+std::string entry_text(const EntryHead& head, const VaultRecovered& entry) {
+  return EntryBuilder(head, entry_kinds::kVaultRecovered)
+      .bytes("vault", entry.vault)
+      .bytes("instance", entry.instance)
+      .bytes("epoch", entry.epoch)
+      .text();
+}
+
+std::string entry_text(const EntryHead& head, const TakenOver& entry) {
+  return EntryBuilder(head, entry_kinds::kTakenOver)
+      .bytes("instance", entry.instance)
+      .number("log_size", entry.log_size)
+      .text();
+}
+
 std::string entry_text(const EntryHead& head, const DrillDone& entry) {
   return EntryBuilder(head, entry_kinds::kDrillDone)
       .bytes("backup", entry.backup)

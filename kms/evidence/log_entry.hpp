@@ -232,6 +232,17 @@ struct LogAccepted {
   UnixMillis as_of = 0;             // accepted in so many words; 0: a newer log was given
 };
 
+// At the recovery site: an instance of that vault was made with a key that the epoch opened.
+struct VaultRecovered {
+  VaultId vault{};
+  InstanceId instance{};
+  EpochId epoch{};
+};
+// Another instance goes on in this one's place, as the recovery site says: no more writes here.
+struct TakenOver {
+  InstanceId instance{};
+  std::uint64_t log_size = 0;  // that the other one's log has from this one
+};
 // A backup was restored on trial, under a root key in memory.
 struct DrillDone {
   BackupId backup{};
@@ -284,6 +295,8 @@ inline constexpr std::string_view kRingImported = "ring-imported";
 inline constexpr std::string_view kReceiptImported = "receipt-imported";
 inline constexpr std::string_view kInstanceReceiptImported = "instance-receipt-imported";
 inline constexpr std::string_view kLogAccepted = "log-accepted";
+inline constexpr std::string_view kVaultRecovered = "vault-recovered";
+inline constexpr std::string_view kTakenOver = "taken-over";
 inline constexpr std::string_view kDrillDone = "drill-done";
 inline constexpr std::string_view kAttemptRefused = "attempt-refused";
 }  // namespace entry_kinds
@@ -322,6 +335,8 @@ std::string entry_text(const EntryHead& head, const RingImported& entry);
 std::string entry_text(const EntryHead& head, const ReceiptImported& entry);
 std::string entry_text(const EntryHead& head, const InstanceReceiptImported& entry);
 std::string entry_text(const EntryHead& head, const LogAccepted& entry);
+std::string entry_text(const EntryHead& head, const VaultRecovered& entry);
+std::string entry_text(const EntryHead& head, const TakenOver& entry);
 std::string entry_text(const EntryHead& head, const DrillDone& entry);
 std::string entry_text(const EntryHead& head, const AttemptRefused& entry);
 

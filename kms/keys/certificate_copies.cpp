@@ -146,20 +146,22 @@ bool all_attested(const ErasureClaims& claims) {
                              [](const ClaimedSnapshot& snapshot) { return snapshot.attested; });
 }
 
-bool names_with_receipt(const ErasureClaims& claims, const InstanceId& instance) {
+bool names_without_receipt(const ErasureClaims& claims, const InstanceId& instance) {
   return std::ranges::any_of(claims.instances, [&](const ClaimedInstance& other) {
-    return other.instance == instance && other.receipt;
+    return other.instance == instance && !other.receipt;
   });
 }
 
-// Whether the one says more than the other that was written before, and takes nothing back.
+// Whether the one says more than the other that was written before, and takes nothing back. An
+// instance that is not there any more came to nothing, like that of a drill.
 bool is_better(const ErasureClaims& now, const ErasureClaims& before) {
   if (now.phase == CertificatePhase::kLive && before.phase == CertificatePhase::kFinal)
     return false;
   if (now.phase != before.phase) return true;
-  return std::ranges::any_of(before.instances, [&](const ClaimedInstance& other) {
-    return !other.receipt && names_with_receipt(now, other.instance);
-  });
+  return now.instances_known &&
+         std::ranges::any_of(before.instances, [&](const ClaimedInstance& other) {
+           return !other.receipt && !names_without_receipt(now, other.instance);
+         });
 }
 
 CertificateStatus carried_status(const ErasureClaims& claims) {
@@ -177,6 +179,18 @@ Result<void> claim_copies(ControlReader& reader, const RowSeal& seal, ErasureCla
   claims.phase = all_attested(claims) ? CertificatePhase::kFinal : CertificatePhase::kLive;
   claims.status = carried_status(claims);
   return {};
+}
+
+Result<UnixMillis> snapshots_clear(ControlReader& reader, const RowSeal& seal,
+                                   const std::vector<ScopeId>& targets) {
+  ErasureClaims claims;
+  for (const ScopeId scope : targets) claims.targets.emplace_back().scope = scope;
+  QUIETUS_TRY_AS(const HeldSpan held, held_span(reader, seal, claims));
+  QUIETUS_TRY(claim_snapshots(reader, seal, held, claims));
+  UnixMillis clear = 0;
+  for (const ClaimedSnapshot& snapshot : claims.snapshots)
+    if (!snapshot.attested) clear = std::max(clear, snapshot.clear_date);
+  return clear;
 }
 
 Result<WrittenCertificate> store_certificate(ControlWriter& writer, const RowSeal& seal,

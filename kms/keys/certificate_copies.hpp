@@ -13,6 +13,11 @@ namespace quietus {
 // and from the other claims: targets, times, root, exports, log.
 Result<void> claim_copies(ControlReader& reader, const RowSeal& seal, ErasureClaims& claims);
 
+// Until when key snapshots hold what would be erased now, as far as is attested or scheduled; 0:
+// none does.
+Result<UnixMillis> snapshots_clear(ControlReader& reader, const RowSeal& seal,
+                                   const std::vector<ScopeId>& targets);
+
 // Signs, stores and logs a certificate.
 Result<WrittenCertificate> store_certificate(ControlWriter& writer, const RowSeal& seal,
                                              ErasureClaims claims);
@@ -22,8 +27,9 @@ Result<std::vector<CertificateId>> waiting_certificates(ControlReader& reader, c
                                                         const CertificateId& from,
                                                         std::size_t limit);
 // Writes another certificate of the same erasure if more can be said now than this one says: all
-// snapshots that it names are attested to be gone, or another instance that it names has a receipt
-// that it had not. `tool` and `now` are the new one's. Its id, if it was written.
+// snapshots that it names are attested to be gone, or another instance that it names as uncovered
+// has a receipt now, or came to nothing. `tool` and `now` are the new one's. Its id, if it was
+// written.
 struct Reissue {
   CertificateId id{};
   std::string tool;

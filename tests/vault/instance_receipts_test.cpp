@@ -338,6 +338,26 @@ TEST_CASE("copies that were made after the erasure do not come onto its next cer
   CHECK(receipt_of(first.standing("globex"), late) == "not named");
 }
 
+TEST_CASE("an instance that came to nothing is not waited for", "[receipts]") {
+  Twins twins;
+  const Instance& first = twins.first;
+  const Instance second = twins.restore(first);
+  const std::string there = second.erased({"globex"});
+  first.import(there);
+  // As while a drill runs.
+  must(first.core->update([](ControlWriter& writer, ScopeTable& scopes, RootRow&) {
+    return rows::put_instance(writer, scopes.seal(), {InstanceId{9}, 0, UINT64_MAX, {}, {}});
+  }));
+  first.erase({"globex"});
+  CHECK(first.import(there).certificates.empty());
+  CHECK(first.standing("globex")["status"] == "partial");
+  must(first.core->update([](ControlWriter& writer, ScopeTable&, RootRow&) {
+    return rows::remove_instance(writer, InstanceId{9});
+  }));
+  CHECK(first.import(there).certificates.size() == 1);
+  CHECK(first.standing("globex")["status"] == "complete");
+}
+
 TEST_CASE("nothing is imported into a vault that is open for reading", "[receipts]") {
   Twins twins;
   const Instance second = twins.restore(twins.first);

@@ -58,6 +58,11 @@ Result<std::optional<Sha256>> content_of(VaultCore& core, ScopeId scope, const s
   return there ? std::optional(hash.finish()) : std::nullopt;
 }
 
+// By the state of the scope's key.
+bool is_withheld(ErrorCode code) {
+  return code == ErrorCode::kRestricted || code == ErrorCode::kRefused;
+}
+
 class Comparison {
  public:
   Comparison(VaultCore& live, VaultCore& fresh, DrillReport& report)
@@ -78,7 +83,7 @@ class Comparison {
             listed.push_back(info);
             return true;
           });
-      if (!readable && readable.error().code() == ErrorCode::kRestricted) {
+      if (!readable && is_withheld(readable.error().code())) {
         ++report_.restricted_scopes;
         continue;
       }
@@ -240,9 +245,10 @@ Result<DrillReport> Backups::drill(const ByteSource& backup, const DrillOptions&
   how.create.accept_unknown_medium = true;
   auto restored = restore_on_trial(*live, backup, scratch.path() / "vault", how, trial);
   if (!restored) {
-    // That it came to nothing is a result too.
+    // That it came to nothing is a result too, once certificates do not name it any more.
     row.done = true;
-    if (of != BackupId{}) static_cast<void>(note_drill(*live, row));
+    if (of != BackupId{} && forget_instance(*live, row.instance))
+      static_cast<void>(note_drill(*live, row));
     return std::move(restored).error();
   }
   report.restore = std::move(restored).value();

@@ -7,9 +7,13 @@
 #include "backup_run.hpp"
 #include "base/text_encoding.hpp"
 #include "base/unverified.hpp"
+#include "evidence/log_store.hpp"
 #include "evidence/ring_receipt.hpp"
+#include "evidence/takeover.hpp"
 #include "evidence/trust_file.hpp"
+#include "keys/instances.hpp"
 #include "keys/log_change.hpp"
+#include "keys/scope_state.hpp"
 #include "keys/snapshots.hpp"
 #include "reissue.hpp"
 
@@ -115,6 +119,54 @@ Result<RingImport> Escrow::import_ring(std::string_view ring_file, const Trust* 
                                                               file.epochs.size()}));
   }));
   return imported;
+}
+
+namespace {
+
+Result<Takeover> open_known_takeover(std::string_view note, const std::vector<TrustedRing>& known) {
+  for (const TrustedRing& ring : known) {
+    QUIETUS_TRY_AS(const NoteKey key, parse_vkey(ring.site_vkey));
+    if (auto takeover = open_takeover(note, key)) return takeover;
+  }
+  return unverified("takeover: not signed by the site of a ring that was imported");
+}
+
+// The other one's log goes on from a beginning of this one's.
+Result<void> check_takeover(ControlReader& reader, const VaultHeader& own,
+                            const Takeover& takeover) {
+  if (takeover.vault != own.vault) return Error(ErrorCode::kRefused, "takeover: of another vault");
+  if (takeover.instance == own.instance)
+    return Error(ErrorCode::kRefused, "takeover: this is the instance that took over");
+  QUIETUS_TRY_AS(const TreeHead head, log_head(reader));
+  if (takeover.log.size > head.size)
+    return Error(ErrorCode::kRolledBack,
+                 "takeover: the other instance knows more log entries than there are here");
+  QUIETUS_TRY_AS(const Hash root, root_at(reader, takeover.log.size));
+  if (root != takeover.log.root) return unverified("takeover: of another log");
+  return {};
+}
+
+}  // namespace
+
+Result<void> Escrow::yield(std::string_view takeover) {
+  QUIETUS_TRY_AS(const auto core, open_for_import(core_));
+  const UnixMillis now = core->environment.clock.now();
+  QUIETUS_TRY(core->keys->update_standing(
+      [&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+        const RowSeal seal = scopes.seal();
+        QUIETUS_TRY_AS(const auto known, rows::trusted_rings(writer, seal));
+        QUIETUS_TRY_AS(const Takeover stated, open_known_takeover(takeover, known));
+        QUIETUS_TRY(check_takeover(writer, core->header, stated));
+        QUIETUS_TRY(rows::put_instance(writer, seal,
+                                       {stated.instance, stated.issued, stated.log.size, {}, {}}));
+        QUIETUS_TRY_AS(const auto row, rows::key_row(writer, seal, kVaultScope));
+        if (row && row->state == KeyState::kDeactivated) return {};  // once is enough
+        QUIETUS_TRY(change_state(writer, seal,
+                                 {kVaultScope, KeyState::kDeactivated, Code("taken-over"), now}));
+        return log_change(writer, seal,
+                          entry_text(new_entry(now), TakenOver{stated.instance, stated.log.size}));
+      }));
+  return {};
 }
 
 Result<BackupInfo> Escrow::snapshot(const ByteSink& sink) {

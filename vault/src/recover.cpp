@@ -10,8 +10,10 @@
 #include "crypto/random.hpp"
 #include "escrow_site.hpp"
 #include "evidence/log_folder.hpp"
+#include "evidence/takeover.hpp"
 #include "evidence/utc_time.hpp"
 #include "keys/instances.hpp"
+#include "keys/key_store_steps.hpp"
 #include "keys/log_change.hpp"
 #include "keys/row_loader.hpp"
 #include "restore.hpp"
@@ -130,6 +132,7 @@ class Recovery {
     report_.backup_id = to_hex(head_.backup);
     report_.as_of_unix_ms = head_.begun;
     if (from_.backup) QUIETUS_TRY(load_records(fresh));
+    QUIETUS_TRY(state_takeover());
     return log_restored(fresh, instance_.backup, report_);
   }
 
@@ -155,6 +158,7 @@ class Recovery {
     if (ring.ring != seal.ring)
       return Error(ErrorCode::kRefused,
                    "the snapshot is sealed to the ring of another site: " + to_hex(seal.ring));
+    QUIETUS_TRY(log_at_site(seal.epoch));
     QUIETUS_TRY_AS(const EpochPrivateKey key, epoch_private_key(site_, seal.epoch));
     const auto context = openssl_engine().make_context();
     return open_with_epoch(*context, seal.epoch, key, key_seal_data(head_, seal.ring, seal.log),
@@ -172,6 +176,28 @@ class Recovery {
                 other.log_key == log_key_.key)
               return {};
           return unverified("the key snapshot is not of the log that the trust file names");
+        });
+  }
+
+  // Whoever runs the site can see what was opened there, and when.
+  Result<void> log_at_site(const EpochId& epoch) {
+    return site_.update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) {
+      const EntryHead head = new_entry(site_.environment.clock.now());
+      return log_change(writer, scopes.seal(),
+                        entry_text(head, VaultRecovered{head_.vault, instance_.id, epoch}));
+    });
+  }
+
+  // For the lost host, should it come back.
+  Result<void> state_takeover() {
+    const UnixMillis now = site_.environment.clock.now();
+    const Takeover takeover{site_.header.vault, head_.vault, instance_.id, keys_.seal()->log,
+                            now - now % 1000};
+    return site_.read(
+        [&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+          QUIETUS_TRY_AS(const SigningKey key, rows::signing_key(reader, scopes.seal(), kLogKey));
+          QUIETUS_TRY_AS(report_.takeover, sign_takeover(takeover, log_origin(site_.header), key));
+          return {};
         });
   }
 

@@ -1,5 +1,7 @@
 #include "restore.hpp"
 
+#include <algorithm>
+
 #include "base/failpoint.hpp"
 #include "base/text_encoding.hpp"
 #include "check.hpp"
@@ -261,6 +263,8 @@ Result<void> log_restored(VaultCore& fresh, const BackupId& backup, const Restor
 Result<void> forget_instance(VaultCore& live, const InstanceId& instance) {
   const UnixMillis now = live.environment.clock.now();
   return live.update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+    QUIETUS_TRY_AS(const auto known, rows::instances(writer, scopes.seal(), [] {}));
+    if (std::ranges::find(known, instance, &InstanceRow::instance) == known.end()) return {};
     QUIETUS_TRY(rows::remove_instance(writer, instance));
     return log_change(writer, scopes.seal(), entry_text(new_entry(now), CopyDropped{instance}));
   });

@@ -91,6 +91,8 @@ struct RestoreReport {
   std::uint64_t purged = 0;        // of keys that a purge or a rotation destroyed
   std::uint64_t missing = 0;       // no key of theirs is known, which should not be
   std::vector<Damage> damages;     // of what was put back
+  // Of a recovery at a site: a signed note for the lost host, should it come back (Escrow::yield).
+  std::string takeover;
 
   bool complete() const noexcept { return missing == 0 && damages.empty(); }
 };
@@ -123,12 +125,13 @@ struct DrillOptions {
 // What a restore on trial showed.
 struct DrillReport {
   RestoreReport restore;
-  std::uint64_t milliseconds = 0;       // until every record was back and was opened
-  std::uint64_t compared = 0;           // records, with the same version in the vault
-  std::uint64_t differing = 0;          // of those: another content
-  std::uint64_t changed = 0;            // replaced or removed since the backup
-  std::uint64_t restricted_scopes = 0;  // suspended: their records were opened, not compared
-  std::uint64_t erased_scopes = 0;      // that were tried
+  std::uint64_t milliseconds = 0;  // until every record was back and was opened
+  std::uint64_t compared = 0;      // records, with the same version in the vault
+  std::uint64_t differing = 0;     // of those: another content
+  std::uint64_t changed = 0;       // replaced or removed since the backup
+  std::uint64_t restricted_scopes =
+      0;  // not to be read by the state of their key: opened, not compared
+  std::uint64_t erased_scopes = 0;  // that were tried
   std::uint64_t erased_scopes_readable = 0;
   std::int64_t done_unix_ms = 0;
   std::string signed_report;  // JWS by the issuing key, as certificates are

@@ -105,6 +105,8 @@ struct ErasePlan {
   std::uint64_t bytes = 0;            // of ciphertext
   bool counted = false;               // false: the record store is not readable, and both are zero
   std::uint64_t root_generation = 0;  // before
+  // Key snapshots that a recovery site opens until then hold the targets' keys too; 0: none does.
+  std::int64_t snapshots_clear_unix_ms = 0;
 };
 
 struct ErasureReport {
