@@ -217,6 +217,12 @@ struct ReceiptImported {
   std::uint64_t epochs = 0;     // of those that snapshots were sealed to, for the first time
   std::uint64_t snapshots = 0;  // that open no more
 };
+// Another instance certified that it destroyed what it had of so many scopes.
+struct InstanceReceiptImported {
+  InstanceId instance{};
+  std::array<std::uint8_t, 16> certificate{};
+  std::uint64_t scopes = 0;
+};
 // At a restore: how far erasures were replayed before anything could be read.
 struct LogAccepted {
   std::uint64_t snapshot_size = 0;  // of the log that the keys came with
@@ -287,6 +293,7 @@ inline constexpr std::string_view kSnapshotBegun = "snapshot-begun";
 inline constexpr std::string_view kSnapshotDropped = "snapshot-dropped";
 inline constexpr std::string_view kRingImported = "ring-imported";
 inline constexpr std::string_view kReceiptImported = "receipt-imported";
+inline constexpr std::string_view kInstanceReceiptImported = "instance-receipt-imported";
 inline constexpr std::string_view kLogAccepted = "log-accepted";
 inline constexpr std::string_view kVaultRecovered = "vault-recovered";
 inline constexpr std::string_view kTakenOver = "taken-over";
@@ -326,6 +333,7 @@ std::string entry_text(const EntryHead& head, const SnapshotBegun& entry);
 std::string entry_text(const EntryHead& head, const SnapshotDropped& entry);
 std::string entry_text(const EntryHead& head, const RingImported& entry);
 std::string entry_text(const EntryHead& head, const ReceiptImported& entry);
+std::string entry_text(const EntryHead& head, const InstanceReceiptImported& entry);
 std::string entry_text(const EntryHead& head, const LogAccepted& entry);
 std::string entry_text(const EntryHead& head, const VaultRecovered& entry);
 std::string entry_text(const EntryHead& head, const TakenOver& entry);

@@ -9,11 +9,9 @@
 
 namespace quietus {
 
-// Fills in instances, snapshots, phase and status, from what the rows say now and from the other
-// claims: targets, times, root, exports. `unreachable` is the log index of the erasure's decision:
-// copies that were made after it hold nothing of the targets.
-Result<void> claim_copies(ControlReader& reader, const RowSeal& seal, std::uint64_t unreachable,
-                          ErasureClaims& claims);
+// Fills in instances, with their receipts, snapshots, phase and status, from what the rows say now
+// and from the other claims: targets, times, root, exports, log.
+Result<void> claim_copies(ControlReader& reader, const RowSeal& seal, ErasureClaims& claims);
 
 // Until when key snapshots hold what would be erased now, as far as is attested or scheduled; 0:
 // none does.
@@ -28,9 +26,10 @@ Result<WrittenCertificate> store_certificate(ControlWriter& writer, const RowSea
 Result<std::vector<CertificateId>> waiting_certificates(ControlReader& reader, const RowSeal& seal,
                                                         const CertificateId& from,
                                                         std::size_t limit);
-// Writes another certificate of the same erasure if more can be said now than this one says: a
-// snapshot that it names is attested to be gone. `tool` and `now` are the new one's. Its id, if it
-// was written.
+// Writes another certificate of the same erasure if more can be said now than this one says: all
+// snapshots that it names are attested to be gone, or another instance that it names as uncovered
+// has a receipt now, or came to nothing. `tool` and `now` are the new one's. Its id, if it was
+// written.
 struct Reissue {
   CertificateId id{};
   std::string origin;  // of the log of this instance: others' certificates are not its to replace

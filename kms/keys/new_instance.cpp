@@ -23,7 +23,7 @@ namespace {
 constexpr int kMaxCopyTries = 16;
 
 // Root row and tree are written anew; signing keys and what witnesses signed are the other
-// instance's own.
+// instance's own. Which keys sign there goes along, as a row of the copy's own.
 bool stays_behind(ByteView key) {
   return std::string_view("RNnVW").find(static_cast<char>(key[0])) != std::string_view::npos;
 }
@@ -212,6 +212,16 @@ Result<RootKey> KeyStore::renew_copy(const RootKey& copied) {
   return root;
 }
 
+// So that who gets the copy knows who may sign for this instance.
+Result<void> KeyStore::copy_public_keys(CopyRun& run) {
+  const RowSeal old{*run.old_rows, vault_, run.context};
+  QUIETUS_TRY_AS(const SigningKey log, rows::signing_key(run.reader, old, kLogKey));
+  QUIETUS_TRY_AS(const SigningKey issuing, rows::signing_key(run.reader, old, kIssuingKey));
+  const auto [key, value] = rows::sealed_origin_keys(
+      {*run.rows, vault_, run.context}, {ed25519_public_key(log), ed25519_public_key(issuing)});
+  return run.sink(key, value);
+}
+
 Result<KeyCopy> KeyStore::copy_keys(RowSink sink) {
   const auto context = openssl_engine().make_context();
   for (int tries = 0; tries < kMaxCopyTries; ++tries) {
@@ -231,7 +241,8 @@ Result<KeyCopy> KeyStore::copy_keys(RowSink sink) {
       use.reset();
       QUIETUS_TRY_AS(made.log, quietus::log_head(reader));
       QUIETUS_TRY(spool.replay(sink));
-      return copy_other_rows(run);
+      QUIETUS_TRY(copy_other_rows(run));
+      return copy_public_keys(run);
     });
     if (is_moved_on(copied)) continue;
     QUIETUS_TRY(copied);
@@ -300,13 +311,14 @@ Result<void> KeyStore::write_instance_rows(ControlWriter& writer, GcmContext& co
   if (!others.empty())
     return Error(ErrorCode::kCorrupt, "copy: a leaf belongs to another key than its row says");
   QUIETUS_TRY_AS(const TreeHead origin, quietus::log_head(writer));
+  QUIETUS_TRY_AS(const OriginKeys signs, rows::origin_keys(writer, seal));
+  QUIETUS_TRY(rows::remove_origin_keys(writer));
   QUIETUS_TRY(rows::put_signing_key(writer, seal, kIssuingKey, random_key<SigningRole>()));
   QUIETUS_TRY(rows::put_signing_key(writer, seal, kLogKey, random_key<SigningRole>()));
   QUIETUS_TRY(move_again(writer, seal));
   // The one that was copied holds the same keys.
   QUIETUS_TRY(rows::put_instance(writer, seal,
-                                 {next.row.instance, now, origin.size, next.instance.origin_log_key,
-                                  next.instance.origin_issuing_key}));
+                                 {next.row.instance, now, origin.size, signs.log, signs.issuing}));
   QUIETUS_TRY(rows::remove_instance(writer, next.instance.id));
   const InstanceBegun entry{next.instance.id, origin.size, origin.root, next.instance.backup};
   QUIETUS_TRY(log_change(writer, seal, entry_text(new_entry(now), entry)));

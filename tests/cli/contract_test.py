@@ -124,7 +124,7 @@ COMMANDS = ["init", "status", "doctor", "check", "unlock", "unlock change", "ten
             "backup list", "backup forget", "backup restore", "backup drill", "escrow", "escrow init", "escrow roll",
             "escrow list", "escrow import-ring", "escrow snapshot", "escrow import-receipt", "cert",
             "cert list", "cert show", "cert verify", "cert key", "cert timestamp-request",
-            "cert timestamp-import", "cert render", "audit", "audit report", "audit log",
+            "cert timestamp-import", "cert render", "cert import", "audit", "audit report", "audit log",
             "audit verify", "audit checkpoint", "audit proof", "audit export", "audit witness-key", "audit cosign",
             "audit add-cosignature"]
 

@@ -12,24 +12,14 @@
 #include "evidence/ring_receipt.hpp"
 #include "evidence/takeover.hpp"
 #include "evidence/trust_file.hpp"
-#include "keys/certificate_copies.hpp"
 #include "keys/instances.hpp"
 #include "keys/log_change.hpp"
 #include "keys/scope_state.hpp"
 #include "keys/snapshots.hpp"
-#include "vault_core.hpp"
+#include "reissue.hpp"
 
 namespace quietus {
 namespace {
-
-constexpr std::size_t kReissuedAtOnce = 20;  // certificates, in one transaction
-
-Result<std::shared_ptr<VaultCore>> open_for_import(const std::weak_ptr<VaultCore>& core) {
-  QUIETUS_TRY_AS(auto open, open_core(core));
-  if (open->options.read_only)
-    return Error(ErrorCode::kRefused, "the vault is open for reading only");
-  return open;
-}
 
 // The ring in a note that one of the trusted logs signed.
 struct OpenedRing {
@@ -119,33 +109,6 @@ Result<RingReceipt> open_known_receipt(std::string_view note, std::vector<Truste
     }
   }
   return unverified("receipt: not signed by the site of a ring that was imported");
-}
-
-// The next certificates, page by page; how many were looked at.
-Result<std::size_t> reissue_page(VaultCore& core, CertificateId& from,
-                                 std::vector<std::string>& issued) {
-  std::vector<CertificateId> made;
-  std::size_t looked_at = 0;
-  CertificateId next = from;
-  QUIETUS_TRY(core.update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
-    made.clear();
-    const RowSeal seal = scopes.seal();
-    QUIETUS_TRY_AS(const auto page, waiting_certificates(writer, seal, from, kReissuedAtOnce));
-    looked_at = page.size();
-    for (const CertificateId& id : page) {
-      const Reissue reissue{id, log_origin(core.header), tool_version(),
-                            core.environment.clock.now()};
-      QUIETUS_TRY_AS(const auto by, reissue_certificate(writer, seal, reissue));
-      if (by) made.push_back(*by);
-      next = id;
-    }
-    return {};
-  }));
-  from = next;
-  for (auto byte = from.rbegin(); byte != from.rend() && ++*byte == 0; ++byte) {
-  }
-  for (const CertificateId& id : made) issued.push_back(to_hex(id));
-  return looked_at;
 }
 
 }  // namespace
@@ -248,11 +211,8 @@ Result<ReceiptImport> Escrow::import_receipt(std::string_view receipt) {
                                      ReceiptImported{opened.ring, opened.issued, imported.epochs,
                                                      imported.snapshots}));
       }));
-  CertificateId from{};
-  while (true) {
-    QUIETUS_TRY_AS(const std::size_t looked_at, reissue_page(*core, from, imported.certificates));
-    if (looked_at < kReissuedAtOnce) return imported;
-  }
+  QUIETUS_TRY(reissue_certificates(*core, imported.certificates));
+  return imported;
 }
 
 }  // namespace quietus

@@ -137,7 +137,6 @@ class Recovery {
     QUIETUS_TRY_AS(log_key_, backup_key(head_, from_.trust));
     random_bytes(instance_.id);
     instance_.backup = head_.backup;
-    instance_.origin_log_key = log_key_.key;
     VaultHeader header;
     header.vault = head_.vault;
     header.instance = instance_.id;
@@ -164,6 +163,7 @@ class Recovery {
     QUIETUS_TRY_AS(Gate gate, replay());
     instance_.replayed = std::move(gate.erasures);
     QUIETUS_TRY(fresh.keys->become_instance(root, instance_));
+    QUIETUS_TRY(check_origin(fresh));
     QUIETUS_FAILPOINT("recover/keys-loaded");
     QUIETUS_TRY(
         fresh.update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
@@ -219,6 +219,20 @@ class Recovery {
     const auto context = openssl_engine().make_context();
     return open_with_epoch(*context, seal.epoch, key, key_seal_data(head_, seal.ring, seal.log),
                            seal.sealed);
+  }
+
+  // Whoever signs receipts for the lost instance is named by the snapshot: it has to be of the log
+  // that is trusted.
+  Result<void> check_origin(VaultCore& fresh) const {
+    return fresh.read(
+        [&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+          QUIETUS_TRY_AS(const auto others, rows::instances(reader, scopes.seal(), [] {}));
+          for (const InstanceRow& other : others)
+            if (log_origin(head_.vault, other.instance) == manifest_.log.origin &&
+                other.log_key == log_key_.key)
+              return {};
+          return unverified("the key snapshot is not of the log that the trust file names");
+        });
   }
 
   // Whoever runs the site can see what was opened there, and when; the next receipt tells the

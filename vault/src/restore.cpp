@@ -63,10 +63,7 @@ class Restore {
           return {};
         }));
     QUIETUS_TRY(forget_unfinished(folder));
-    QUIETUS_TRY_AS(const PublicKeys own, public_keys(live_));
     random_bytes(instance_.id);
-    instance_.origin_log_key = own.log;
-    instance_.origin_issuing_key = own.issuing;
     instance_.backup = head_.backup;
     VaultHeader header;
     header.vault = live_.header.vault;

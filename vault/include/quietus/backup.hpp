@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace quietus {
@@ -163,6 +164,15 @@ class QUIETUS_EXPORT Backups {
   // check_backup() and Vault::create(). After an error there is no new instance.
   Result<RestoreReport> restore(const ByteSource& backup, const std::filesystem::path& folder,
                                 const Unlock& unlock, const RestoreOptions& options = {});
+  // Takes the certificate of another instance of this vault as its receipt: what it names was
+  // destroyed in that instance too, so this one's certificates of the same scopes, or of scopes
+  // that lay below them, need not wait for it any more. Those that waited are written anew, the new
+  // one superseding the old. The certificate that a destroyed instance left is a receipt for
+  // everything. Again is no error. kUnverified: not signed by an instance that is known here with
+  // its keys, or not what it claims; kRefused: this instance's own, one whose root slots were not
+  // all seen destroyed, which waits for key snapshots, or does not know all instances that it would
+  // have to name, one of scopes that never were here, or a vault that is open for reading only.
+  Result<CertificateImport> import_certificate(std::string_view certificate);
   // Reads a backup of this vault as check_backup() does, signed with the vault's own log key, and
   // opens every record of it with the keys that the vault has now. An incremental one is read with
   // its base. What was opened is wiped; nothing is written. Memory is bounded. kRefused: of another

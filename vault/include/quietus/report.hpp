@@ -182,6 +182,15 @@ struct CertificateInfo {
   std::string status;  // "complete", "partial", "pending-snapshots"
 };
 
+// What came of another instance's certificate (Backups::import_certificate).
+struct CertificateImport {
+  std::string instance_id;         // whose it is; all zeros: the instance that was created first
+  std::string certificate_id;      // of the certificate
+  std::uint64_t scopes = 0;        // that it is of; 0: that whole instance was destroyed
+  std::vector<std::string> named;  // ids of instances that it made known, and has no receipt of
+  std::vector<std::string> certificates;  // of this instance, written because more is known now
+};
+
 struct LogHead {
   std::string origin;
   std::uint64_t size = 0;
