@@ -133,6 +133,12 @@ class Recovery(World):
         self.says(done, "a recovery site can open those until")
         self.assertEqual("pending-snapshots", self.document("cert", "list")["certificates"][0]["status"])
 
+    def test_the_plan_of_a_purge_says_what_each_backup_loses(self):
+        self.backup()
+        made = self.document("backup", "list")["backups"][0]["id"]
+        done = self.exits(DONE, "purge", "acme", "--yes")
+        self.says(done, "These backups lose", made, "a recovery site can open those until")
+
     @unittest.skipUnless(FAKETIME, "faketime is not installed")
     def test_a_receipt_makes_certificates_final(self):
         self.backup()
