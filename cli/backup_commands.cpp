@@ -1,7 +1,7 @@
 // backup: copies of the vault's records.
 #include "attach.hpp"
 #include "backup_output.hpp"
-#include "output_file.hpp"
+#include "input_file.hpp"
 #include "printable_text.hpp"
 #include "progress.hpp"
 #include "trust_file.hpp"
@@ -32,38 +32,12 @@ Result<T> blame_base(Result<T> made, Invocation& invocation) {
 
 // ---- create -----------------------------------------------------------------------------------
 
-// A name of its own in a folder, also beside one that is made there in the same second; the path
-// itself when it names no folder.
-std::filesystem::path file_for(const std::string& place) {
-  std::filesystem::path path(place);
-  std::error_code unknown;
-  if (!std::filesystem::is_directory(path, unknown) && !place.ends_with('/')) return path;
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  std::string time =
-      timestamp(std::chrono::duration_cast<std::chrono::milliseconds>(now).count()).substr(0, 23);
-  std::erase_if(time, [](char c) { return c == '-' || c == ':' || c == '.'; });
-  return path / ("quietus-" + time + "Z-" + std::to_string(::getpid()) + ".backup");
-}
-
-Result<void> refuse_existing(const std::filesystem::path& path) {
-  std::error_code unknown;
-  if (std::filesystem::exists(std::filesystem::symlink_status(path, unknown)))
-    return Error(ErrorCode::kAlreadyExists,
-                 path.string() + " is there already; a backup replaces no file");
-  return {};
-}
-
 Result<BackupInfo> create_file(Vault& vault, const std::filesystem::path& path,
                                BackupOptions options) {
-  QUIETUS_TRY(refuse_existing(path));
-  QUIETUS_TRY_AS(OutputFile file, OutputFile::create(path));
   ProgressLine line("copying", "");
   options.progress = line.callback();
-  QUIETUS_TRY_AS(
-      const BackupInfo made,
-      vault.backups().create([&](ByteView piece) { return file.write(piece); }, options));
-  QUIETUS_TRY(file.commit_new());  // somebody else may have been faster
-  return made;
+  return create_new_file(
+      path, [&](const ByteSink& sink) { return vault.backups().create(sink, options); });
 }
 
 Result<ExitCode> create_to_stdout(const BackupCommand& command, Invocation& invocation) {
@@ -94,18 +68,20 @@ Result<ExitCode> run_create(const BackupCommand& command, Invocation& invocation
   if (command.place == "-") return create_to_stdout(command, invocation);
   QUIETUS_TRY_AS(auto base, open_base(command.base));
   QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
-  const std::filesystem::path path = file_for(command.place);
+  const std::filesystem::path path = new_file_for(command.place, ".backup");
   BackupOptions options;
   options.keep = command.keep;
   if (base) options.base = base->source();
   QUIETUS_TRY_AS(const BackupInfo made, blame_base(create_file(vault, path, options), invocation));
   if (invocation.terminal.json) {
-    Json document = json_of(made);
+    Json document = cli::json_of(made);
     document["file"] = path.string();
     invocation.terminal.document(document);
   } else {
     ShownLines lines = {{"file", path.string()}, {"backup", made.id}};
     add_base(lines, made.base_id);
+    if (!made.epoch_id.empty())
+      lines.push_back({"key snapshot", "opens until " + timestamp(made.epoch_expires_unix_ms)});
     lines.push_back({"records", grouped(made.records)});
     lines.push_back({"size", byte_size(made.bytes)});
     lines.push_back({"as of", timestamp(made.begun_unix_ms)});
@@ -122,7 +98,7 @@ Result<ExitCode> run_backup_list(const NoOptions&, Invocation& invocation) {
   QUIETUS_TRY_AS(const std::vector<BackupInfo> backups, vault.backups().list());
   if (invocation.terminal.json) {
     Json list = Json::array();
-    for (const BackupInfo& backup : backups) list.push_back(json_of(backup));
+    for (const BackupInfo& backup : backups) list.push_back(cli::json_of(backup));
     invocation.terminal.document({{"backups", std::move(list)}});
     return ExitCode::kDone;
   }
@@ -156,7 +132,7 @@ Result<ExitCode> run_forget(const ForgetCommand& command, Invocation& invocation
   }
   QUIETUS_TRY_AS(const BackupInfo forgotten, vault.backups().forget(command.id));
   if (invocation.terminal.json)
-    invocation.terminal.document(json_of(forgotten));
+    invocation.terminal.document(cli::json_of(forgotten));
   else
     invocation.terminal.line("forgot " + forgotten.id);
   return ExitCode::kDone;
@@ -179,6 +155,7 @@ void attach_backup_commands(CLI::App& app, Action& chosen) {
   on_chosen(create, chosen, std::move(made), run_create);
 
   attach_backup_verify(group, chosen);
+  attach_restore_command(group, chosen);
   plain_command(group, "list", "The inventory: every backup that was made, and until when", chosen,
                 run_backup_list);
 

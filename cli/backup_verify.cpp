@@ -16,7 +16,7 @@ struct VerifyBackupCommand {
 };
 
 Json json_of_checked(const CheckedBackup& backup) {
-  Json document = json_of(backup.info);
+  Json document = cli::json_of(backup.info);
   document.erase("made");
   document.erase("needed_until");
   document["base_manifest_hash"] =
@@ -51,6 +51,8 @@ void print_checked(Terminal& terminal, const CheckedBackup& backup, bool with_ba
   lines.push_back({"size", byte_size(backup.info.bytes)});
   lines.push_back({"as of", timestamp(backup.info.begun_unix_ms)});
   lines.push_back({"remove after", timestamp(backup.info.expires_unix_ms)});
+  if (!backup.info.epoch_id.empty())
+    lines.push_back({"key snapshot", "sealed to epoch " + backup.info.epoch_id});
   lines.push_back({"log", backup.log_origin + " at " + grouped(backup.log_size) + " entries"});
   lines.push_back({"signed by", backup.log_vkey});
   lines.push_back({"checked", with_base

@@ -27,21 +27,24 @@ struct Invocation {
 // in full and is not a yes: damage found, a transfer with failures.
 using Action = std::function<Result<ExitCode>(Invocation&)>;
 
-void attach_vault_commands(CLI::App& app, Action& chosen);        // init status doctor check unlock
-void attach_scope_commands(CLI::App& app, Action& chosen);        // tenant scope
-void attach_record_commands(CLI::App& app, Action& chosen);       // put get ls rm
-void attach_token_commands(CLI::App& app, Action& chosen);        // seal open pseudonym
-void attach_transfer_commands(CLI::App& app, Action& chosen);     // import export
-void attach_erase_commands(CLI::App& app, Action& chosen);        // erase vault
-void attach_key_commands(CLI::App& app, Action& chosen);          // key hold
-void attach_rotation_commands(CLI::App& app, Action& chosen);     // purge reclaim
-void attach_policy_commands(CLI::App& app, Action& chosen);       // policy
-void attach_backup_commands(CLI::App& app, Action& chosen);       // backup
-void attach_backup_verify(CLI::App& group, Action& chosen);       // backup verify
-void attach_sweep_commands(CLI::App& app, Action& chosen);        // sweep clock
-void attach_certificate_commands(CLI::App& app, Action& chosen);  // cert
-void attach_timestamp_commands(CLI::App& group, Action& chosen);  // cert timestamp-…
-void attach_audit_commands(CLI::App& app, Action& chosen);        // audit
-void attach_witness_commands(CLI::App& group, Action& chosen);    // audit cosign witness-key
+void attach_vault_commands(CLI::App& app, Action& chosen);     // init status doctor check unlock
+void attach_scope_commands(CLI::App& app, Action& chosen);     // tenant scope
+void attach_record_commands(CLI::App& app, Action& chosen);    // put get ls rm
+void attach_token_commands(CLI::App& app, Action& chosen);     // seal open pseudonym
+void attach_transfer_commands(CLI::App& app, Action& chosen);  // import export
+void attach_erase_commands(CLI::App& app, Action& chosen);     // erase vault
+void attach_key_commands(CLI::App& app, Action& chosen);       // key hold
+void attach_rotation_commands(CLI::App& app, Action& chosen);  // purge reclaim
+void attach_policy_commands(CLI::App& app, Action& chosen);    // policy
+void attach_backup_commands(CLI::App& app, Action& chosen);    // backup
+void attach_backup_verify(CLI::App& group, Action& chosen);    // backup verify
+void attach_restore_command(CLI::App& group, Action& chosen);  // backup restore
+void attach_escrow_commands(CLI::App& app, Action& chosen);    // escrow
+void attach_escrow_vault_commands(CLI::App& group, Action& chosen);  // escrow import-… snapshot
+void attach_sweep_commands(CLI::App& app, Action& chosen);           // sweep clock
+void attach_certificate_commands(CLI::App& app, Action& chosen);     // cert
+void attach_timestamp_commands(CLI::App& group, Action& chosen);     // cert timestamp-…
+void attach_audit_commands(CLI::App& app, Action& chosen);           // audit
+void attach_witness_commands(CLI::App& group, Action& chosen);       // audit cosign witness-key
 
 }  // namespace quietus::cli

@@ -97,6 +97,7 @@ void attach_everything(CLI::App& app, Invocation& invocation, Action& chosen) {
   attach_rotation_commands(app, chosen);
   attach_policy_commands(app, chosen);
   attach_backup_commands(app, chosen);
+  attach_escrow_commands(app, chosen);
   attach_sweep_commands(app, chosen);
   attach_certificate_commands(app, chosen);
   attach_audit_commands(app, chosen);

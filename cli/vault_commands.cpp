@@ -5,91 +5,30 @@
 
 #include <nlohmann/json.hpp>
 
+#include "vault_making.hpp"
+
 namespace quietus::cli {
 namespace {
 
 // ---- init -------------------------------------------------------------------------------------
 
-struct InitCommand {
-  std::string folder;
-  std::string root;
-  bool insecure_root_in_vault = false;
-  bool accept_unknown_medium = false;
-};
-
-Result<std::filesystem::path> root_folder(const std::string& root) {
-  constexpr std::string_view kFile = "file:";
-  if (root.empty()) return std::filesystem::path();
-  if (root.starts_with("tpm2:") || root.starts_with("pkcs11:"))
-    return Error(ErrorCode::kUnsupported, root + ": not offered by this build");
-  if (!root.starts_with(kFile) || root.size() == kFile.size())
-    return Error(ErrorCode::kInvalidArgument, "--root " + root + ": want file:PATH");
-  return std::filesystem::absolute(root.substr(kFile.size()));
-}
-
-// Before a key file is made for it.
-Result<void> check_free(const std::string& folder) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(folder, ignored) || std::filesystem::is_empty(folder, ignored))
-    return {};
-  return Error(ErrorCode::kAlreadyExists, folder + " is there already and is not empty");
-}
-
-std::vector<std::vector<std::string>> place_rows(const std::string& folder,
-                                                 const VaultStatus& status) {
-  return {{"vault", folder},
-          {"id", status.vault_id},
-          {"root", status.root_provider + ":" + status.root_location},
-          {"assurance", status.assurance}};
-}
-
-Json place_json(const std::string& folder, const VaultStatus& status) {
-  return {{"vault", folder},
-          {"vault_id", status.vault_id},
-          {"format_version", status.format_version},
-          {"root_provider", status.root_provider},
-          {"root_location", status.root_location},
-          {"assurance", status.assurance}};
-}
-
-Result<ExitCode> run_init(const InitCommand& command, Invocation& invocation) {
-  CreateOptions options;
-  options.insecure_root_in_vault = command.insecure_root_in_vault;
-  options.accept_unknown_medium = command.accept_unknown_medium;
-  QUIETUS_TRY_AS(options.root_folder, root_folder(command.root));
-  QUIETUS_TRY(check_free(command.folder));
-  bool made = false;
-  QUIETUS_TRY_AS(const Secret secret,
-                 new_secret(invocation.options.key_file, invocation.options.passphrase_file, made));
-  QUIETUS_TRY_AS(const HeldUnlock held, secret.unlock());
-  Result<Vault> vault = Vault::create(command.folder, held.unlock(), options);
-  if (made)
-    Terminal::hint("the key file " + invocation.options.key_file +
-                   " was made; without it nothing in the vault can be read, so keep a copy of it "
-                   "apart from the vault");
-  QUIETUS_TRY_AS(Vault made_vault, std::move(vault).within(command.folder));
-  QUIETUS_TRY_AS(const VaultStatus status, made_vault.status());
+Result<ExitCode> run_init(const MakingOptions& command, Invocation& invocation) {
+  QUIETUS_TRY_AS(const MadeVault made, make_vault(command, invocation.options));
   if (invocation.terminal.json) {
-    Json document = place_json(command.folder, status);
-    document["key_file_made"] = made;
+    Json document = place_json(command.folder, made.status);
+    document["key_file_made"] = made.key_file_made;
     invocation.terminal.document(document);
   } else {
-    invocation.terminal.print(columns(place_rows(command.folder, status)));
+    invocation.terminal.print(columns(place_rows(command.folder, made.status)));
   }
   return ExitCode::kDone;
 }
 
 void attach_init(CLI::App& app, Action& chosen) {
-  auto options = std::make_shared<InitCommand>();
+  auto options = std::make_shared<MakingOptions>();
   CLI::App& init = *app.add_subcommand(
       "init", "Make a vault; the file that --key-file names is made when it is not there");
-  init.add_option("DIR", options->folder, "Folder to make it in: absent or empty")->required();
-  init.add_option("--root", options->root,
-                  "Where the root slots lie: file:PATH. Keep that out of every backup");
-  init.add_flag("--insecure-root-in-vault", options->insecure_root_in_vault,
-                "Allow root slots inside the vault's folder");
-  init.add_flag("--accept-unknown-medium", options->accept_unknown_medium,
-                "Allow a file system not known to overwrite in place");
+  add_making_options(init, *options);
   on_chosen(init, chosen, std::move(options), run_init);
 }
 

@@ -226,7 +226,7 @@ function checkStatus({ status, phase, root, exports_known: known, key_snapshots:
     'Its status is not one that exists.',
   );
   hold(
-    (phase === 'live') === snapshots.length > 0 &&
+    (phase === 'live') === snapshots.some((snapshot) => !snapshot.attested) &&
       (status === 'partial' || (status === 'pending-snapshots') === (phase === 'live')),
     'Its status does not agree with the key snapshots that it lists.',
   );

@@ -82,6 +82,10 @@ EpochKeyPair make_epoch_key_pair() {
   return pair;
 }
 
+EpochPrivateKey epoch_key_of(const LastingKey& scope, const EpochId& epoch) {
+  return derive(edges::kEpochs, scope, epoch);
+}
+
 X25519PublicKey epoch_public_key(const EpochPrivateKey& key) {
   return public_half(key);
 }

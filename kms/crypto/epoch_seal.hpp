@@ -51,6 +51,9 @@ struct EpochKeyPair {
 
 // A new epoch: random id, random key.
 EpochKeyPair make_epoch_key_pair();
+// The private half of the epoch that a scope of a recovery site was made for. It is stored nowhere:
+// it lives as long as the scope's lasting line, and dies with it.
+EpochPrivateKey epoch_key_of(const LastingKey& scope, const EpochId& epoch);
 // The public half of `key`.
 X25519PublicKey epoch_public_key(const EpochPrivateKey& key);
 

@@ -12,6 +12,7 @@
 //              ├─ pseudonyms          (lasting line)
 //              ├─ envelope            (lasting line)
 //              ├─ subject salts       (lasting line of a tenant)
+//              ├─ epoch private key   (lasting line of an epoch's scope, at a recovery site)
 //              └─ key commitment      (not a key: 32 public bytes)
 #pragma once
 
@@ -87,6 +88,7 @@ inline constexpr Edge<ScopeRole, ChildWrapRole> kChildren{"quietus/v1/children"}
 inline constexpr Edge<LastingRole, PseudonymRole> kPseudonyms{"quietus/v1/pseudonyms"};
 inline constexpr Edge<LastingRole, EnvelopeRole> kEnvelopes{"quietus/v1/envelopes"};
 inline constexpr Edge<LastingRole, SubjectSaltRole> kSubjectSalts{"quietus/v1/subject-salts"};
+inline constexpr Edge<LastingRole, EpochRole> kEpochs{"quietus/v1/epochs"};
 }  // namespace edges
 
 namespace labels {

@@ -17,8 +17,8 @@ namespace {
 constexpr std::string_view kNoSnapshots =
     "This vault made no key snapshot and no escrow copy of the listed keys.";
 constexpr std::string_view kSnapshots =
-    "The key snapshots that hold the listed keys are those listed; each becomes unreadable on its "
-    "clear date.";
+    "The key snapshots that held the listed keys are those listed; each is unreadable from its clear "
+    "date on, as the recovery site attested where that is said, and as it scheduled elsewhere.";
 
 constexpr std::string_view kEveryCopy =
     "Every copy of the listed keys that this vault and the systems listed here made was destroyed "
@@ -28,8 +28,9 @@ constexpr std::string_view kEveryCopy =
 constexpr std::string_view kNoSnapshotsHere =
     "This instance of the vault made no key snapshot and no escrow copy of the listed keys.";
 constexpr std::string_view kSnapshotsHere =
-    "The key snapshots of this instance of the vault that hold the listed keys are those listed; "
-    "each becomes unreadable on its clear date.";
+    "The key snapshots of this instance of the vault that held the listed keys are those listed; "
+    "each is unreadable from its clear date on, as the recovery site attested where that is said, "
+    "and as it scheduled elsewhere.";
 constexpr std::string_view kEveryCopyHere =
     "Every copy of the listed keys that this instance of the vault made for its own use was "
     "destroyed by the method and at the times stated.";
@@ -123,9 +124,12 @@ Result<void> check_root(const ClaimedRoot& root) {
 
 Result<void> check_status(const ErasureClaims& claims) {
   const bool live = claims.phase == CertificatePhase::kLive;
-  if (live && claims.snapshots.empty())
-    return unverified("a certificate without key snapshots is final");
-  if (!live && !claims.snapshots.empty())
+  const bool age_out =
+      std::any_of(claims.snapshots.begin(), claims.snapshots.end(),
+                  [](const ClaimedSnapshot& snapshot) { return !snapshot.attested; });
+  if (live && !age_out)
+    return unverified("a certificate without key snapshots that still age out is final");
+  if (!live && age_out)
     return unverified("a certificate with key snapshots that still age out is not final");
   if (claims.status == CertificateStatus::kPartial) return {};
   const bool pending = claims.status == CertificateStatus::kPendingSnapshots;

@@ -82,11 +82,11 @@ struct ClaimedBatch {
   std::vector<Hash> proof;  // from the leaf's sibling upwards
 };
 
-// A key snapshot that holds the keys until its epoch's key is destroyed.
+// The key snapshots that hold the keys until the key of their epoch is destroyed.
 struct ClaimedSnapshot {
   std::array<std::uint8_t, 16> epoch{};
   UnixMillis clear_date = 0;
-  bool attested = false;  // by the site's own signed receipt or ring file
+  bool attested = false;  // the site's signed receipt says that it is destroyed, and when
 };
 
 // Another instance of the vault that was made when keys listed here existed. What it holds this

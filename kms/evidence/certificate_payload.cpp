@@ -132,6 +132,11 @@ const char* instances_state(const ErasureClaims& claims) {
   return claims.instances_known ? "never-existed" : "unknown";
 }
 
+const char* snapshots_state(const ErasureClaims& claims) {
+  if (claims.snapshots.empty()) return "never-existed";
+  return claims.phase == CertificatePhase::kLive ? "ages-out" : "destroyed";
+}
+
 // Every place where a copy of the keys or of the data can be, with what is known of it.
 Json encode_copies(const ErasureClaims& claims) {
   Json list = Json::array();
@@ -143,7 +148,7 @@ Json encode_copies(const ErasureClaims& claims) {
   };
   add("root-slots", slots_are_destroyed(claims.root) ? "destroyed" : "unknown");
   add("process-memory", "destroyed");
-  add("key-snapshots", claims.snapshots.empty() ? "never-existed" : "ages-out");
+  add("key-snapshots", snapshots_state(claims));
   add("restored-instances", instances_state(claims));
   const char* const exports = claims.exports.empty() ? "never-existed" : "outside";
   add("known-exports", claims.exports_known ? exports : "unknown");

@@ -290,6 +290,47 @@ std::string entry_text(const EntryHead& head, const InstanceBegun& entry) {
       .text();
 }
 
+std::string entry_text(const EntryHead& head, const SnapshotBegun& entry) {
+  return EntryBuilder(head, entry_kinds::kSnapshotBegun)
+      .bytes("snapshot", entry.snapshot)
+      .bytes("ring", entry.ring)
+      .bytes("epoch", entry.epoch)
+      .time("expires", entry.expires)
+      .text();
+}
+
+std::string entry_text(const EntryHead& head, const SnapshotDropped& entry) {
+  return EntryBuilder(head, entry_kinds::kSnapshotDropped).bytes("snapshot", entry.snapshot).text();
+}
+
+std::string entry_text(const EntryHead& head, const RingImported& entry) {
+  return EntryBuilder(head, entry_kinds::kRingImported)
+      .bytes("site", entry.site)
+      .bytes("ring", entry.ring)
+      .time("issued", entry.issued)
+      .number("epochs", entry.epochs)
+      .text();
+}
+
+std::string entry_text(const EntryHead& head, const ReceiptImported& entry) {
+  return EntryBuilder(head, entry_kinds::kReceiptImported)
+      .bytes("ring", entry.ring)
+      .time("issued", entry.issued)
+      .number("epochs", entry.epochs)
+      .number("snapshots", entry.snapshots)
+      .text();
+}
+
+std::string entry_text(const EntryHead& head, const LogAccepted& entry) {
+  EntryBuilder text(head, entry_kinds::kLogAccepted);
+  text.number("snapshot_size", entry.snapshot_size)
+      .number("size", entry.size)
+      .bytes("root", entry.root)
+      .number("destroyed", entry.destroyed);
+  if (entry.as_of != 0) text.time("as_of", entry.as_of);
+  return text.text();
+}
+
 std::string entry_text(const EntryHead& head, const AttemptRefused& entry) {
   return EntryBuilder(head, entry_kinds::kAttemptRefused)
       .id("scope", entry.scope)

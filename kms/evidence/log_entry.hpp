@@ -192,6 +192,40 @@ struct InstanceBegun {
   Sha256 origin_root{};
   BackupId backup{};
 };
+// A key snapshot is being made: what it holds opens at the recovery site until the epoch expires.
+struct SnapshotBegun {
+  BackupId snapshot{};
+  RingId ring{};
+  EpochId epoch{};
+  UnixMillis expires = 0;
+};
+// It came to nothing, before anything of it could be opened.
+struct SnapshotDropped {
+  BackupId snapshot{};
+};
+// Snapshots are sealed to the epochs of this ring file from now on.
+struct RingImported {
+  VaultId site{};
+  RingId ring{};
+  UnixMillis issued = 0;
+  std::uint64_t epochs = 0;
+};
+// The site attests that the keys of these epochs, to which snapshots were sealed, are gone.
+struct ReceiptImported {
+  RingId ring{};
+  UnixMillis issued = 0;
+  std::uint64_t epochs = 0;     // of those that snapshots were sealed to, for the first time
+  std::uint64_t snapshots = 0;  // that open no more
+};
+// At a restore: how far erasures were replayed before anything could be read.
+struct LogAccepted {
+  std::uint64_t snapshot_size = 0;  // of the log that the keys came with
+  std::uint64_t size = 0;           // of the log that was replayed; the same when there was none
+  Sha256 root{};                    // at that size
+  std::uint64_t destroyed = 0;      // keys that the replay destroyed
+  UnixMillis as_of = 0;             // accepted in so many words; 0: a newer log was given
+};
+
 // An attempt that a guard stopped.
 struct AttemptRefused {
   ScopeId scope = 0;
@@ -228,6 +262,11 @@ inline constexpr std::string_view kCopyMade = "copy-made";
 inline constexpr std::string_view kCopyDropped = "copy-dropped";
 inline constexpr std::string_view kRecordsRestored = "records-restored";
 inline constexpr std::string_view kInstanceBegun = "instance-begun";
+inline constexpr std::string_view kSnapshotBegun = "snapshot-begun";
+inline constexpr std::string_view kSnapshotDropped = "snapshot-dropped";
+inline constexpr std::string_view kRingImported = "ring-imported";
+inline constexpr std::string_view kReceiptImported = "receipt-imported";
+inline constexpr std::string_view kLogAccepted = "log-accepted";
 inline constexpr std::string_view kAttemptRefused = "attempt-refused";
 }  // namespace entry_kinds
 
@@ -259,6 +298,11 @@ std::string entry_text(const EntryHead& head, const CopyMade& entry);
 std::string entry_text(const EntryHead& head, const CopyDropped& entry);
 std::string entry_text(const EntryHead& head, const RecordsRestored& entry);
 std::string entry_text(const EntryHead& head, const InstanceBegun& entry);
+std::string entry_text(const EntryHead& head, const SnapshotBegun& entry);
+std::string entry_text(const EntryHead& head, const SnapshotDropped& entry);
+std::string entry_text(const EntryHead& head, const RingImported& entry);
+std::string entry_text(const EntryHead& head, const ReceiptImported& entry);
+std::string entry_text(const EntryHead& head, const LogAccepted& entry);
 std::string entry_text(const EntryHead& head, const AttemptRefused& entry);
 
 // An entry read back.

@@ -9,6 +9,7 @@
 #include "base/unverified.hpp"
 #include "evidence/checkpoint.hpp"
 #include "evidence/log_continuity.hpp"
+#include "evidence/log_folder.hpp"
 #include "evidence/log_tiles.hpp"
 #include "storage/file.hpp"
 
@@ -168,6 +169,26 @@ VerifiedLog report(const LogExpectations& expectations, VerifiedLog log) {
 }
 
 }  // namespace
+
+Result<void> read_log_folder(const std::filesystem::path& folder, std::uint64_t size,
+                             const Hash& root, VisitEntry visit) {
+  GrowingTree tree;
+  for (std::uint64_t i = 0; i < tile_count(size, 0); ++i) {
+    const Tile tile = tile_at(size, 0, i);
+    QUIETUS_TRY_AS(const Bytes bundle,
+                   read_file(posix_file_system(), folder / bundle_path(tile), kMaxBundle));
+    ByteReader reader(bundle);
+    for (std::uint64_t entry = 0; entry < tile.width; ++entry) {
+      const ByteView text = reader.raw(reader.u16());
+      if (reader.failed())
+        return unverified("log: " + bundle_path(tile).string() + " is cut short");
+      QUIETUS_TRY(visit(text, tree));
+      QUIETUS_TRY(tree.push(leaf_hash(text), [](NodeId, const Hash&) { return Result<void>(); }));
+    }
+  }
+  if (tree.root() != root) return unverified("log: its entries changed while they were read");
+  return {};
+}
 
 Result<VerifiedLog> verify_log_folder(const std::filesystem::path& folder,
                                       const LogExpectations& expectations) {

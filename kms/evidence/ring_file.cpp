@@ -1,7 +1,6 @@
 #include "evidence/ring_file.hpp"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <set>
 #include <span>
@@ -9,65 +8,25 @@
 
 #include "base/text_encoding.hpp"
 #include "base/unverified.hpp"
-#include "evidence/text_lines.hpp"
+#include "evidence/ring_text.hpp"
 #include "evidence/utc_time.hpp"
 
 namespace quietus {
 namespace {
 
 constexpr std::string_view kRingFamily = "quietus-ring/v";
-constexpr std::uint64_t kRingVersion = 1;
 constexpr std::string_view kEpochWord = "epoch ";
 constexpr std::size_t kEpochWords = 6;  // after the first
 
-template <std::size_t N>
-std::optional<std::array<std::uint8_t, N>> exactly(const std::optional<Bytes>& bytes) {
-  std::array<std::uint8_t, N> out{};
-  if (!bytes || bytes->size() != N) return std::nullopt;
-  std::copy(bytes->begin(), bytes->end(), out.begin());
-  return out;
-}
-
-// What stands behind `name` on the next line; empty, which is no value, when the line is another.
-std::string_view value_of(LineReader& lines, std::string_view name) {
-  const auto line = lines.next();
-  if (!line || !line->starts_with(name)) return {};
-  return line->substr(name.size());
-}
-
-Result<void> check_version(std::optional<std::string_view> line) {
-  if (!line || !line->starts_with(kRingFamily)) return unverified("ring: not a ring file");
-  const auto version = parse_decimal(line->substr(kRingFamily.size()));
-  if (!version || *version < kRingVersion) return unverified("ring: not a ring file");
-  if (*version > kRingVersion)
-    return Error(ErrorCode::kUnsupported, "ring: file of a newer version");
-  return {};
-}
-
-// What stands between the spaces of an epoch's line, behind its first word.
-std::optional<std::array<std::string_view, kEpochWords>> epoch_words(std::string_view line) {
-  if (!line.starts_with(kEpochWord)) return std::nullopt;
-  line.remove_prefix(kEpochWord.size());
-  std::array<std::string_view, kEpochWords> words;
-  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
-    const std::size_t space = line.find(' ');
-    if (space == std::string_view::npos) return std::nullopt;
-    words[i] = line.substr(0, space);
-    line.remove_prefix(space + 1);
-  }
-  words.back() = line;
-  return words;
-}
-
 std::optional<RingEpoch> parse_epoch(std::string_view line) {
-  const auto words = epoch_words(line);
+  const auto words = ring_text::words_of<kEpochWords>(line, kEpochWord);
   if (!words) return std::nullopt;
-  const auto id = exactly<sizeof(EpochId)>(from_hex((*words)[0]));
+  const auto id = ring_text::hex_of<EpochId>((*words)[0]);
   const auto scope = parse_hex_id((*words)[1]);
   const auto opens = parse_utc((*words)[2]);
   const auto closes = parse_utc((*words)[3]);
   const auto expires = parse_utc((*words)[4]);
-  const auto key = exactly<sizeof(X25519PublicKey)>(from_base64((*words)[5]));
+  const auto key = ring_text::exactly<sizeof(X25519PublicKey)>(from_base64((*words)[5]));
   if (!id || !scope || !opens || !closes || !expires || !key) return std::nullopt;
   return RingEpoch{{*id, *key}, *scope, *opens, *closes, *expires};
 }
@@ -134,8 +93,7 @@ Result<void> check_kept(const RingEpoch& was, const RingEpoch& is, UnixMillis is
 
 std::string encode_ring(const RingFile& ring) {
   std::string text(kRingFamily);
-  text.append(std::to_string(kRingVersion))
-      .append("\nsite ")
+  text.append("1\nsite ")
       .append(to_hex(ring.site))
       .append("\nring ")
       .append(to_hex(ring.ring))
@@ -149,10 +107,10 @@ std::string encode_ring(const RingFile& ring) {
 Result<RingFile> parse_ring(std::string_view text) {
   if (text.size() > kMaxRingNote) return unverified("ring: file is too long");
   LineReader lines(text);
-  QUIETUS_TRY(check_version(lines.next()));
-  const auto site = exactly<sizeof(VaultId)>(from_hex(value_of(lines, "site ")));
-  const auto id = exactly<sizeof(RingId)>(from_hex(value_of(lines, "ring ")));
-  const auto issued = parse_utc(value_of(lines, "issued "));
+  QUIETUS_TRY(ring_text::check_first_line(lines.next(), kRingFamily, "ring file"));
+  const auto site = ring_text::hex_of<VaultId>(ring_text::value_of(lines, "site "));
+  const auto id = ring_text::hex_of<RingId>(ring_text::value_of(lines, "ring "));
+  const auto issued = parse_utc(ring_text::value_of(lines, "issued "));
   if (!site || !id || !issued) return unverified("ring: malformed head");
 
   RingFile ring{*site, *id, *issued, {}};

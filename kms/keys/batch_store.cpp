@@ -250,8 +250,10 @@ Result<WrittenCertificate> KeyStore::certificate_of(const ErasureId& batch, Scop
   const auto find = [&](ControlReader& reader, ScopeTable& scopes) -> Result<BatchStatement> {
     QUIETUS_TRY_AS(const auto listed, rows::statement(reader, scopes.seal(), batch, scope));
     if (!listed) return Error(ErrorCode::kNotFound, "the scope is not of that erasure");
-    QUIETUS_TRY_AS(auto document, rows::certificate(reader, scopes.seal(), listed->id));
-    certificate = {listed->id, std::move(document).value_or("")};
+    QUIETUS_TRY_AS(const CertificateId standing,
+                   rows::standing_certificate(reader, scopes.seal(), listed->id));
+    QUIETUS_TRY_AS(auto document, rows::certificate(reader, scopes.seal(), standing));
+    certificate = {standing, std::move(document).value_or("")};
     return *listed;
   };
   QUIETUS_TRY(read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {

@@ -23,6 +23,7 @@ namespace rows {
 namespace {
 
 constexpr std::size_t kIdSize = 8;
+constexpr int kMaxSuperseding = 1000;  // certificates of one erasure
 constexpr std::size_t kPieceSize = 32768;
 
 Bytes piece_key(const CertificateId& id, std::uint16_t piece) {
@@ -91,7 +92,7 @@ Result<void> all_key_rows(ControlReader& reader, const RowSeal& seal,
 
 Result<std::vector<char>> damaged_tables(ControlReader& reader, const RowSeal& seal) {
   std::vector<char> found;
-  for (const char table : std::string_view("LFCDTJXYPVWOdBGpSAcQqblaw")) {
+  for (const char table : std::string_view("LFCDTJXYPVWOdBGpSAcQqblawers")) {
     const Bytes prefix{static_cast<std::uint8_t>(table)};
     QUIETUS_TRY(reader.scan(prefix, {}, [&](ByteView key, ByteView value) -> Result<bool> {
       if (!open_row(seal.context, seal.key, seal.vault, key, value)) found.push_back(table);
@@ -310,7 +311,8 @@ Result<std::optional<CertificateId>> certificate_of(ControlReader& reader, const
   QUIETUS_TRY(reader.scan(Bytes{'X'}, {}, [&](ByteView key, ByteView value) -> Result<bool> {
     const auto content = open_row(seal.context, seal.key, seal.vault, key, value);
     const auto row = content ? codec::decode_certificate_row(*content) : std::nullopt;
-    if (!row || row->erasure != erasure || key.size() != 1 + std::tuple_size_v<CertificateId>)
+    if (!row || row->erasure != erasure || row->superseded_by != CertificateId{} ||
+        key.size() != 1 + std::tuple_size_v<CertificateId>)
       return true;
     std::copy(key.begin() + 1, key.end(), found.emplace().begin());
     return false;
@@ -328,6 +330,23 @@ Result<std::optional<std::string>> certificate(ControlReader& reader, const RowS
     document += as_text(*part);
   }
   return std::optional(std::move(document));
+}
+Result<CertificateId> standing_certificate(ControlReader& reader, const RowSeal& seal,
+                                           const CertificateId& id) {
+  CertificateId standing = id;
+  for (int links = 0; links < kMaxSuperseding; ++links) {
+    QUIETUS_TRY_AS(const auto row, certificate_row(reader, seal, standing));
+    if (!row || row->superseded_by == CertificateId{}) return standing;
+    standing = row->superseded_by;
+  }
+  return damaged('X');
+}
+Result<void> supersede_certificate(ControlWriter& writer, const RowSeal& seal,
+                                   const CertificateId& id, const CertificateId& by) {
+  QUIETUS_TRY_AS(auto row, certificate_row(writer, seal, id));
+  if (!row) return damaged('X');
+  row->superseded_by = by;
+  return put_sealed(writer, seal, row_key('X', id), codec::encode(*row));
 }
 Result<void> put_certificate(ControlWriter& writer, const RowSeal& seal, const CertificateId& id,
                              CertificateRow row, std::string_view document) {

@@ -21,6 +21,8 @@
 //   "Q", "q", "b", "l", "a"      of erasures of many scopes, see batch_rows.hpp
 //   "S", "A"                     schedules and activity, see schedule.hpp
 //   "d"                          data backups, see backups.hpp
+//   "e"                          the ring of a recovery site and its epochs, see ring_rows.hpp
+//   "r", "s"                     imported escrow rings, key snapshots, see snapshots.hpp
 //   "O"                          other instances of the vault, see instances.hpp
 //   "V" name                     the vault's own secrets: "issuing-key", "log-key" (32-byte seeds)
 // clang-format on
@@ -151,6 +153,7 @@ struct CertificateRow {
   UnixMillis issued = 0;
   CertificateStatus status = CertificateStatus::kPartial;
   std::uint16_t pieces = 0;
+  CertificateId superseded_by{};  // zero: it stands
 };
 
 struct ExportRow {
@@ -250,9 +253,16 @@ Result<std::vector<std::pair<CertificateId, CertificateRow>>> certificates(Contr
                                                                            const RowSeal& seal);
 Result<std::optional<CertificateRow>> certificate_row(ControlReader& reader, const RowSeal& seal,
                                                       const CertificateId& id);
-// The certificate of an erasure, looked for past rows that are damaged; none when there is none.
+// The certificate of an erasure that stands, looked for past rows that are damaged; none when there
+// is none.
 Result<std::optional<CertificateId>> certificate_of(ControlReader& reader, const RowSeal& seal,
                                                     const ErasureId& erasure);
+// The one that stands in the place of this one now: itself, unless it was superseded.
+Result<CertificateId> standing_certificate(ControlReader& reader, const RowSeal& seal,
+                                           const CertificateId& id);
+// Says in its row that `by` took its place. kCorrupt when there is no such certificate.
+Result<void> supersede_certificate(ControlWriter& writer, const RowSeal& seal,
+                                   const CertificateId& id, const CertificateId& by);
 // The document; no value when there is no such certificate.
 Result<std::optional<std::string>> certificate(ControlReader& reader, const RowSeal& seal,
                                                const CertificateId& id);

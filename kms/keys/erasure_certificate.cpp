@@ -6,7 +6,7 @@
 #include "crypto/random.hpp"
 #include "evidence/checkpoint.hpp"
 #include "evidence/signed_note.hpp"
-#include "keys/instances.hpp"
+#include "keys/certificate_copies.hpp"
 
 namespace quietus {
 namespace {
@@ -116,23 +116,6 @@ Result<void> claim_exports(const CertificateInputs& inputs, ErasureClaims& claim
       [&] { claims.exports_known = false; });
 }
 
-// All of them, also those that were copied before the listed keys were made: nodes of the key tree
-// keep their keys when leaves are added, so the root of a copy opens old versions of nodes that got
-// their leaves later.
-Result<void> claim_instances(const CertificateInputs& inputs, ErasureClaims& claims) {
-  QUIETUS_TRY_AS(const auto others, rows::instances(inputs.writer, inputs.seal,
-                                                    [&] { claims.instances_known = false; }));
-  for (const InstanceRow& other : others)
-    claims.instances.push_back({other.instance, other.copied});
-  return {};
-}
-
-CertificateStatus carried_status(const ErasureClaims& claims) {
-  const bool complete =
-      slots_are_destroyed(claims.root) && claims.exports_known && !may_live_elsewhere(claims);
-  return complete ? CertificateStatus::kComplete : CertificateStatus::kPartial;
-}
-
 Result<WrittenCertificate> write(const CertificateInputs& inputs, Subjects of) {
   const Intent& intent = inputs.outcome.intent;
   ErasureClaims claims;
@@ -146,29 +129,16 @@ Result<WrittenCertificate> write(const CertificateInputs& inputs, Subjects of) {
   claims.batch = std::move(of.batch);
   claims.root = claimed_root(inputs);
   QUIETUS_TRY(claim_exports(inputs, claims));
-  QUIETUS_TRY(claim_instances(inputs, claims));
-  claims.status = carried_status(claims);
   claims.holders_acknowledged = inputs.outcome.holders.acknowledged;
   claims.holders_ended = inputs.outcome.holders.ended;
   // A clock that went back meanwhile must not make the story run backwards.
   claims.times.begun = intent.begun;
   claims.times.keys_unreachable = std::max(intent.committed, intent.begun);
   claims.times.slot_destroyed = std::max(inputs.destroyed_time, claims.times.keys_unreachable);
+  QUIETUS_TRY(claim_copies(inputs.writer, inputs.seal, claims));
   claims.issued_at = std::max(inputs.parts.clock.now(), claims.times.slot_destroyed);
   QUIETUS_TRY_AS(claims.log, claimed_log(inputs, std::move(of.log_indices)));
-  QUIETUS_TRY_AS(const SigningKey issuer,
-                 rows::signing_key(inputs.writer, inputs.seal, "issuing-key"));
-  const CertificateId id = claims.certificate;
-  const UnixMillis issued = claims.issued_at;
-  const CertificateStatus status = claims.status;
-  QUIETUS_TRY_AS(IssuedCertificate certificate, issue_certificate(std::move(claims), issuer));
-  QUIETUS_TRY(rows::put_certificate(inputs.writer, inputs.seal, id, {intent.id, issued, status, 0},
-                                    certificate.file));
-  const std::string entry =
-      entry_text(new_entry(issued), CertificateIssued{id, certificate.payload});
-  const LogSeal seal{inputs.seal.key, inputs.seal.vault, inputs.seal.context};
-  QUIETUS_TRY(append_entry(inputs.writer, seal, as_bytes(entry)));
-  return WrittenCertificate{id, std::move(certificate.file)};
+  return store_certificate(inputs.writer, inputs.seal, std::move(claims));
 }
 
 }  // namespace

@@ -16,6 +16,8 @@ std::optional<InstanceRow> decode_instance_row(ByteView key, ByteView content) {
   const std::uint8_t version = in.u8();
   row.copied = static_cast<UnixMillis>(in.u64());
   row.log_size = in.u64();
+  row.log_key = in.array<sizeof(Ed25519PublicKey)>();
+  row.issuing_key = in.array<sizeof(Ed25519PublicKey)>();
   const bool whole = id.done() && in.done() && version == kInstanceRowVersion;
   return whole ? std::optional(row) : std::nullopt;
 }
@@ -25,6 +27,7 @@ std::optional<InstanceRow> decode_instance_row(ByteView key, ByteView content) {
 Result<void> put_instance(ControlWriter& writer, const RowSeal& seal, const InstanceRow& row) {
   ByteWriter content;
   content.u8(kInstanceRowVersion).u64(static_cast<std::uint64_t>(row.copied)).u64(row.log_size);
+  content.raw(row.log_key).raw(row.issuing_key);
   return put_sealed(writer, seal, row_key('O', row.instance), content.take());
 }
 

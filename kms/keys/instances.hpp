@@ -3,7 +3,7 @@
 //
 //   "O" instance id   InstanceRow, sealed under the vault's row key: version u8 (1) || copied u64
 //   ||
-//                     log size u64
+//                     log size u64 || log key 32 || issuing key 32
 #pragma once
 
 #include <quietus/result.hpp>
@@ -19,7 +19,12 @@ namespace quietus {
 struct InstanceRow {
   InstanceId instance{};
   UnixMillis copied = 0;
-  std::uint64_t log_size = 0;  // of its copy of the log; UINT64_MAX: not known
+  // Of the part of the log that both have: it holds no key that is logged after that. UINT64_MAX:
+  // not known.
+  std::uint64_t log_size = 0;
+  // That sign its log and its certificates; zero: not known.
+  Ed25519PublicKey log_key{};
+  Ed25519PublicKey issuing_key{};
 };
 
 namespace rows {

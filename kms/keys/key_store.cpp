@@ -23,6 +23,7 @@ Result<void> KeyStore::create(const VaultId& vault) {
   const UnixMillis now = parts_.clock.now();
   RootRow row;
   row.vault = vault;
+  row.instance = parts_.instance;
   row.generation = 1;
   row.next_generation = 2;
   row.height = kTreeHeight;

@@ -18,11 +18,14 @@
 #include "keys/anchor.hpp"
 #include "keys/holders.hpp"
 #include "keys/key_cache.hpp"
+#include "keys/key_tree_copy.hpp"
 #include "keys/root_lock.hpp"
 #include "keys/root_provider.hpp"
 #include "keys/scope_table.hpp"
 
 namespace quietus {
+
+class RowSpool;
 
 // A certificate that was stored.
 struct WrittenCertificate {
@@ -89,11 +92,28 @@ struct BatchRequest {
   bool all = false;
 };
 
+// What opens a copy of the control state: see KeyStore::copy_keys().
+struct KeyCopy {
+  RootKey root;
+  TreeHead log;  // how far it reaches
+};
+
+// A root change of the vault that a copy was made of, after it was made.
+struct ReplayedErasure {
+  ErasureId id{};
+  UnixMillis time = 0;
+  std::string reason;  // a code
+  std::vector<KeyId> keys;
+};
+
 // Another instance of a vault, that is to be made.
 struct NewInstance {
   InstanceId id{};
-  InstanceId origin{};  // of which it is a copy
-  BackupId backup{};    // whose records it gets
+  std::vector<ReplayedErasure> replayed;  // of the one that was copied, since; oldest first
+  // Of the one that was copied; zeros: not known.
+  Ed25519PublicKey origin_log_key{};
+  Ed25519PublicKey origin_issuing_key{};
+  BackupId backup{};  // whose records it gets
 };
 
 class KeyStore {
@@ -109,6 +129,7 @@ class KeyStore {
     const Clock& clock;
     std::string tool;    // name and version, for certificates
     std::string origin;  // of the log
+    InstanceId instance{};
     std::chrono::milliseconds lock_timeout{10000};
     std::chrono::milliseconds acknowledgement_timeout{5000};
     bool read_only = false;
@@ -120,13 +141,20 @@ class KeyStore {
   // with the root key in a slot of the provider; then the anchor. Durable on return.
   Result<void> create(const VaultId& vault);
 
-  // Writes this store's control state, as one snapshot shows it, into the empty control store of
-  // `fresh`: under a new root key, in a slot of its own provider, with signing keys of its own, and
-  // with a log that goes on by itself where the copy of this one ends. Durable on return; after an
-  // error `fresh` is to be thrown away. From the beginning on there is a second holder of all keys:
-  // whoever calls this has said so in this store's log before. kBusy while a root change is under
-  // way or not finished.
-  // How far this one's log is copied: the copy holds no key that is logged after that.
+  // Hands out the control state, as one snapshot shows it, as rows that open under a new root key:
+  // every node of the tree under a new key, the vault's rows under a new row key (I-25). Of signing
+  // keys there is none in it. Root changes of others wait while the tree is read, not while `sink`
+  // takes the rows. From the beginning on there is a second holder of all keys: whoever calls this
+  // has said so in this store's log before. kBusy while a root change is under way or not
+  // finished.
+  Result<KeyCopy> copy_keys(RowSink sink);
+  // Makes this store, whose empty control store got the rows of a copy, an instance of its own:
+  // under a new root key, in a slot of its own provider, with signing keys of its own, and with a
+  // log that goes on by itself where the copy's ends. Durable on return; after an error the store
+  // is to be thrown away. kCorrupt: the rows are not of that copy.
+  Result<void> become_instance(const RootKey& copied, const NewInstance& instance);
+  // Both at once; how far this one's log is copied: the copy holds no key that is logged after
+  // that.
   Result<std::uint64_t> copy_into(KeyStore& fresh, const NewInstance& instance);
 
   // The rules of opening (docs/erasure.md section 3): looks for signs of a rollback, opens the
@@ -233,16 +261,16 @@ class KeyStore {
   Result<void> confirm_root(const VaultKeys& keys);
   static Result<void> check_copyable(ControlReader& reader, const RowSeal& seal,
                                      const RootRow& row);
-  Result<void> begin_instance(const VaultKeys& before, RootRow row, const TreeHead& origin,
-                              const NewInstance& instance);
+  struct CopyRun;
+  Result<void> copy_tree(CopyRun& run, const VaultKeys& keys, RowSpool& spool);
+  Result<void> copy_other_rows(CopyRun& run);
   struct InstanceRoot {
     const RootRow& row;
-    const TreeHead& origin;
     const NewInstance& instance;
     const RootKey& root;
   };
   Result<void> write_instance_rows(ControlWriter& writer, GcmContext& context,
-                                   const VaultKeys& before, const InstanceRoot& next);
+                                   const RootKey& copied, const InstanceRoot& next);
 
   Parts parts_;
   VaultId vault_{};

@@ -44,6 +44,8 @@ Result<KeyStore::Look> KeyStore::look(bool anchor_required) {
     seen.row = sealed.row;
     if (seen.row.vault != vault_)
       return Error(ErrorCode::kCorrupt, "control store: of another vault");
+    if (seen.row.instance != parts_.instance)
+      return Error(ErrorCode::kCorrupt, "control store: of another instance of the vault");
     QUIETUS_TRY(check_rollback(reader, seen.row, seen.anchor, seen.slots));
     if (seen.row.state == VaultState::kDestroying) return destroyed_error(seen.slots);
     QUIETUS_TRY_AS(seen.keys, load_vault_keys(reader, *context));

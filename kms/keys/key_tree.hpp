@@ -79,6 +79,7 @@ class KeyTree {
                                        std::uint64_t new_generation, const RootKey& new_root);
 
  private:
+  friend class TreeCopy;
   friend class TreeStaging;
   using RawKey = std::span<const std::uint8_t, kKeySize>;
   Result<TreeNode> load(ControlReader& reader, std::uint8_t level, std::uint64_t index, RawKey key);

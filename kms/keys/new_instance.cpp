@@ -1,56 +1,31 @@
 // Another instance of a vault: its control state as it stands, under a root key, signing keys and a
 // log of its own (attacks C8, I3).
+#include <algorithm>
+#include <set>
+
 #include "base/failpoint.hpp"
 #include "crypto/random.hpp"
+#include "crypto/row_seal.hpp"
 #include "keys/instances.hpp"
 #include "keys/key_store.hpp"
 #include "keys/key_store_steps.hpp"
-#include "keys/key_tree.hpp"
+#include "keys/key_tree_copy.hpp"
 #include "keys/log_change.hpp"
 #include "keys/rotation.hpp"
+#include "keys/row_loader.hpp"
+#include "keys/schedule.hpp"
+#include "storage/folder_of.hpp"
+#include "storage/row_spool.hpp"
 
 namespace quietus {
 namespace {
 
-// Rows that are copied in one transaction.
-constexpr std::size_t kCopiedRows = 2000;
-constexpr std::size_t kCopiedBytes = std::size_t{4} << 20;
+constexpr int kMaxCopyTries = 16;
 
-struct RowPair {
-  Bytes key;
-  Bytes value;
-};
-
-Result<void> write_rows(ControlStore& to, std::vector<RowPair>& rows) {
-  QUIETUS_TRY(to.update(WriteClass::kOrdinary, [&](ControlWriter& writer) -> Result<void> {
-    for (const RowPair& row : rows) QUIETUS_TRY(writer.put(row.key, row.value));
-    return {};
-  }));
-  rows.clear();
-  return {};
-}
-
-// The root row opens under a key that stays where it is; signing keys and what witnesses signed are
-// the other instance's own.
+// Root row and tree are written anew; signing keys and what witnesses signed are the other
+// instance's own.
 bool stays_behind(ByteView key) {
-  const char table = static_cast<char>(key[0]);
-  return table == 'R' || table == 'V' || table == 'W';
-}
-
-Result<void> copy_rows(ControlReader& from, ControlStore& to) {
-  std::vector<RowPair> page;
-  std::size_t bytes = 0;
-  QUIETUS_TRY(from.scan({}, {}, [&](ByteView key, ByteView value) -> Result<bool> {
-    if (stays_behind(key)) return true;
-    page.push_back({Bytes(key.begin(), key.end()), Bytes(value.begin(), value.end())});
-    bytes += key.size() + value.size();
-    if (page.size() >= kCopiedRows || bytes >= kCopiedBytes) {
-      QUIETUS_TRY(write_rows(to, page));
-      bytes = 0;
-    }
-    return true;
-  }));
-  return write_rows(to, page);
+  return std::string_view("RNnVW").find(static_cast<char>(key[0])) != std::string_view::npos;
 }
 
 // Rows that a copy brings back may be of older generations that nothing needed any more: they are
@@ -63,6 +38,52 @@ Result<void> move_again(ControlWriter& writer, const RowSeal& seal) {
     QUIETUS_TRY(rows::put_rotation(writer, seal, rotation));
   }
   return {};
+}
+
+// A scope that has no key left was erased; of one that has, older keys were destroyed.
+Result<void> bury_in_copy(ControlWriter& writer, const RowSeal& seal, ScopeId scope,
+                          const ReplayedErasure& erasure) {
+  if (scope == kVaultScope)
+    return Error(ErrorCode::kErased, "the log says that the whole vault was destroyed");
+  QUIETUS_TRY_AS(auto row, rows::key_row(writer, seal, scope));
+  if (!row) return Error(ErrorCode::kCorrupt, "copy: the row of a scope is missing");
+  bool lives = false;
+  for (KeyRecord& key : row->keys) {
+    if (std::ranges::find(erasure.keys, key.id) != erasure.keys.end()) {
+      key.state = destroyed_from(key.state);
+      key.changed = erasure.time;
+      key.wrapped.clear();
+    }
+    lives = lives || !is_destroyed(key.state);
+  }
+  if (lives) return rows::put_key_row(writer, seal, *row);
+  const Tombstone burial{erasure.id, erasure.time, erasure.reason};
+  QUIETUS_TRY(rows::remove_rotation(writer, scope));
+  QUIETUS_TRY(rows::remove_schedule(writer, scope));
+  rows::mark_destroyed(*row, burial);
+  QUIETUS_TRY(rows::put_key_row(writer, seal, *row));
+  QUIETUS_TRY(rows::remove_info(writer, scope));
+  return rows::put_tombstone(writer, seal, scope, burial);
+}
+
+// What a newer log says was destroyed since the copy was made is destroyed in it too,
+// before anything of it can be read. The leaves of those keys.
+Result<std::vector<LeafRef>> bury_replayed(ControlWriter& writer, const RowSeal& seal,
+                                           const std::vector<ReplayedErasure>& replayed) {
+  std::vector<LeafRef> leaves;
+  for (const ReplayedErasure& erasure : replayed) {
+    std::set<ScopeId> scopes;
+    for (const KeyId key : erasure.keys) {
+      QUIETUS_TRY_AS(const auto owner, rows::leaf_owner(writer, seal, key));
+      if (!owner) continue;  // made after the copy, or destroyed before it
+      leaves.push_back({key, owner->index});
+      scopes.insert(owner->scope);
+      QUIETUS_TRY(rows::remove_leaf_owner(writer, key));
+      QUIETUS_TRY(rows::put_freed_leaf(writer, seal, owner->index));
+    }
+    for (const ScopeId scope : scopes) QUIETUS_TRY(bury_in_copy(writer, seal, scope, erasure));
+  }
+  return leaves;
 }
 
 }  // namespace
@@ -86,47 +107,116 @@ Result<void> KeyStore::check_copyable(ControlReader& reader, const RowSeal& seal
   return {};
 }
 
-Result<std::uint64_t> KeyStore::copy_into(KeyStore& fresh, const NewInstance& instance) {
-  QUIETUS_TRY_AS(const auto use, parts_.cache.begin());
-  QUIETUS_TRY_AS(const auto keys, fresh_vault_keys(use));
-  RootRow row;
-  TreeHead origin;
-  const auto copied = parts_.control.read([&](ControlReader& reader) -> Result<void> {
-    QUIETUS_TRY_AS(const SealedRootRow sealed, read_root_row(reader));
-    if (sealed.row.generation != keys->generation) return moved_on();
-    if (!sealed.authentic(keys->root))
-      return Error(ErrorCode::kCorrupt, "root row: does not authenticate");
-    QUIETUS_TRY(
-        check_copyable(reader, {keys->rows, vault_, use.context(), sealed.row.batch}, sealed.row));
-    row = sealed.row;
-    QUIETUS_TRY_AS(origin, quietus::log_head(reader));
-    return copy_rows(reader, fresh.parts_.control);
-  });
-  if (is_moved_on(copied)) return keeps_changing();
-  QUIETUS_TRY(copied);
-  QUIETUS_TRY(fresh.begin_instance(*keys, std::move(row), origin, instance));
-  return origin.size;
+// What opens the rows of a store and of its copy.
+struct KeyStore::CopyRun {
+  ControlReader& reader;
+  GcmContext& context;
+  RowSink sink;
+  const RootKey& root;             // of the copy
+  std::optional<RowKey> rows;      // of the copy
+  std::optional<RowKey> old_rows;  // of this store
+};
+
+// Root row and tree, set aside in `spool`: no key of this store is needed after that but the row
+// key, which is no secret from who holds the copy.
+Result<void> KeyStore::copy_tree(CopyRun& run, const VaultKeys& keys, RowSpool& spool) {
+  QUIETUS_TRY_AS(const SealedRootRow sealed, read_root_row(run.reader));
+  if (sealed.row.generation != keys.generation) return moved_on();
+  if (!sealed.authentic(keys.root))
+    return Error(ErrorCode::kCorrupt, "root row: does not authenticate");
+  QUIETUS_TRY(
+      check_copyable(run.reader, {keys.rows, vault_, run.context, sealed.row.batch}, sealed.row));
+  RootRow row = sealed.row;
+  row.slots.clear();
+  QUIETUS_TRY(spool.add(Bytes{'R'}, row.encode(run.root)));
+  KeyTree tree(vault_, keys.root, run.context, sealed.row.overlay);
+  const LeafKey control = random_key<LeafRole>();
+  const auto add = [&](ByteView key, ByteView value) { return spool.add(key, value); };
+  QUIETUS_TRY(TreeCopy(tree, run.reader, add).run(run.root, kControlLeaf, control));
+  run.rows.emplace(derive(edges::kControlRows, control));
+  QUIETUS_TRY_AS(const LeafKey old, tree.leaf(run.reader, kControlLeaf));
+  run.old_rows.emplace(derive(edges::kControlRows, old));
+  return {};
 }
 
-Result<void> KeyStore::begin_instance(const VaultKeys& before, RootRow row, const TreeHead& origin,
-                                      const NewInstance& instance) {
+// A row that does not open under the vault's row key is sealed under a scope's, or damaged: it is
+// copied as it is.
+Result<void> KeyStore::copy_other_rows(CopyRun& run) {
+  return run.reader.scan({}, {}, [&](ByteView key, ByteView value) -> Result<bool> {
+    if (stays_behind(key)) return true;
+    const auto content = open_row(run.context, *run.old_rows, vault_, key, value);
+    if (content)
+      QUIETUS_TRY(run.sink(key, seal_row(run.context, *run.rows, vault_, key, *content)));
+    else
+      QUIETUS_TRY(run.sink(key, value));
+    return true;
+  });
+}
+
+Result<KeyCopy> KeyStore::copy_keys(RowSink sink) {
+  const auto context = openssl_engine().make_context();
+  for (int tries = 0; tries < kMaxCopyTries; ++tries) {
+    QUIETUS_TRY_AS(RowSpool spool, RowSpool::in(folder_of(parts_.lock_files.control_store)));
+    QUIETUS_TRY_AS(auto begun, parts_.cache.begin());
+    std::optional<KeyCache::Use> use(std::move(begun));
+    std::shared_ptr<const VaultKeys> keys;
+    QUIETUS_TRY_AS(keys, fresh_vault_keys(*use));
+    KeyCopy made{random_key<RootRole>(), {}};
+    const auto copied = parts_.control.read([&](ControlReader& reader) -> Result<void> {
+      CopyRun run{reader, *context, sink, made.root, {}, {}};
+      QUIETUS_TRY(copy_tree(run, *keys, spool));
+      if (!use->current()) return moved_on();
+      // From here on nobody who destroys keys waits for this: `sink` may be slow.
+      keys.reset();
+      use.reset();
+      QUIETUS_TRY_AS(made.log, quietus::log_head(reader));
+      QUIETUS_TRY(spool.replay(sink));
+      return copy_other_rows(run);
+    });
+    if (is_moved_on(copied)) continue;
+    QUIETUS_TRY(copied);
+    return made;
+  }
+  return keeps_changing();
+}
+
+Result<std::uint64_t> KeyStore::copy_into(KeyStore& fresh, const NewInstance& instance) {
+  RowLoader loader(fresh.parts_.control);
+  QUIETUS_TRY_AS(const KeyCopy copy,
+                 copy_keys([&](ByteView key, ByteView value) { return loader.add(key, value); }));
+  QUIETUS_TRY(loader.flush());
+  QUIETUS_TRY(fresh.become_instance(copy.root, instance));
+  return copy.log.size;
+}
+
+// Under a root key of its own, in a slot of its own provider.
+Result<void> KeyStore::become_instance(const RootKey& copied, const NewInstance& instance) {
+  const auto context = openssl_engine().make_context();
+  RootRow row;
+  QUIETUS_TRY(parts_.control.read([&](ControlReader& reader) -> Result<void> {
+    QUIETUS_TRY_AS(SealedRootRow sealed, read_root_row(reader));
+    if (!sealed.authentic(copied))
+      return Error(ErrorCode::kCorrupt, "root row of the copy: does not authenticate");
+    row = std::move(sealed.row);
+    return {};
+  }));
   vault_ = row.vault;
   SlotName slot{row.next_generation, {}};
   random_bytes(slot.id);
   row.generation = slot.generation;
   row.next_generation = slot.generation + 1;
+  row.overlay = 0;
   row.slots = {slot};
   row.confirmed = false;
   row.provider = parts_.provider.kind();
   RootKey root = random_key<RootRole>();
   QUIETUS_TRY(parts_.provider.create(slot, root));
   QUIETUS_FAILPOINT("instance/after-slot");
-  const auto context = openssl_engine().make_context();
-  std::optional<VaultKeys> keys;
   QUIETUS_TRY(parts_.control.update(WriteClass::kOrdinary, [&](ControlWriter& writer) {
-    return write_instance_rows(writer, *context, before, {row, origin, instance, root});
+    return write_instance_rows(writer, *context, copied, {row, instance, root});
   }));
   QUIETUS_FAILPOINT("instance/after-rows");
+  std::optional<VaultKeys> keys;
   QUIETUS_TRY(parts_.control.read([&](ControlReader& reader) -> Result<void> {
     QUIETUS_TRY_AS(const LeafKey control,
                    KeyTree(vault_, root, *context).leaf(reader, kControlLeaf));
@@ -139,21 +229,30 @@ Result<void> KeyStore::begin_instance(const VaultKeys& before, RootRow row, cons
 }
 
 Result<void> KeyStore::write_instance_rows(ControlWriter& writer, GcmContext& context,
-                                           const VaultKeys& before, const InstanceRoot& next) {
+                                           const RootKey& copied, const InstanceRoot& next) {
   const UnixMillis now = parts_.clock.now();
-  QUIETUS_TRY(
-      KeyTree(vault_, before.root, context).destroy(writer, {}, next.row.generation, next.root));
-  const RowSeal seal{before.rows, vault_, context};
+  KeyTree tree(vault_, copied, context);
+  QUIETUS_TRY_AS(const LeafKey control, tree.leaf(writer, kControlLeaf));
+  const RowKey row_key = derive(edges::kControlRows, control);
+  const RowSeal seal{row_key, vault_, context};
+  QUIETUS_TRY_AS(const auto leaves, bury_replayed(writer, seal, next.instance.replayed));
+  QUIETUS_TRY_AS(const auto others, tree.destroy(writer, leaves, next.row.generation, next.root));
+  if (!others.empty())
+    return Error(ErrorCode::kCorrupt, "copy: a leaf belongs to another key than its row says");
+  QUIETUS_TRY_AS(const TreeHead origin, quietus::log_head(writer));
   QUIETUS_TRY(rows::put_signing_key(writer, seal, kIssuingKey, random_key<SigningRole>()));
   QUIETUS_TRY(rows::put_signing_key(writer, seal, kLogKey, random_key<SigningRole>()));
   QUIETUS_TRY(move_again(writer, seal));
   // The one that was copied holds the same keys.
-  QUIETUS_TRY(rows::put_instance(writer, seal, {next.instance.origin, now, next.origin.size}));
+  QUIETUS_TRY(rows::put_instance(writer, seal,
+                                 {next.row.instance, now, origin.size, next.instance.origin_log_key,
+                                  next.instance.origin_issuing_key}));
   QUIETUS_TRY(rows::remove_instance(writer, next.instance.id));
-  const InstanceBegun entry{next.instance.id, next.origin.size, next.origin.root,
-                            next.instance.backup};
+  const InstanceBegun entry{next.instance.id, origin.size, origin.root, next.instance.backup};
   QUIETUS_TRY(log_change(writer, seal, entry_text(new_entry(now), entry)));
-  return write_root_row(writer, next.row, next.root);
+  RootRow row = next.row;
+  row.instance = next.instance.id;
+  return write_root_row(writer, row, next.root);
 }
 
 }  // namespace quietus

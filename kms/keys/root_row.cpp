@@ -43,6 +43,7 @@ Result<RootRow> decode_root(ByteView body) {
     return Error(ErrorCode::kUnsupported, "control store: written by a newer version of quietus");
   RootRow row;
   row.vault = in.array<16>();
+  row.instance = in.array<16>();
   row.state = get_flag(in) ? VaultState::kDestroying : VaultState::kLive;
   row.generation = in.u64();
   row.next_generation = in.u64();
@@ -95,7 +96,7 @@ void RootRow::end_attempt(const ErasureId& change) noexcept {
 
 Bytes RootRow::encode(const RootKey& key) const {
   ByteWriter out;
-  out.u16(kFormatVersion).raw(vault).u8(static_cast<std::uint8_t>(state));
+  out.u16(kFormatVersion).raw(vault).raw(instance).u8(static_cast<std::uint8_t>(state));
   out.u64(generation).u64(next_generation).u8(confirmed ? 1 : 0).u8(height).u64(next_leaf);
   out.u64(overlay).raw(batch);
   out.u8(static_cast<std::uint8_t>(attempts.size()));

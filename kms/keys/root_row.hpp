@@ -2,7 +2,8 @@
 // tree has reached. It lies in the clear, because it is read before anything can be opened, and is
 // authenticated under the root key.
 //
-//   "R" -> version u16 (1) || vault id 16 || state u8 || generation u64 || next generation u64 ||
+//   "R" -> version u16 (1) || vault id 16 || instance id 16 || state u8 || generation u64 || next
+//   generation u64 ||
 //          confirmed u8 || tree height u8 || next leaf u64 || overlay u64 || batch 16 || attempts
 //          u8 || attempts (16 + 8 + 16 + 1 each) || slots u8 || slots (8 + 16 each) || provider
 //          (length-prefixed text) || HMAC-SHA256 of all before, under HKDF-Expand(root key,
@@ -36,6 +37,7 @@ inline constexpr std::size_t kMaxAttempts = 16;
 
 struct RootRow {
   VaultId vault{};
+  InstanceId instance{};  // zero: the vault as it was created
   VaultState state = VaultState::kLive;
   std::uint64_t generation = 0;
   std::uint64_t next_generation = 0;  // taken and incremented by each attempt, never given back

@@ -214,7 +214,7 @@ Bytes encode(const CertificateRow& row) {
   ByteWriter out;
   out.u8(kRowVersion).raw(row.erasure).u64(from_time(row.issued));
   out.u8(static_cast<std::uint8_t>(row.status));
-  return out.u16(row.pieces).take();
+  return out.u16(row.pieces).raw(row.superseded_by).take();
 }
 
 std::optional<CertificateRow> decode_certificate_row(ByteView content) {
@@ -227,6 +227,7 @@ std::optional<CertificateRow> decode_certificate_row(ByteView content) {
   if (status > static_cast<std::uint8_t>(CertificateStatus::kPendingSnapshots)) in.fail();
   row.status = static_cast<CertificateStatus>(status);
   row.pieces = in.u16();
+  row.superseded_by = in.array<16>();
   return in.done() ? std::optional(row) : std::nullopt;
 }
 

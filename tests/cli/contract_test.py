@@ -22,6 +22,7 @@ SCHEDULE = ["scope", "scope_id", "terminates", "ended", "consent_withdrawn", "ex
 PLAN = ["made", "until", "policy_version", "living", "unreadable", "scopes"]
 BACKUP = ["id", "begun", "made", "expires", "records", "bytes", "manifest_hash"]
 HEAD = ["origin", "size", "root_hash"]
+RING = ["ring", "site", "issued", "verifier_key"]
 ROTATION = ["scope", "generation", "records", "bytes", "scopes_rewrapped", "keys_destroyed", "given_up",
             "given_up_records"]
 KEYS = {
@@ -80,6 +81,9 @@ KEYS = {
     "backup create": [*BACKUP, "file"],
     "backup verify": [*(key for key in BACKUP if key != "made"), "vault", "log", "verifier_key", "trusted"],
     "backup list": ["backups"],
+    "escrow init": [*PLACE, "key_file_made", "ring", "epochs", "verifier_key", "ring_file", "file"],
+    "escrow roll": [*RING, "new", "made", "destroyed", "held", "ring_file", "receipt", "folder"],
+    "escrow list": [*RING, "epochs"],
     "cert list": ["certificates"],
     "cert show": ["protected", "payload", "signature"],
     "cert verify": ["valid", "certificate_id", "vault_id", "erasure_id", "status", "phase", "reason",
@@ -107,7 +111,7 @@ COMMANDS = ["init", "status", "doctor", "check", "unlock", "unlock change", "ten
             "key deactivate", "key compromise", "hold", "hold place", "hold release", "hold list", "key rotate", "purge", "reclaim", "policy", "policy check", "policy apply", "policy list", "policy show",
             "policy diff", "policy plan", "sweep", "clock", "clock accept", "tenant terminate", "scope withdraw",
             "scope expire", "scope keep", "scope schedule", "erase", "vault", "vault destroy", "backup", "backup create", "backup verify",
-            "backup list", "cert",
+            "backup list", "escrow", "escrow init", "escrow roll", "escrow list", "cert",
             "cert list", "cert show", "cert verify", "cert key", "cert timestamp-request",
             "cert timestamp-import", "cert render", "audit", "audit report", "audit log",
             "audit verify", "audit checkpoint", "audit proof", "audit export", "audit witness-key", "audit cosign",
@@ -152,6 +156,8 @@ tenant-override = { min = "1d", max = "9d" }
             ("erase --cancel", "acme/data"), ("tenant terminate", "acme", "--effective", "2099-01-01"),
             ("backup create", self.folder / "backup"), ("backup verify", self.folder / "backup"),
             ("backup list",),
+            ("escrow init", self.folder / "site", *self.anywhere("site-roots")), ("escrow roll",),
+            ("escrow list",),
             ("erase", "acme", "--reason", "x", "--yes", "--now", "--certificate", certificate),
             ("erase --resume",), ("cert list",), ("cert show",), ("cert key",),
             ("cert verify", certificate, "--key", pem),
@@ -175,7 +181,8 @@ tenant-override = { min = "1d", max = "9d" }
                 self.must("erase", *arguments, "--reason", "x", "--yes")
             if name == "cert show":
                 arguments = [self.document("cert", "list")["certificates"][0]["id"]]
-            document = self.document(*name.split(), *arguments)
+            at = ("--vault", self.folder / "site") if name.startswith("escrow") else ()
+            document = self.document(*at, *name.split(), *arguments)
             self.assertEqual(sorted(KEYS[name]), sorted(document), name)
             for key in document:
                 self.assertRegex(key, "^[a-z_]+$")
@@ -326,7 +333,8 @@ class CommandLine(Scenario):
                           ["ls"], ["ls", "a", "b"], ["cert"], ["cert", "show"], ["audit"], ["unlock"],
                           ["vault"], ["export", "a"], ["import", "a"], ["init"], ["key"], ["key", "show"],
                           ["key", "suspend", "a"], ["hold"], ["hold", "place", "a"], ["hold", "release"],
-                          ["backup"], ["backup", "create"], ["backup", "verify"]):
+                          ["backup"], ["backup", "create"], ["backup", "verify"], ["escrow"],
+                          ["escrow", "init"], ["escrow", "roll", "--yes"]):
             done = self.exits(USAGE, *arguments)
             self.assertEqual(b"", done.stdout)
 

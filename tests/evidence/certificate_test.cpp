@@ -195,7 +195,7 @@ TEST_CASE("while key snapshots age out a certificate is live and pending, never 
       must(vault.verify(must(issue_certificate(claims, vault.issuer())).file));
   CHECK(name_of(live.status()) == "pending-snapshots");
   CHECK(live.phase() == CertificatePhase::kLive);
-  CHECK(mentions(live.report().claims, "becomes unreadable on its clear date"));
+  CHECK(mentions(live.report().claims, "is unreadable from its clear date"));
   CHECK_FALSE(mentions(live.report().claims, "made no key snapshot"));
   // The one that follows names it.
   ErasureClaims later = vault.claims();

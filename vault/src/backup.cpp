@@ -6,11 +6,13 @@
 
 #include "backup_changes.hpp"
 #include "backup_format.hpp"
+#include "backup_run.hpp"
 #include "base/failpoint.hpp"
 #include "base/text_encoding.hpp"
 #include "crypto/random.hpp"
 #include "evidence/log_store.hpp"
 #include "governance/policy_rows.hpp"
+#include "key_snapshot.hpp"
 #include "keys/backups.hpp"
 #include "keys/log_change.hpp"
 #include "vault_core.hpp"
@@ -43,11 +45,17 @@ BackupInfo info_of(const KeptBackup& kept) {
   return info;
 }
 
+void note_snapshot(const SnapshotRow& row, BackupInfo& info) {
+  info.epoch_id = to_hex(row.epoch);
+  info.epoch_expires_unix_ms = row.expires;
+}
+
 class BackupRun {
  public:
-  BackupRun(VaultCore& core, const ByteSink& sink, const BackupOptions& options)
+  BackupRun(VaultCore& core, const ByteSink& sink, const BackupOptions& options, BackupParts parts)
       : core_(core),
         options_(options),
+        parts_(parts),
         counted_([this, &sink](ByteView piece) -> Result<void> {
           written_ += piece.size();
           QUIETUS_TRY(tell_progress());
@@ -67,7 +75,9 @@ class BackupRun {
       drop();
       return made.error();
     }
-    return info_of({row_, row_.expires});
+    BackupInfo info = info_of({row_, row_.expires});
+    if (snapshot_) note_snapshot(snapshot_->row(), info);
+    return info;
   }
 
  private:
@@ -137,6 +147,8 @@ class BackupRun {
       log_key_ = {origin_, ed25519_public_key(key)};
       head_.log_vkey = format_vkey(log_key_);
       if (changes_) QUIETUS_TRY(check_base(writer, seal));
+      QUIETUS_TRY_AS(snapshot_, KeySnapshot::begin(writer, seal, row_.id, row_.begun));
+      if (parts_ == BackupParts::kKeys) return only_keys();
       const std::string entry =
           entry_text(new_entry(row_.begun), BackupBegun{row_.id, row_.expires, row_.base});
       QUIETUS_TRY_AS(row_.log_index,
@@ -145,13 +157,42 @@ class BackupRun {
     });
   }
 
+  // It holds no records, so nothing is kept for its sake: it is of use as long as its epoch lives.
+  Result<void> only_keys() {
+    if (!snapshot_)
+      return Error(
+          ErrorCode::kRefused,
+          "the vault has no escrow ring to seal a key snapshot to; import the ring file of "
+          "a recovery site (`quietus escrow import-ring`)");
+    row_.expires = snapshot_->row().expires;
+    head_.expires = row_.expires;
+    return {};
+  }
+
   // Records first, then their keys: so no record is copied whose key is not.
   Result<void> copy_and_sign() {
     QUIETUS_FAILPOINT("backup/begun");
-    if (!changes_) {
+    if (!changes_ && parts_ == BackupParts::kRecordsAndKeys) {
       QUIETUS_TRY_AS(expected_, bytes_stored());
     }
     QUIETUS_TRY(writer_.head(head_));
+    if (parts_ == BackupParts::kRecordsAndKeys) QUIETUS_TRY(copy_records());
+    QUIETUS_FAILPOINT("backup/records-copied");
+    TreeHead head;
+    if (snapshot_) {
+      QUIETUS_TRY_AS(head, snapshot_->copy(core_, head_, writer_));
+    } else {
+      QUIETUS_TRY_AS(head, copy_control_rows());
+    }
+    QUIETUS_TRY_AS(const BackupContent content, writer_.end_rows());
+    QUIETUS_TRY_AS(const std::string note, signed_manifest(content, head));
+    signed_ = true;
+    QUIETUS_TRY(writer_.manifest(note));
+    QUIETUS_FAILPOINT("backup/written");
+    return complete(content, sha256(as_bytes(note)));
+  }
+
+  Result<void> copy_records() {
     QUIETUS_TRY(core_.record_store->all_rows(
         kCopied, [&](const RecordKeyRef& row, ByteView value) -> Result<bool> {
           QUIETUS_TRY(changes_ ? changes_->row(row, value) : writer_.row(row, value));
@@ -160,7 +201,10 @@ class BackupRun {
     if (changes_) {
       QUIETUS_TRY_AS(base_, changes_->finish(log_key_));
     }
-    QUIETUS_FAILPOINT("backup/records-copied");
+    return {};
+  }
+
+  Result<TreeHead> copy_control_rows() {
     TreeHead head;
     QUIETUS_TRY(core_.control->read([&](ControlReader& reader) -> Result<void> {
       QUIETUS_TRY_AS(head, log_head(reader));
@@ -169,12 +213,7 @@ class BackupRun {
         return true;
       });
     }));
-    QUIETUS_TRY_AS(const BackupContent content, writer_.end_rows());
-    QUIETUS_TRY_AS(const std::string note, signed_manifest(content, head));
-    signed_ = true;
-    QUIETUS_TRY(writer_.manifest(note));
-    QUIETUS_FAILPOINT("backup/written");
-    return complete(content, sha256(as_bytes(note)));
+    return head;
   }
 
   Result<std::uint64_t> bytes_stored() {
@@ -215,7 +254,9 @@ class BackupRun {
     QUIETUS_TRY(
         core_.update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
           const RowSeal seal = scopes.seal();
-          QUIETUS_TRY(rows::put_backup(writer, seal, made));
+          if (snapshot_) QUIETUS_TRY(snapshot_->complete(writer, seal));
+          if (parts_ == BackupParts::kRecordsAndKeys)
+            QUIETUS_TRY(rows::put_backup(writer, seal, made));
           return log_change(
               writer, seal,
               entry_text(new_entry(now), BackupMade{made.id, made.records, made.manifest}));
@@ -231,6 +272,8 @@ class BackupRun {
     const UnixMillis now = core_.environment.clock.now();
     const auto dropped = core_.update([&](ControlWriter& writer, ScopeTable& scopes,
                                           RootRow&) -> Result<void> {
+      if (snapshot_) QUIETUS_TRY(snapshot_->drop(writer, scopes.seal(), now));
+      if (parts_ == BackupParts::kKeys) return {};
       QUIETUS_TRY(rows::remove_backup(writer, row_.id));
       return log_change(writer, scopes.seal(), entry_text(new_entry(now), BackupDropped{row_.id}));
     });
@@ -241,12 +284,14 @@ class BackupRun {
 
   VaultCore& core_;
   const BackupOptions& options_;
+  const BackupParts parts_;
   ByteSink counted_;
   ByteSource base_source_;
   BackupWriter writer_;
   std::optional<BackupChanges> changes_;  // of an incremental one
   BackupHead base_head_;
   std::optional<BackupBase> base_;  // once it was verified
+  std::optional<KeySnapshot> snapshot_;
   BackupRow row_;
   BackupHead head_;
   std::string origin_;
@@ -281,15 +326,20 @@ Result<KeptBackup> forget_in(ControlWriter& writer, const RowSeal& seal, const B
 
 }  // namespace
 
+Result<BackupInfo> make_backup(VaultCore& core, const ByteSink& sink, const BackupOptions& options,
+                               BackupParts parts) {
+  if (core.options.read_only)
+    return Error(ErrorCode::kRefused, "the vault is open for reading only");
+  return BackupRun(core, sink, options, parts).run();
+}
+
 Backups Vault::backups() {
   return Backups(core_);
 }
 
 Result<BackupInfo> Backups::create(const ByteSink& sink, const BackupOptions& options) {
   QUIETUS_TRY_AS(const auto core, open_core(core_));
-  if (core->options.read_only)
-    return Error(ErrorCode::kRefused, "the vault is open for reading only");
-  return BackupRun(*core, sink, options).run();
+  return make_backup(*core, sink, options, BackupParts::kRecordsAndKeys);
 }
 
 Result<std::vector<BackupInfo>> Backups::list() {
@@ -299,7 +349,12 @@ Result<std::vector<BackupInfo>> Backups::list() {
       core->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
         found.clear();
         QUIETUS_TRY_AS(const auto all, rows::backups(reader, scopes.seal()));
-        for (const KeptBackup& kept : all) found.push_back(info_of(kept));
+        QUIETUS_TRY_AS(const auto snapshots, rows::snapshots(reader, scopes.seal()));
+        for (const KeptBackup& kept : all) {
+          found.push_back(info_of(kept));
+          for (const SnapshotRow& snapshot : snapshots)
+            if (snapshot.id == kept.row.id) note_snapshot(snapshot, found.back());
+        }
         return {};
       }));
   return found;

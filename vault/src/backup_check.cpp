@@ -3,29 +3,15 @@
 
 #include "backup_merge.hpp"
 #include "backup_opening.hpp"
+#include "backup_run.hpp"
 #include "base/text_encoding.hpp"
 #include "base/unverified.hpp"
-#include "evidence/log_store.hpp"
 #include "evidence/trust_file.hpp"
+#include "restore.hpp"
 #include "vault_core.hpp"
 
 namespace quietus {
 namespace {
-
-// The key that a manifest has to be signed with: one of the trusted logs of that name, or else the
-// one that the backup names.
-Result<NoteKey> key_for(const BackupHead& head, const Trust* trust) {
-  const auto named = parse_vkey(head.log_vkey);
-  if (!named)
-    return named.error().code() == ErrorCode::kUnsupported
-               ? Error(ErrorCode::kUnsupported, "backup: signed by a key of a kind not known here")
-               : Error(ErrorCode::kCorrupt, "backup: the key that it names is malformed");
-  if (trust == nullptr) return *named;
-  for (const NoteKey& log : trust->rules().logs)
-    if (format_vkey(log) == head.log_vkey) return log;
-  return unverified("backup: signed by a log key that the trust file does not name: " +
-                    named->name);
-}
 
 // Counts what a source delivers.
 class CountedSource {
@@ -47,14 +33,17 @@ class CountedSource {
   ByteSource source_;
 };
 
-CheckedBackup checked_of(const BackupManifest& manifest, const std::string& note,
+// After Reader::finish().
+template <class Reader>
+CheckedBackup checked_of(const BackupManifest& manifest, const Reader& reader,
                          std::string log_vkey) {
   CheckedBackup checked;
   checked.info.id = to_hex(manifest.backup);
   checked.info.begun_unix_ms = manifest.begun;
   checked.info.expires_unix_ms = manifest.expires;
   checked.info.records = manifest.content.records;
-  checked.info.manifest_sha256 = to_hex(sha256(as_bytes(note)));
+  checked.info.manifest_sha256 = to_hex(sha256(as_bytes(reader.note())));
+  if (reader.seal()) checked.info.epoch_id = to_hex(reader.seal()->epoch);
   if (manifest.base) {
     checked.info.base_id = to_hex(manifest.base->backup);
     checked.base_manifest_sha256 = to_hex(manifest.base->manifest);
@@ -72,29 +61,31 @@ CheckedBackup checked_of(const BackupManifest& manifest, const std::string& note
 template <class Reader>
 Result<CheckedBackup> check_with(Reader& reader, const Trust* trust) {
   QUIETUS_TRY_AS(const BackupHead head, reader.head());
-  QUIETUS_TRY_AS(const NoteKey key, key_for(head, trust));
+  QUIETUS_TRY_AS(const NoteKey key, backup_key(head, trust));
   while (true) {
     QUIETUS_TRY_AS(const auto row, reader.next());
     if (!row) break;
   }
   QUIETUS_TRY_AS(const BackupManifest manifest, reader.finish(key));
-  CheckedBackup checked = checked_of(manifest, reader.note(), head.log_vkey);
+  CheckedBackup checked = checked_of(manifest, reader, head.log_vkey);
   checked.trusted = trust != nullptr;
   return checked;
 }
 
-Result<NoteKey> own_log_key(VaultCore& core) {
-  NoteKey found;
-  QUIETUS_TRY(
-      core.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
-        QUIETUS_TRY_AS(const SigningKey key, rows::signing_key(reader, scopes.seal(), "log-key"));
-        found = {log_origin(core.header), ed25519_public_key(key)};
-        return {};
-      }));
-  return found;
-}
-
 }  // namespace
+
+Result<NoteKey> backup_key(const BackupHead& head, const Trust* trust) {
+  const auto named = parse_vkey(head.log_vkey);
+  if (!named)
+    return named.error().code() == ErrorCode::kUnsupported
+               ? Error(ErrorCode::kUnsupported, "backup: signed by a key of a kind not known here")
+               : Error(ErrorCode::kCorrupt, "backup: the key that it names is malformed");
+  if (trust == nullptr) return *named;
+  for (const NoteKey& log : trust->rules().logs)
+    if (format_vkey(log) == head.log_vkey) return log;
+  return unverified("backup: signed by a log key that the trust file does not name: " +
+                    named->name);
+}
 
 Result<CheckedBackup> check_backup(const ByteSource& backup, const Trust* trust,
                                    const ByteSource* base) {
@@ -120,7 +111,12 @@ Result<OpenedBackup> Backups::verify(const ByteSource& backup, const ByteSource*
   QUIETUS_TRY_AS(const BackupHead head, rows.head());
   if (head.vault != core->header.vault)
     return Error(ErrorCode::kRefused, "backup: it is of another vault");
-  QUIETUS_TRY_AS(const NoteKey key, own_log_key(*core));
+  NoteKey key;
+  QUIETUS_TRY(
+      core->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        QUIETUS_TRY_AS(key, accepted_log_key(reader, scopes.seal(), core->header, head.log_vkey));
+        return {};
+      }));
   OpenedBackup report;
   BackupOpening opening(*core->keys, report);
   while (true) {
@@ -130,7 +126,11 @@ Result<OpenedBackup> Backups::verify(const ByteSource& backup, const ByteSource*
   }
   QUIETUS_TRY(opening.finish());
   QUIETUS_TRY_AS(const BackupManifest manifest, rows.finish(key));
-  report.backup = checked_of(manifest, rows.note(), head.log_vkey);
+  QUIETUS_TRY(
+      core->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        return check_log_goes_on(reader, scopes.seal(), core->header, manifest);
+      }));
+  report.backup = checked_of(manifest, rows, head.log_vkey);
   report.backup.info.bytes = counted.bytes();
   report.backup.records_in_all = rows.records();
   report.backup.trusted = true;

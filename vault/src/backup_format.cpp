@@ -41,6 +41,16 @@ Bytes encode_head(const BackupHead& head) {
       .take();
 }
 
+}  // namespace
+
+Bytes key_seal_data(const BackupHead& head, const RingId& ring, const TreeHead& log) {
+  ByteWriter data;
+  data.raw(head.vault).raw(head.backup).raw(ring).u64(log.size).raw(log.root);
+  return data.take();
+}
+
+namespace {
+
 Result<BackupHead> decode_head(ByteView content) {
   ByteReader in(content);
   BackupHead head;
@@ -198,6 +208,21 @@ Result<void> BackupWriter::row(ByteView control_key, ByteView value) {
   return {};
 }
 
+Result<void> BackupWriter::copied(ByteView control_key, ByteView value) {
+  QUIETUS_TRY(open_block(Kind::kCopy));
+  const Bytes bytes = ByteWriter().field(control_key).field(value).take();
+  block_.insert(block_.end(), bytes.begin(), bytes.end());
+  ++content_.rows;
+  return {};
+}
+
+Result<void> BackupWriter::seal(const KeySeal& seal) {
+  QUIETUS_TRY(close_block());
+  ByteWriter out;
+  out.raw(seal.ring).raw(seal.epoch).u64(seal.log.size).raw(seal.log.root).raw(seal.sealed);
+  return write(Kind::kSeal, out.view());
+}
+
 Result<BackupContent> BackupWriter::end_rows() {
   QUIETUS_TRY(close_block());
   content_.tree = tree_.root();
@@ -259,7 +284,8 @@ Result<BackupReader::Kind> BackupReader::read_block() {
   ByteReader in(begin);
   const std::uint8_t kind = in.u8();
   const std::uint32_t size = in.u32();
-  if (kind < 1 || kind > 4 || size > kMaxBackupBlock) return not_a_backup("a block is malformed");
+  if (kind < 1 || kind > static_cast<std::uint8_t>(Kind::kManifest) || size > kMaxBackupBlock)
+    return not_a_backup("a block is malformed");
   block_.resize(size);
   QUIETUS_TRY(must_read(block_));
   if (kind != static_cast<std::uint8_t>(Kind::kManifest)) {
@@ -278,6 +304,10 @@ Result<std::optional<BackupReader::Row>> BackupReader::next() {
     if (kind < kind_ || kind == Kind::kHead) return not_a_backup("its blocks are not in order");
     if (kind != kind_) last_.clear();
     kind_ = kind;
+    if (kind == Kind::kSeal) {
+      QUIETUS_TRY(parse_seal());
+      return next();
+    }
     if (kind == Kind::kManifest) {
       note_.assign(block_.begin(), block_.end());
       return std::optional<Row>();
@@ -304,12 +334,31 @@ Result<BackupReader::Row> BackupReader::parse_row() {
   row.key = rest_.field(kMaxBackupKey);
   if (!row.removed) row.value = rest_.field(kMaxBackupBlock);
   const bool keyless = !row.table && row.key.empty();
+  row.copied = kind_ == Kind::kCopy;
+  copied_ = copied_ || row.copied;
   if (rest_.failed() || keyless || table > static_cast<std::uint8_t>(RecordTable::kFence))
     return not_a_backup("a row is malformed");
   return row;
 }
 
+// Once, and behind the rows that it opens.
+Result<void> BackupReader::parse_seal() {
+  ByteReader in(block_);
+  KeySeal seal;
+  seal.ring = in.array<sizeof(RingId)>();
+  seal.epoch = in.array<sizeof(EpochId)>();
+  seal.log.size = in.u64();
+  seal.log.root = in.array<sizeof(Hash)>();
+  const ByteView sealed = in.rest();
+  seal.sealed.assign(sealed.begin(), sealed.end());
+  if (in.failed() || seal_ || !copied_) return not_a_backup("its key seal is malformed");
+  seal_ = std::move(seal);
+  rest_ = ByteReader({});
+  return {};
+}
+
 Result<void> BackupReader::check_order(const Row& row) {
+  if (row.copied) return {};
   ByteWriter place;
   if (row.table) place.u8(static_cast<std::uint8_t>(*row.table)).u64(row.scope);
   Bytes at = place.raw(row.key).take();
@@ -327,6 +376,8 @@ Result<BackupManifest> BackupReader::finish(const NoteKey& log) {
   QUIETUS_TRY_AS(const std::string text, open_note(note_, std::span(&log, 1)).within("backup"));
   QUIETUS_TRY_AS(BackupManifest manifest, parse_manifest(text));
   content_.tree = tree_.root();
+  if (copied_ != seal_.has_value() || (seal_ && seal_->log != manifest.log.head))
+    return unverified("backup: its key snapshot is not whole");
   if (manifest.content != content_)
     return unverified("backup: its blocks are not those that its manifest names");
   const bool same_base = manifest.base.has_value() == head_.is_incremental() &&

@@ -7,7 +7,14 @@
 //   kind 2                 rows of the record store: table u8 || scope u64 || key || value, in the
 //                          order of table, scope and key
 //   kind 3                 rows of the control store: key || value, in the order of the keys
-//   kind 4, once, last     the manifest, a C2SP signed note by the vault's log key
+//   kind 4                 in their place, when there is an escrow ring: rows of a copy of the
+//                          control store that opens by itself (key_tree_copy.hpp): key || value,
+//                          the root row and the nodes of the tree first
+//   kind 5, after those    ring 16 || epoch 16 || log size u64 || log root 32 || the copy's root
+//   key,
+//                          sealed to that epoch (epoch_seal.hpp; associated data: vault 16 ||
+//                          backup 16 || ring 16 || log size u64 || log root 32)
+//   kind 6, once, last     the manifest, a C2SP signed note by the vault's log key
 //
 // Texts, keys and values are length-prefixed (u32), numbers big-endian. The manifest names the root
 // of the RFC 6962 tree over the blocks before it: leaf = kind || content. Everything in it is
@@ -48,6 +55,15 @@ struct BackupHead {
 
   bool is_incremental() const noexcept { return base != BackupId{}; }
 };
+
+// What opens the copy of the control state that is in a backup: a key snapshot.
+struct KeySeal {
+  RingId ring{};
+  EpochId epoch{};
+  TreeHead log;  // how far the copy reaches
+  Bytes sealed;
+};
+Bytes key_seal_data(const BackupHead& head, const RingId& ring, const TreeHead& log);
 
 // What the blocks before the manifest hold.
 struct BackupContent {
@@ -91,12 +107,22 @@ class BackupWriter {
   Result<void> row(const RecordKeyRef& row, ByteView value);
   Result<void> removed(const RecordKeyRef& row);  // the base has it
   Result<void> row(ByteView control_key, ByteView value);
+  // Rows of a copy, in any order, and then what opens it.
+  Result<void> copied(ByteView control_key, ByteView value);
+  Result<void> seal(const KeySeal& seal);
   // Closes the last block.
   Result<BackupContent> end_rows();
   Result<void> manifest(std::string_view note);
 
  private:
-  enum class Kind : std::uint8_t { kHead = 1, kRecords = 2, kControl = 3, kManifest = 4 };
+  enum class Kind : std::uint8_t {
+    kHead = 1,
+    kRecords = 2,
+    kControl = 3,
+    kCopy = 4,
+    kSeal = 5,
+    kManifest = 6,
+  };
   friend class BackupReader;
   Result<void> open_block(Kind kind);
   Result<void> close_block();
@@ -126,6 +152,7 @@ class BackupReader {
     ScopeId scope = 0;
     ByteView key;
     ByteView value;
+    bool copied = false;   // of a copy of the control store
     bool removed = false;  // of an incremental backup: the base has this row, the vault had not
   };
   Result<std::optional<Row>> next();
@@ -133,6 +160,8 @@ class BackupReader {
   // After the last row: what was read is all that the manifest names, the key `log` signed the
   // manifest, and nothing comes after it. kUnverified; kCorrupt.
   Result<BackupManifest> finish(const NoteKey& log);
+  // After the last row: what opens the copied rows; none when there are none.
+  const std::optional<KeySeal>& seal() const noexcept { return seal_; }
   // The manifest as it was read.
   const std::string& note() const noexcept { return note_; }
 
@@ -141,6 +170,7 @@ class BackupReader {
   Result<Kind> read_block();
   Result<void> must_read(MutableBytes to);
   Result<Row> parse_row();
+  Result<void> parse_seal();
   Result<void> check_order(const Row& row);
 
   const ByteSource& source_;
@@ -150,6 +180,8 @@ class BackupReader {
   Kind kind_ = Kind::kHead;
   Bytes last_;  // the order of rows
   std::string note_;
+  std::optional<KeySeal> seal_;
+  bool copied_ = false;  // a row of a copy was seen
   GrowingTree tree_;
   BackupContent content_;
 };

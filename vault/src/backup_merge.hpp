@@ -31,6 +31,7 @@ class BackupMerge {
   // As BackupReader::finish(), for both, and the base is that one. Its answer is about the backup.
   Result<BackupManifest> finish(const NoteKey& log);
   const std::string& note() const noexcept { return backup_.note(); }
+  const std::optional<KeySeal>& seal() const noexcept { return backup_.seal(); }
   // Rows of RecordTable::kRecords that were handed out.
   std::uint64_t records() const noexcept { return records_; }
 

@@ -33,10 +33,14 @@ std::string root_folder_name(const VaultHeader& header) {
   return name;
 }
 
+}  // namespace
+
 bool lies_inside(const std::filesystem::path& inner, const std::filesystem::path& outer) {
   const auto relative = inner.lexically_relative(outer);
   return !relative.empty() && *relative.begin() != "..";
 }
+
+namespace {
 
 // The absolute form, with links resolved as far as the path exists.
 Result<std::filesystem::path> resolved(const std::filesystem::path& path) {
@@ -108,6 +112,16 @@ Result<void> require_empty(FileSystem& files, const VaultFiles& vault) {
   return {};
 }
 
+// Of two that make a vault in one folder, the second one is sent away.
+Result<LockFile> lock_against_makers(FileSystem& files, const VaultFiles& vault) {
+  QUIETUS_TRY(files.make_folder(vault.runtime()));
+  QUIETUS_TRY_AS(LockFile lock, LockFile::make(vault.making()));
+  QUIETUS_TRY_AS(const bool alone, lock.try_lock(0, LockFile::Mode::kExclusive));
+  if (!alone)
+    return Error(ErrorCode::kBusy, vault.folder.string() + ": a vault is being made there");
+  return lock;
+}
+
 Result<void> check_place(FileSystem& files, const VaultFiles& vault, FileRoot& provider,
                          const std::filesystem::path& root_folder, const CreateOptions& options) {
   if (lies_inside(root_folder, vault.folder) && !options.insecure_root_in_vault)
@@ -174,6 +188,7 @@ Result<void> VaultCore::connect(std::shared_ptr<const UnlockSecret> secret, bool
   KeyStore::Parts parts{lock_files(),      *control,       *provider,
                         *anchor,           *holders,       *cache,
                         environment.clock, tool_version(), log_origin(header)};
+  parts.instance = header.instance;
   parts.lock_timeout = options.lock_timeout;
   parts.acknowledgement_timeout = options.acknowledgement_timeout;
   parts.read_only = options.read_only;
@@ -210,6 +225,7 @@ Result<std::shared_ptr<VaultCore>> VaultCore::make(const std::filesystem::path& 
     return Error(ErrorCode::kInvalidArgument, "passphrase cost: out of bounds");
   QUIETUS_TRY_AS(const auto secret, load_secret(files, unlock));
   QUIETUS_TRY(files.make_folder(place));
+  QUIETUS_TRY_AS(const LockFile alone, lock_against_makers(files, core->files));
   QUIETUS_TRY(require_empty(files, core->files));
   core->header = making.header;
   const auto base = options.root_folder.empty() ? default_root_base() : options.root_folder;
@@ -237,6 +253,7 @@ Result<std::shared_ptr<VaultCore>> VaultCore::make(const std::filesystem::path& 
   QUIETUS_FAILPOINT("create/after-rename");
   QUIETUS_TRY(files.remove(unfinished_mark(core->header.root_folder)));
   QUIETUS_TRY(files.sync_folder(core->header.root_folder));
+  QUIETUS_TRY(remove_if_there(files, core->files.making()));
   core->recovery_pending = false;
   return core;
 }

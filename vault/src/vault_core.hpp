@@ -1,7 +1,7 @@
 // An open vault: everything it is made of, in the order in which it must be taken down again.
 #pragma once
 
-#include <quietus/options.hpp>
+#include <quietus/report.hpp>
 
 #include <atomic>
 #include <filesystem>
@@ -93,6 +93,9 @@ struct VaultCore {
   Result<void> open_records(const LmdbOptions& how);
   Result<void> connect(std::shared_ptr<const UnlockSecret> secret, bool create);
 };
+
+// Whether the one absolute path lies below the other, or is it.
+bool lies_inside(const std::filesystem::path& inner, const std::filesystem::path& outer);
 
 // What a handle of a vault answers after the vault was closed.
 Error closed();

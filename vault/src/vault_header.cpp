@@ -27,10 +27,13 @@ std::string text_member(const Json& object, const char* name) {
 
 }  // namespace
 
-std::string log_origin(const VaultHeader& header) {
-  std::string origin = log_origin(header.vault);
-  if (header.instance != InstanceId{}) origin += "/" + to_hex(header.instance);
+std::string log_origin(const VaultId& vault, const InstanceId& instance) {
+  std::string origin = log_origin(vault);
+  if (instance != InstanceId{}) origin += "/" + to_hex(instance);
   return origin;
+}
+std::string log_origin(const VaultHeader& header) {
+  return log_origin(header.vault, header.instance);
 }
 
 Bytes encode_header(const VaultHeader& header) {

@@ -26,6 +26,7 @@ struct VaultHeader {
 
 // The origin of the evidence log of this instance.
 std::string log_origin(const VaultHeader& header);
+std::string log_origin(const VaultId& vault, const InstanceId& instance);
 
 Bytes encode_header(const VaultHeader& header);
 // kNotFound, kCorrupt, kUnsupported (newer format, unknown provider), kIo.

@@ -41,6 +41,10 @@ struct BackupInfo {
   std::int64_t needed_until_unix_ms = 0;
   std::uint64_t records = 0;  // that are in it
   std::uint64_t bytes = 0;
+  // The key snapshot in it: the epoch of the escrow ring that opens it, and until when. Empty: it
+  // has none.
+  std::string epoch_id;
+  std::int64_t epoch_expires_unix_ms = 0;
   std::string manifest_sha256;  // 64 hex digits
   std::string base_id;          // of one that holds only the changes since; empty: complete
 };
@@ -86,6 +90,28 @@ struct OpenedBackup {
   bool sound() const noexcept { return missing == 0 && damaged == 0; }
 };
 
+struct RestoreOptions {
+  const ByteSource* base = nullptr;  // of an incremental backup; borrowed
+  CreateOptions create;              // of the new instance
+  // Called now and then with the bytes that were read. False stops it: nothing is restored then.
+  std::function<bool(std::uint64_t done, std::uint64_t total)> progress;
+};
+
+// What became of each record of a backup.
+struct RestoreReport {
+  std::string instance_id;  // 32 hex digits
+  std::string backup_id;
+  std::int64_t as_of_unix_ms = 0;  // records are as they were then
+  std::uint64_t restored = 0;      // and opened
+  std::uint64_t bytes = 0;         // of their content
+  std::uint64_t erased = 0;        // of scopes that were erased
+  std::uint64_t purged = 0;        // of keys that a purge or a rotation destroyed
+  std::uint64_t missing = 0;       // no key of theirs is known, which should not be
+  std::vector<Damage> damages;     // of what was put back
+
+  bool complete() const noexcept { return missing == 0 && damages.empty(); }
+};
+
 // Of an open vault; valid as long as that is. Thread-safe.
 class QUIETUS_EXPORT Backups {
  public:
@@ -97,11 +123,23 @@ class QUIETUS_EXPORT Backups {
   // backup of this vault, in its inventory and not expired; the errors of check_backup() for a
   // base; the errors of `sink`.
   Result<BackupInfo> create(const ByteSink& sink, const BackupOptions& options = {});
-  // Reads a backup of this vault as check_backup() does, signed with the vault's own log key, and
-  // opens every record of it with the keys that the vault has now. An incremental one is read with
-  // its base. What was opened is wiped; nothing is written. Memory is bounded. kRefused: of another
-  // vault, or the base is missing or the wrong one; errors of check_backup().
+  // Reads a backup of this vault as check_backup() does, signed with a log key that restore() would
+  // accept, and opens every record of it with the keys that the vault has now. An incremental one
+  // is read with its base. What was opened is wiped; nothing is written. Memory is bounded.
+  // kRefused: of another vault or another instance, or the base is missing or the wrong one;
+  // kRolledBack as for restore(); errors of check_backup().
   Result<OpenedBackup> verify(const ByteSource& backup, const ByteSource* base = nullptr);
+  // Makes a new instance of the vault in `folder` (absent or empty), with a root slot of its own
+  // under `unlock`: the records are those of the backup, the keys are the ones the vault has now.
+  // So nothing that was erased comes back. Memory is bounded. The new instance has its own evidence
+  // log, which goes on where this one's copy ends, and is a second holder of the keys that there
+  // are: certificates of both name the other from now on and are not `complete`, until the other
+  // one's receipt is imported. Every record that was put back was opened. kRefused: of another
+  // vault, into a vault, or open for reading only; kRolledBack: this is an older copy of the vault
+  // than the backup; kBusy while an erasure or a purge is under way or not finished; errors of
+  // check_backup() and Vault::create(). After an error there is no new instance.
+  Result<RestoreReport> restore(const ByteSource& backup, const std::filesystem::path& folder,
+                                const Unlock& unlock, const RestoreOptions& options = {});
   // Every backup that was ever begun and not dropped, in that order.
   Result<std::vector<BackupInfo>> list();
   // Takes one out of the inventory, because its file was removed before it expired: keys that it

@@ -4,8 +4,8 @@
 #pragma once
 
 #include <quietus/backup.hpp>
+#include <quietus/escrow.hpp>
 #include <quietus/lifecycle.hpp>
-#include <quietus/options.hpp>
 #include <quietus/report.hpp>
 #include <quietus/retention.hpp>
 #include <quietus/scope.hpp>
@@ -87,6 +87,8 @@ class QUIETUS_EXPORT Vault {
   Retention retention();
   // Copies of the records, and what is known of them.
   Backups backups();
+  // The ring of a recovery site.
+  Escrow escrow();
 
   // What erase() would destroy.
   Result<ErasePlan> plan_erase(std::span<const std::string> paths);

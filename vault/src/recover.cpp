@@ -1,0 +1,252 @@
+// An instance of a vault that is lost: its keys come from a key snapshot that the recovery site
+// opens, its records from a backup, and what was erased since from the newest log at hand.
+#include <quietus/escrow.hpp>
+
+#include "backup_merge.hpp"
+#include "backup_run.hpp"
+#include "base/failpoint.hpp"
+#include "base/text_encoding.hpp"
+#include "base/unverified.hpp"
+#include "crypto/random.hpp"
+#include "escrow_site.hpp"
+#include "evidence/log_folder.hpp"
+#include "evidence/utc_time.hpp"
+#include "keys/log_change.hpp"
+#include "keys/row_loader.hpp"
+#include "restore.hpp"
+
+namespace quietus {
+namespace {
+
+constexpr UnixMillis kDayLength = 86'400'000;
+
+// How far the log was replayed.
+struct Gate {
+  std::vector<ReplayedErasure> erasures;
+  LogAccepted entry;
+};
+
+// Takes the erasures out of entries behind the snapshot, in the order of the log.
+class Replay {
+ public:
+  explicit Replay(const TreeHead& snapshot) : snapshot_(snapshot) {}
+
+  Result<void> entry(ByteView text, const GrowingTree& before) {
+    if (before.size() == snapshot_.size && before.root() != snapshot_.root)
+      return Error(ErrorCode::kRolledBack,
+                   "the log given does not go on from the snapshot: they parted before");
+    if (before.size() < snapshot_.size) return {};
+    QUIETUS_TRY_AS(const LogEntry entry, LogEntry::parse(text));
+    if (entry.kind() == entry_kinds::kKeysUnreachable) return add(entry);
+    if (entry.kind() == entry_kinds::kBatchUnreachable)
+      return Error(ErrorCode::kRefused,
+                   "entry " + std::to_string(before.size()) +
+                       " of the log is an erasure of many scopes that is newer than the snapshot; "
+                       "the log does not list their keys: recover with a snapshot that was made "
+                       "after it");
+    return {};
+  }
+
+  std::vector<ReplayedErasure> take() { return std::move(erasures_); }
+
+ private:
+  Result<void> add(const LogEntry& entry) {
+    ReplayedErasure erasure;
+    erasure.time = entry.head().time;
+    erasure.reason = "replayed";
+    const std::string* id = entry.text("erasure");
+    const auto bytes = id == nullptr ? std::nullopt : from_hex(*id);
+    const auto* keys = entry.list("keys");
+    if (!bytes || bytes->size() != erasure.id.size() || keys == nullptr)
+      return unverified("log: an erasure that cannot be read");
+    std::ranges::copy(*bytes, erasure.id.begin());
+    for (const std::string& key : *keys) {
+      const auto number = from_hex(key);
+      if (!number || number->size() != sizeof(KeyId))
+        return unverified("log: an erasure that cannot be read");
+      erasure.keys.push_back(ByteReader(*number).u64());
+    }
+    erasures_.push_back(std::move(erasure));
+    return {};
+  }
+
+  const TreeHead& snapshot_;
+  std::vector<ReplayedErasure> erasures_;
+};
+
+std::string date_text(UnixMillis time) {
+  return format_utc(time).substr(0, 10);
+}
+
+class Recovery {
+ public:
+  Recovery(VaultCore& site, const EscrowRecovery& from, const RestoreOptions& options)
+      : site_(site), from_(from), options_(options), keys_(from_.keys) {}
+
+  Result<RestoreReport> run(const std::filesystem::path& folder, const Unlock& unlock) {
+    if (from_.trust == nullptr)
+      return Error(
+          ErrorCode::kInvalidArgument,
+          "name the log of the lost vault in a trust file: anybody can seal a made-up vault "
+          "to a public ring");
+    QUIETUS_TRY_AS(head_, keys_.head());
+    if (head_.vault == site_.header.vault)
+      return Error(ErrorCode::kRefused, "that is a backup of the recovery site itself");
+    QUIETUS_TRY_AS(log_key_, backup_key(head_, from_.trust));
+    random_bytes(instance_.id);
+    instance_.backup = head_.backup;
+    instance_.origin_log_key = log_key_.key;
+    VaultHeader header;
+    header.vault = head_.vault;
+    header.instance = instance_.id;
+    VaultHeader begun;
+    const auto made = VaultCore::make(folder, unlock,
+                                      {options_.create, header,
+                                       [&](VaultCore& fresh) {
+                                         begun = fresh.header;
+                                         return fill(fresh);
+                                       }},
+                                      site_.environment);
+    if (made) return report_;
+    // Nothing half recovered is left; what cannot be taken away now, the next attempt does.
+    if (begun.vault != VaultId{})
+      static_cast<void>(VaultCore::take_away_unfinished(folder, begun, site_.environment));
+    return made.error();
+  }
+
+ private:
+  Result<void> fill(VaultCore& fresh) {
+    QUIETUS_TRY(load_keys(fresh));
+    QUIETUS_TRY_AS(const RootKey root, open_seal());
+    QUIETUS_TRY_AS(Gate gate, replay());
+    instance_.replayed = std::move(gate.erasures);
+    QUIETUS_TRY(fresh.keys->become_instance(root, instance_));
+    QUIETUS_FAILPOINT("recover/keys-loaded");
+    QUIETUS_TRY(fresh.update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) {
+      return log_change(writer, scopes.seal(),
+                        entry_text(new_entry(fresh.environment.clock.now()), gate.entry));
+    }));
+    report_.instance_id = to_hex(instance_.id);
+    report_.backup_id = to_hex(head_.backup);
+    report_.as_of_unix_ms = head_.begun;
+    if (from_.backup) QUIETUS_TRY(load_records(fresh));
+    return log_restored(fresh, instance_.backup, report_);
+  }
+
+  Result<void> load_keys(VaultCore& fresh) {
+    RowLoader loader(*fresh.control);
+    while (true) {
+      QUIETUS_TRY_AS(const auto row, keys_.next());
+      if (!row) break;
+      if (options_.progress && !options_.progress(0, 0))
+        return Error(ErrorCode::kRefused, "stopped by the caller");
+      if (row->copied) QUIETUS_TRY(loader.add(row->key, row->value));
+    }
+    QUIETUS_TRY_AS(manifest_, keys_.finish(log_key_));
+    if (!keys_.seal())
+      return Error(ErrorCode::kRefused,
+                   "that backup has no key snapshot: its vault had no escrow ring then");
+    return loader.flush();
+  }
+
+  Result<RootKey> open_seal() {
+    const KeySeal& seal = *keys_.seal();
+    QUIETUS_TRY_AS(const RingFile ring, site_ring_file(site_));
+    if (ring.ring != seal.ring)
+      return Error(ErrorCode::kRefused,
+                   "the snapshot is sealed to the ring of another site: " + to_hex(seal.ring));
+    QUIETUS_TRY_AS(const EpochPrivateKey key, epoch_private_key(site_, seal.epoch));
+    const auto context = openssl_engine().make_context();
+    return open_with_epoch(*context, seal.epoch, key, key_seal_data(head_, seal.ring, seal.log),
+                           seal.sealed);
+  }
+
+  // Before anything can be read (attacks I4).
+  Result<Gate> replay() {
+    const TreeHead& snapshot = keys_.seal()->log;
+    Gate gate;
+    gate.entry = {snapshot.size, snapshot.size, snapshot.root, 0, 0};
+    if (from_.log.empty()) {
+      QUIETUS_TRY(check_accepted_date());
+      gate.entry.as_of = *from_.accept_log_as_of_unix_ms;
+      return gate;
+    }
+    LogExpectations expectations;
+    expectations.trust = *from_.trust;
+    QUIETUS_TRY_AS(const VerifiedLog log, verify_log_folder(from_.log, expectations));
+    const auto root = from_hex(log.head.root_hash);
+    if (log.head.origin != manifest_.log.origin)
+      return Error(ErrorCode::kRefused, "the log given is of another vault: " + log.head.origin);
+    if (log.head.size < snapshot.size)
+      return Error(ErrorCode::kRolledBack, "the log given is older than the snapshot: it has " +
+                                               std::to_string(log.head.size) +
+                                               " entries, the snapshot " +
+                                               std::to_string(snapshot.size));
+    std::ranges::copy(*root, gate.entry.root.begin());
+    gate.entry.size = log.head.size;
+    if (log.head.size == snapshot.size && gate.entry.root != snapshot.root)
+      return Error(ErrorCode::kRolledBack,
+                   "the log given does not go on from the snapshot: they parted before");
+    Replay replay(snapshot);
+    QUIETUS_TRY(read_log_folder(
+        from_.log, gate.entry.size, gate.entry.root,
+        [&](ByteView text, const GrowingTree& before) { return replay.entry(text, before); }));
+    gate.erasures = replay.take();
+    for (const ReplayedErasure& erasure : gate.erasures)
+      gate.entry.destroyed += erasure.keys.size();
+    return gate;
+  }
+
+  Result<void> check_accepted_date() const {
+    const std::string day = date_text(manifest_.begun);
+    const std::string what =
+        "no newer log is at hand (--log), so what was erased since " + format_utc(manifest_.begun) +
+        " would come back; if there is none, say so with --accept-log-as-of " + day;
+    if (!from_.accept_log_as_of_unix_ms) return Error(ErrorCode::kRefused, what);
+    const UnixMillis accepted = *from_.accept_log_as_of_unix_ms;
+    if (accepted != manifest_.begun - manifest_.begun % kDayLength)
+      return Error(ErrorCode::kRefused, what + ", which is not " + date_text(accepted));
+    return {};
+  }
+
+  Result<void> load_records(VaultCore& fresh) {
+    BackupMerge backup(from_.base, from_.backup);
+    QUIETUS_TRY_AS(const BackupHead head, backup.head());
+    if (head.vault != head_.vault)
+      return Error(ErrorCode::kRefused, "the backup and the key snapshot are of two vaults");
+    NoteKey key;
+    QUIETUS_TRY(
+        fresh.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+          QUIETUS_TRY_AS(key, accepted_log_key(reader, scopes.seal(), fresh.header, head.log_vkey));
+          return {};
+        }));
+    report_.backup_id = to_hex(head.backup);
+    report_.as_of_unix_ms = head.begun;
+    instance_.backup = head.backup;
+    QUIETUS_TRY_AS(const BackupManifest manifest, restore_records(fresh, backup, key, report_));
+    return fresh.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) {
+      return check_log_goes_on(reader, scopes.seal(), fresh.header, manifest);
+    });
+  }
+
+  VaultCore& site_;
+  const EscrowRecovery& from_;
+  const RestoreOptions& options_;
+  BackupReader keys_;
+  BackupHead head_;
+  BackupManifest manifest_;
+  NoteKey log_key_;
+  NewInstance instance_;
+  RestoreReport report_;
+};
+
+}  // namespace
+
+Result<RestoreReport> Escrow::recover(const EscrowRecovery& from,
+                                      const std::filesystem::path& folder, const Unlock& unlock,
+                                      const RestoreOptions& options) {
+  QUIETUS_TRY_AS(const auto site, open_core(core_));
+  return Recovery(*site, from, options).run(folder, unlock);
+}
+
+}  // namespace quietus
