@@ -1,7 +1,6 @@
 // backup: copies of the vault's records.
 #include "attach.hpp"
 #include "backup_output.hpp"
-#include "input_file.hpp"
 #include "printable_text.hpp"
 #include "progress.hpp"
 #include "trust_file.hpp"
@@ -74,7 +73,7 @@ Result<ExitCode> run_create(const BackupCommand& command, Invocation& invocation
   if (base) options.base = base->source();
   QUIETUS_TRY_AS(const BackupInfo made, blame_base(create_file(vault, path, options), invocation));
   if (invocation.terminal.json) {
-    Json document = cli::json_of(made);
+    Json document = json_of(made);
     document["file"] = path.string();
     invocation.terminal.document(document);
   } else {
@@ -98,7 +97,7 @@ Result<ExitCode> run_backup_list(const NoOptions&, Invocation& invocation) {
   QUIETUS_TRY_AS(const std::vector<BackupInfo> backups, vault.backups().list());
   if (invocation.terminal.json) {
     Json list = Json::array();
-    for (const BackupInfo& backup : backups) list.push_back(cli::json_of(backup));
+    for (const BackupInfo& backup : backups) list.push_back(json_of(backup));
     invocation.terminal.document({{"backups", std::move(list)}});
     return ExitCode::kDone;
   }
@@ -132,7 +131,7 @@ Result<ExitCode> run_forget(const ForgetCommand& command, Invocation& invocation
   }
   QUIETUS_TRY_AS(const BackupInfo forgotten, vault.backups().forget(command.id));
   if (invocation.terminal.json)
-    invocation.terminal.document(cli::json_of(forgotten));
+    invocation.terminal.document(json_of(forgotten));
   else
     invocation.terminal.line("forgot " + forgotten.id);
   return ExitCode::kDone;

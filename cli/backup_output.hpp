@@ -1,19 +1,21 @@
-// What backups and key snapshots are written to, and how they are shown.
+// What the commands about backups share.
 #pragma once
 
 #include "input_file.hpp"
 #include "json_output.hpp"
 
-#include <quietus/backup.hpp>
+#include <quietus/vault.hpp>
 
 #include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace quietus::cli {
+
+constexpr std::string_view kDamagedBackup =
+    "do not rely on it: verify another copy of it, or make a new backup";
 
 // A name of its own in a folder, also beside one that is made there in the same second; the path
 // itself when it names no folder.
@@ -27,9 +29,6 @@ Json json_of(const BackupInfo& backup);
 
 using ShownLines = std::vector<std::vector<std::string>>;
 void add_base(ShownLines& lines, const std::string& base_id);
-
-inline constexpr std::string_view kDamagedBackup =
-    "do not rely on it: verify another copy of it, or make a new backup";
 
 // The base of an incremental backup; none when none was named.
 Result<std::optional<InputFile>> open_base(const std::string& path);

@@ -16,7 +16,7 @@ struct VerifyBackupCommand {
 };
 
 Json json_of_checked(const CheckedBackup& backup) {
-  Json document = cli::json_of(backup.info);
+  Json document = json_of(backup.info);
   document.erase("made");
   document.erase("needed_until");
   document["base_manifest_hash"] =

@@ -98,11 +98,15 @@ struct KeyCopy {
   TreeHead log;  // how far it reaches
 };
 
+// Reasons of scopes that ended in a copy because their keys were destroyed after it was made: by an
+// erasure, and by a purge that gave them keys which the copy does not have.
+inline constexpr std::string_view kErasedInCopy = "replayed";
+inline constexpr std::string_view kPurgedInCopy = "purged";
+
 // A root change of the vault that a copy was made of, after it was made.
 struct ReplayedErasure {
   ErasureId id{};
   UnixMillis time = 0;
-  std::string reason;  // a code
   std::vector<KeyId> keys;
 };
 

@@ -40,24 +40,58 @@ Result<void> move_again(ControlWriter& writer, const RowSeal& seal) {
   return {};
 }
 
-// A scope that has no key left was erased; of one that has, older keys were destroyed.
-Result<void> bury_in_copy(ControlWriter& writer, const RowSeal& seal, ScopeId scope,
-                          const ReplayedErasure& erasure) {
-  if (scope == kVaultScope)
+// The leaf of a key is to go, if it is there: keys that were made after the copy, or destroyed
+// before it, have none.
+Result<bool> free_in_copy(ControlWriter& writer, const RowSeal& seal, KeyId key,
+                          std::vector<LeafRef>& leaves) {
+  QUIETUS_TRY_AS(const auto owner, rows::leaf_owner(writer, seal, key));
+  if (!owner) return false;
+  if (owner->scope == kVaultScope)
     return Error(ErrorCode::kErased, "the log says that the whole vault was destroyed");
+  leaves.push_back({key, owner->index});
+  QUIETUS_TRY(rows::remove_leaf_owner(writer, key));
+  QUIETUS_TRY(rows::put_freed_leaf(writer, seal, owner->index));
+  return true;
+}
+
+// A scope whose newest data key came after the copy has none in it. What lies below it is lost as
+// well, so it ends as an erased one does; but its name may be given out again.
+Result<void> forget_name(ControlWriter& writer, const RowSeal& seal, const KeyRow& row) {
+  std::vector<rows::ChildName> names;
+  QUIETUS_TRY(rows::child_names(writer, seal, {row.parent, 0, {}},
+                                [&](const rows::ChildName& name, ScopeId id) -> Result<bool> {
+                                  if (id == row.id) names.push_back(name);
+                                  return true;
+                                }));
+  for (const rows::ChildName& name : names) QUIETUS_TRY(rows::remove_child(writer, name));
+  return {};
+}
+
+// A scope that has no data key left is gone; of one that has, older keys were destroyed.
+Result<void> bury_in_copy(ControlWriter& writer, const RowSeal& seal, ScopeId scope,
+                          const ReplayedErasure& erasure, std::vector<LeafRef>& leaves) {
   QUIETUS_TRY_AS(auto row, rows::key_row(writer, seal, scope));
   if (!row) return Error(ErrorCode::kCorrupt, "copy: the row of a scope is missing");
-  bool lives = false;
+  bool data_lives = false;
+  bool others_live = false;
   for (KeyRecord& key : row->keys) {
     if (std::ranges::find(erasure.keys, key.id) != erasure.keys.end()) {
       key.state = destroyed_from(key.state);
       key.changed = erasure.time;
       key.wrapped.clear();
     }
-    lives = lives || !is_destroyed(key.state);
+    const bool lives = !is_destroyed(key.state);
+    data_lives = data_lives || (lives && key.line == KeyLine::kData);
+    others_live = others_live || (lives && key.line != KeyLine::kData);
   }
-  if (lives) return rows::put_key_row(writer, seal, *row);
-  const Tombstone burial{erasure.id, erasure.time, erasure.reason};
+  if (data_lives) return rows::put_key_row(writer, seal, *row);
+  if (others_live) {
+    for (const KeyRecord& key : row->keys)
+      if (!is_destroyed(key.state)) QUIETUS_TRY(free_in_copy(writer, seal, key.id, leaves));
+    QUIETUS_TRY(forget_name(writer, seal, *row));
+  }
+  const Tombstone burial{erasure.id, erasure.time,
+                         std::string(others_live ? kPurgedInCopy : kErasedInCopy)};
   QUIETUS_TRY(rows::remove_rotation(writer, scope));
   QUIETUS_TRY(rows::remove_schedule(writer, scope));
   rows::mark_destroyed(*row, burial);
@@ -66,8 +100,8 @@ Result<void> bury_in_copy(ControlWriter& writer, const RowSeal& seal, ScopeId sc
   return rows::put_tombstone(writer, seal, scope, burial);
 }
 
-// What a newer log says was destroyed since the copy was made is destroyed in it too,
-// before anything of it can be read. The leaves of those keys.
+// What a newer log says was destroyed since the copy was made is destroyed in it too, before
+// anything of it can be read. The leaves of those keys.
 Result<std::vector<LeafRef>> bury_replayed(ControlWriter& writer, const RowSeal& seal,
                                            const std::vector<ReplayedErasure>& replayed) {
   std::vector<LeafRef> leaves;
@@ -75,13 +109,11 @@ Result<std::vector<LeafRef>> bury_replayed(ControlWriter& writer, const RowSeal&
     std::set<ScopeId> scopes;
     for (const KeyId key : erasure.keys) {
       QUIETUS_TRY_AS(const auto owner, rows::leaf_owner(writer, seal, key));
-      if (!owner) continue;  // made after the copy, or destroyed before it
-      leaves.push_back({key, owner->index});
-      scopes.insert(owner->scope);
-      QUIETUS_TRY(rows::remove_leaf_owner(writer, key));
-      QUIETUS_TRY(rows::put_freed_leaf(writer, seal, owner->index));
+      QUIETUS_TRY_AS(const bool freed, free_in_copy(writer, seal, key, leaves));
+      if (freed) scopes.insert(owner->scope);
     }
-    for (const ScopeId scope : scopes) QUIETUS_TRY(bury_in_copy(writer, seal, scope, erasure));
+    for (const ScopeId scope : scopes)
+      QUIETUS_TRY(bury_in_copy(writer, seal, scope, erasure, leaves));
   }
   return leaves;
 }

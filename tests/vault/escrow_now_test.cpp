@@ -25,7 +25,7 @@ bool names(const RingReceipt& receipt, const EpochId& id) {
 
 TEST_CASE("the open epoch is ended now, and another opens in its place", "[escrow]") {
   SiteOffice site;
-  site.pass(36 * 3'600'000);  // the middle of the second
+  site.pass(kDayMillis + kDayMillis / 2);  // the middle of the second
   const RingFile before = site.file();
   const RingEpoch was = site.open_epoch();
   CHECK(was == before.epochs[1]);

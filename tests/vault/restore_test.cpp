@@ -224,7 +224,7 @@ TEST_CASE("nothing is restored over a vault", "[restore]") {
   must(site.live.scope("acme").put("a", as_bytes("one")));
   const Bytes backup = site.backup();
   site.restore(backup);
-  CHECK_FAILS_WITH(site.try_restore(backup), ErrorCode::kRefused);
+  CHECK_FAILS_WITH(site.try_restore(backup), ErrorCode::kAlreadyExists);
   CHECK_FAILS_WITH(restore_backup(site.live.core(), source_of(backup), site.live.vault_folder(),
                                   site.live.unlock(), site.options()),
                    ErrorCode::kRefused);

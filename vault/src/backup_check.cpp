@@ -33,17 +33,14 @@ class CountedSource {
   ByteSource source_;
 };
 
-// After Reader::finish().
-template <class Reader>
-CheckedBackup checked_of(const BackupManifest& manifest, const Reader& reader,
+CheckedBackup checked_of(const BackupManifest& manifest, const std::string& note,
                          std::string log_vkey) {
   CheckedBackup checked;
   checked.info.id = to_hex(manifest.backup);
   checked.info.begun_unix_ms = manifest.begun;
   checked.info.expires_unix_ms = manifest.expires;
   checked.info.records = manifest.content.records;
-  checked.info.manifest_sha256 = to_hex(sha256(as_bytes(reader.note())));
-  if (reader.seal()) checked.info.epoch_id = to_hex(reader.seal()->epoch);
+  checked.info.manifest_sha256 = to_hex(sha256(as_bytes(note)));
   if (manifest.base) {
     checked.info.base_id = to_hex(manifest.base->backup);
     checked.base_manifest_sha256 = to_hex(manifest.base->manifest);
@@ -67,9 +64,21 @@ Result<CheckedBackup> check_with(Reader& reader, const Trust* trust) {
     if (!row) break;
   }
   QUIETUS_TRY_AS(const BackupManifest manifest, reader.finish(key));
-  CheckedBackup checked = checked_of(manifest, reader, head.log_vkey);
+  CheckedBackup checked = checked_of(manifest, reader.note(), head.log_vkey);
+  if (reader.seal()) checked.info.epoch_id = to_hex(reader.seal()->epoch);
   checked.trusted = trust != nullptr;
   return checked;
+}
+
+// That of the vault's own log, or of one that it goes on from.
+Result<NoteKey> key_in_vault(VaultCore& core, const BackupHead& head) {
+  NoteKey found;
+  QUIETUS_TRY(
+      core.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        QUIETUS_TRY_AS(found, accepted_log_key(reader, scopes.seal(), core.header, head.log_vkey));
+        return {};
+      }));
+  return found;
 }
 
 }  // namespace
@@ -111,12 +120,7 @@ Result<OpenedBackup> Backups::verify(const ByteSource& backup, const ByteSource*
   QUIETUS_TRY_AS(const BackupHead head, rows.head());
   if (head.vault != core->header.vault)
     return Error(ErrorCode::kRefused, "backup: it is of another vault");
-  NoteKey key;
-  QUIETUS_TRY(
-      core->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
-        QUIETUS_TRY_AS(key, accepted_log_key(reader, scopes.seal(), core->header, head.log_vkey));
-        return {};
-      }));
+  QUIETUS_TRY_AS(const NoteKey key, key_in_vault(*core, head));
   OpenedBackup report;
   BackupOpening opening(*core->keys, report);
   while (true) {
@@ -130,7 +134,8 @@ Result<OpenedBackup> Backups::verify(const ByteSource& backup, const ByteSource*
       core->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
         return check_log_goes_on(reader, scopes.seal(), core->header, manifest);
       }));
-  report.backup = checked_of(manifest, rows, head.log_vkey);
+  report.backup = checked_of(manifest, rows.note(), head.log_vkey);
+  if (rows.seal()) report.backup.info.epoch_id = to_hex(rows.seal()->epoch);
   report.backup.info.bytes = counted.bytes();
   report.backup.records_in_all = rows.records();
   report.backup.trusted = true;

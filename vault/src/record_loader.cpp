@@ -50,17 +50,32 @@ Result<void> RecordLoader::look_at_scope(ScopeId scope) {
   standing_ = Standing::kLiving;
   if (looked) return {};
   switch (looked.error().code()) {
-    case ErrorCode::kErased: standing_ = Standing::kErased; return {};
+    case ErrorCode::kErased: {
+      QUIETUS_TRY_AS(standing_, standing_of_erased(scope));
+      return {};
+    }
     case ErrorCode::kNotFound:
     case ErrorCode::kCorrupt: standing_ = Standing::kUnknown; return {};
     default: return looked;
   }
 }
 
+Result<RecordLoader::Standing> RecordLoader::standing_of_erased(ScopeId scope) {
+  Standing standing = Standing::kErased;
+  QUIETUS_TRY(
+      core_.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        QUIETUS_TRY_AS(const auto tombstone, rows::tombstone(reader, scopes.seal(), scope));
+        if (tombstone && tombstone->reason == kPurgedInCopy) standing = Standing::kPurged;
+        return {};
+      }));
+  return standing;
+}
+
 bool RecordLoader::is_wanted(const BackupReader::Row& row) {
   const bool record = row.table == RecordTable::kRecords;
   switch (standing_) {
     case Standing::kErased: report_.erased += record ? 1 : 0; return false;
+    case Standing::kPurged: report_.purged += record ? 1 : 0; return false;
     case Standing::kUnknown: report_.missing += record ? 1 : 0; return false;
     case Standing::kLiving: return !record || counts_as_restored(row.value);
   }

@@ -23,7 +23,7 @@ class RecordLoader {
 
  private:
   // What can be done with the rows of a scope.
-  enum class Standing { kLiving, kErased, kUnknown };
+  enum class Standing { kLiving, kErased, kPurged, kUnknown };
   struct Place {
     RecordTable table = RecordTable::kRecords;
     ScopeId scope = 0;
@@ -35,6 +35,7 @@ class RecordLoader {
     Bytes value;
   };
   Result<void> look_at_scope(ScopeId scope);
+  Result<Standing> standing_of_erased(ScopeId scope);
   bool is_wanted(const BackupReader::Row& row);
   bool counts_as_restored(ByteView value);
 

@@ -53,7 +53,6 @@ class Replay {
   Result<void> add(const LogEntry& entry) {
     ReplayedErasure erasure;
     erasure.time = entry.head().time;
-    erasure.reason = "replayed";
     const std::string* id = entry.text("erasure");
     const auto bytes = id == nullptr ? std::nullopt : from_hex(*id);
     const auto* keys = entry.list("keys");

@@ -72,24 +72,6 @@ QUIETUS_EXPORT Result<CheckedBackup> check_backup(const ByteSource& backup,
                                                   const Trust* trust = nullptr,
                                                   const ByteSource* base = nullptr);
 
-// What of a backup opens with the keys that the vault has now.
-struct OpenedBackup {
-  CheckedBackup backup;
-  std::uint64_t records = 0;  // in it, with its base
-  std::uint64_t opened = 0;   // those that authenticated, with all their content
-  std::uint64_t bytes = 0;    // of that content
-  std::uint64_t erased = 0;   // of scopes that were erased
-  std::uint64_t purged = 0;   // of keys that a purge or the end of a rotation destroyed
-  std::uint64_t missing = 0;  // no key of theirs is known, which should not be
-  std::uint64_t damaged = 0;  // their key is there, and they do not open
-  // Large ones of which the record opened; there are more than are kept in mind at a time (200,000)
-  // for their content, which comes later in a backup.
-  std::uint64_t contents_not_opened = 0;
-  std::vector<Damage> damages;  // the first 100
-
-  bool sound() const noexcept { return missing == 0 && damaged == 0; }
-};
-
 struct RestoreOptions {
   const ByteSource* base = nullptr;  // of an incremental backup; borrowed
   CreateOptions create;              // of the new instance
@@ -112,6 +94,24 @@ struct RestoreReport {
   bool complete() const noexcept { return missing == 0 && damages.empty(); }
 };
 
+// What of a backup opens with the keys that the vault has now.
+struct OpenedBackup {
+  CheckedBackup backup;
+  std::uint64_t records = 0;  // in it, with its base
+  std::uint64_t opened = 0;   // those that authenticated, with all their content
+  std::uint64_t bytes = 0;    // of that content
+  std::uint64_t erased = 0;   // of scopes that were erased
+  std::uint64_t purged = 0;   // of keys that a purge or the end of a rotation destroyed
+  std::uint64_t missing = 0;  // no key of theirs is known, which should not be
+  std::uint64_t damaged = 0;  // their key is there, and they do not open
+  // Large ones of which the record opened; there are more than are kept in mind at a time (200,000)
+  // for their content, which comes later in a backup.
+  std::uint64_t contents_not_opened = 0;
+  std::vector<Damage> damages;  // the first 100
+
+  bool sound() const noexcept { return missing == 0 && damaged == 0; }
+};
+
 // Of an open vault; valid as long as that is. Thread-safe.
 class QUIETUS_EXPORT Backups {
  public:
@@ -123,12 +123,6 @@ class QUIETUS_EXPORT Backups {
   // backup of this vault, in its inventory and not expired; the errors of check_backup() for a
   // base; the errors of `sink`.
   Result<BackupInfo> create(const ByteSink& sink, const BackupOptions& options = {});
-  // Reads a backup of this vault as check_backup() does, signed with a log key that restore() would
-  // accept, and opens every record of it with the keys that the vault has now. An incremental one
-  // is read with its base. What was opened is wiped; nothing is written. Memory is bounded.
-  // kRefused: of another vault or another instance, or the base is missing or the wrong one;
-  // kRolledBack as for restore(); errors of check_backup().
-  Result<OpenedBackup> verify(const ByteSource& backup, const ByteSource* base = nullptr);
   // Makes a new instance of the vault in `folder` (absent or empty), with a root slot of its own
   // under `unlock`: the records are those of the backup, the keys are the ones the vault has now.
   // So nothing that was erased comes back. Memory is bounded. The new instance has its own evidence
@@ -140,6 +134,12 @@ class QUIETUS_EXPORT Backups {
   // check_backup() and Vault::create(). After an error there is no new instance.
   Result<RestoreReport> restore(const ByteSource& backup, const std::filesystem::path& folder,
                                 const Unlock& unlock, const RestoreOptions& options = {});
+  // Reads a backup of this vault as check_backup() does, signed with a log key that restore() would
+  // accept, and opens every record of it with the keys that the vault has now. An incremental one
+  // is read with its base. What was opened is wiped; nothing is written. Memory is bounded.
+  // kRefused: of another vault or another instance, or the base is missing or the wrong one;
+  // kRolledBack as for restore(); errors of check_backup().
+  Result<OpenedBackup> verify(const ByteSource& backup, const ByteSource* base = nullptr);
   // Every backup that was ever begun and not dropped, in that order.
   Result<std::vector<BackupInfo>> list();
   // Takes one out of the inventory, because its file was removed before it expired: keys that it
