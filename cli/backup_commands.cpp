@@ -155,6 +155,7 @@ void attach_backup_commands(CLI::App& app, Action& chosen) {
 
   attach_backup_verify(group, chosen);
   attach_restore_command(group, chosen);
+  attach_drill_command(group, chosen);
   plain_command(group, "list", "The inventory: every backup that was made, and until when", chosen,
                 run_backup_list);
 

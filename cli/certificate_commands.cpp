@@ -1,4 +1,5 @@
-// cert: list, show, verify, render, key; the rest of it is in timestamp_commands.cpp.
+// cert: list, show, verify, render, key; the rest of it is in receipt_command.cpp and
+// timestamp_commands.cpp.
 #include "attach.hpp"
 #include "certificate_page.hpp"
 #include "input_file.hpp"
@@ -349,6 +350,7 @@ void attach_certificate_commands(CLI::App& app, Action& chosen) {
                     "The issuer's public key (PEM): verify with it, and put it into the page");
   on_chosen(render, chosen, std::move(rendered), run_render);
 
+  attach_receipt_command(group, chosen);
   attach_timestamp_commands(group, chosen);
 
   auto printed = std::make_shared<IssuerKey>();

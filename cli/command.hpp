@@ -39,10 +39,12 @@ void attach_policy_commands(CLI::App& app, Action& chosen);    // policy
 void attach_backup_commands(CLI::App& app, Action& chosen);    // backup
 void attach_backup_verify(CLI::App& group, Action& chosen);    // backup verify
 void attach_restore_command(CLI::App& group, Action& chosen);  // backup restore
+void attach_drill_command(CLI::App& group, Action& chosen);    // backup drill
 void attach_escrow_commands(CLI::App& app, Action& chosen);    // escrow
 void attach_escrow_vault_commands(CLI::App& group, Action& chosen);  // escrow import-… snapshot
 void attach_sweep_commands(CLI::App& app, Action& chosen);           // sweep clock
 void attach_certificate_commands(CLI::App& app, Action& chosen);     // cert
+void attach_receipt_command(CLI::App& group, Action& chosen);        // cert import
 void attach_timestamp_commands(CLI::App& group, Action& chosen);     // cert timestamp-…
 void attach_audit_commands(CLI::App& app, Action& chosen);           // audit
 void attach_witness_commands(CLI::App& group, Action& chosen);       // audit cosign witness-key

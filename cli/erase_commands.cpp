@@ -53,6 +53,10 @@ std::string plan_text(const ErasePlan& plan) {
   text += counted(plan.keys_destroyed, "key") + " in all; " + amount_text(plan) +
           " of ciphertext. No backup, no older copy of the vault and no key file brings the data "
           "back.\n";
+  if (plan.snapshots_clear_unix_ms != 0)
+    text +=
+        "Key snapshots that were made before hold them too: a recovery site can open those until " +
+        timestamp(plan.snapshots_clear_unix_ms) + ".\n";
   return text.append(kNotCovered);
 }
 
@@ -91,6 +95,9 @@ Json erased_json(const ErasePlan& plan, const ErasureReport& report, const Erase
                    {"also", cli::to_json(plan.also)},
                    {"scheduled", json_of(waiting)},
                    {"keys_destroyed", plan.keys_destroyed},
+                   {"snapshots_clear", plan.snapshots_clear_unix_ms == 0
+                                           ? Json(nullptr)
+                                           : Json(timestamp(plan.snapshots_clear_unix_ms))},
                    {"records", plan.counted ? Json(plan.records) : Json(nullptr)},
                    {"bytes", plan.counted ? Json(plan.bytes) : Json(nullptr)}};
   document.update(cli::to_json(report));

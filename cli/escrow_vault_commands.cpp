@@ -64,6 +64,29 @@ Result<ExitCode> run_import_receipt(const ImportCommand& command, Invocation& in
   return ExitCode::kDone;
 }
 
+struct TakeoverCommand {
+  std::string file;
+  bool yes = false;
+};
+
+Result<ExitCode> run_takeover(const TakeoverCommand& command, Invocation& invocation) {
+  QUIETUS_TRY_AS(const Bytes note, read_file(command.file, kMaxNote));
+  QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
+  if (!command.yes) {
+    Terminal::plan(
+        "Another instance of this vault goes on in its place. Nothing can be written here any "
+        "more, "
+        "for\never; reading, erasing and destroying go on.\n");
+    QUIETUS_TRY(Terminal::confirm("Give way to it?", "yield"));
+  }
+  QUIETUS_TRY(vault.escrow().yield(as_text(note)).within(command.file));
+  if (invocation.terminal.json)
+    invocation.terminal.document({{"yielded", true}});
+  else
+    invocation.terminal.line("this vault has given way to another instance");
+  return ExitCode::kDone;
+}
+
 struct SnapshotCommand {
   std::string place;
 };
@@ -104,6 +127,14 @@ void attach_escrow_vault_commands(CLI::App& group, Action& chosen) {
       *group.add_subcommand("snapshot", "In the vault: write a key snapshot, sealed to the ring");
   made.add_option("DEST", snapshot->place, "A new file, or a folder")->required();
   on_chosen(made, chosen, std::move(snapshot), run_snapshot);
+
+  auto takeover = std::make_shared<TakeoverCommand>();
+  CLI::App& yield = *group.add_subcommand(
+      "takeover", "In a lost host that came back: give way to the instance that took its place");
+  yield.add_option("FILE", takeover->file, "What the site stated when it recovered the vault")
+      ->required();
+  yield.add_flag("--yes", takeover->yes, "Do not ask");
+  on_chosen(yield, chosen, std::move(takeover), run_takeover);
 
   auto receipt = std::make_shared<ImportCommand>();
   CLI::App& import_receipt = *group.add_subcommand(

@@ -2,6 +2,7 @@
 #include "attach.hpp"
 #include "date_option.hpp"
 #include "input_file.hpp"
+#include "output_file.hpp"
 #include "printable_text.hpp"
 #include "progress.hpp"
 #include "trust_file.hpp"
@@ -24,6 +25,7 @@ struct RestoreCommand {
   std::string trust;
   std::string log;
   std::string accept_log_as_of;
+  std::string takeover;
 };
 
 // What the new instance is unlocked with: a secret of its own, or that of the vault.
@@ -93,12 +95,13 @@ Result<RestoreReport> restore_at_site(Vault& site, Streams& streams, const Resto
 
 Result<void> check_options(const RestoreCommand& command) {
   const bool of_site = !command.snapshot.empty() || !command.trust.empty() ||
-                       !command.log.empty() || !command.accept_log_as_of.empty();
+                       !command.log.empty() || !command.accept_log_as_of.empty() ||
+                       !command.takeover.empty();
   if (command.escrow.empty() && of_site)
-    return Error(
-        ErrorCode::kInvalidArgument,
-        "--snapshot, --trust, --log and --accept-log-as-of are for --escrow: here the keys "
-        "and the log are those that the vault has now");
+    return Error(ErrorCode::kInvalidArgument,
+                 "--snapshot, --trust, --log, --accept-log-as-of and --takeover are for --escrow: "
+                 "here the keys "
+                 "and the log are those that the vault has now");
   return {};
 }
 
@@ -115,7 +118,8 @@ Json restore_json(const RestoreReport& report, const std::string& folder) {
           {"erased", report.erased},
           {"purged", report.purged},
           {"missing", report.missing},
-          {"damages", std::move(damages)}};
+          {"damages", std::move(damages)},
+          {"takeover", report.takeover.empty() ? Json(nullptr) : Json(report.takeover)}};
 }
 
 void print_restore(const RestoreReport& report, const std::string& folder, Terminal& terminal) {
@@ -142,6 +146,11 @@ Result<ExitCode> run_restore(const RestoreCommand& command, Invocation& invocati
   ProgressLine line("restoring", "");
   options.progress = line.callback();
   QUIETUS_TRY_AS(Streams streams, open_streams(command));
+  std::optional<OutputFile> takeover;
+  if (!command.takeover.empty()) {
+    QUIETUS_TRY_AS(OutputFile file, OutputFile::create(command.takeover));
+    takeover.emplace(std::move(file));
+  }
   GlobalOptions source = invocation.options;
   if (!command.escrow.empty()) source.vault = command.escrow;
   QUIETUS_TRY_AS(Vault vault, open_for_writing(source));
@@ -151,6 +160,10 @@ Result<ExitCode> run_restore(const RestoreCommand& command, Invocation& invocati
                  command.escrow.empty()
                      ? restore_live(vault, streams, command, held.unlock(), options)
                      : restore_at_site(vault, streams, command, held.unlock(), options));
+  if (takeover) {
+    QUIETUS_TRY(takeover->write(as_bytes(report.takeover)));
+    QUIETUS_TRY(takeover->commit());
+  }
   print_restore(report, command.making.folder, invocation.terminal);
   Terminal::hint(
       "this is a second holder of the keys: an erasure has to be made in each of the two, and "
@@ -179,10 +192,10 @@ void attach_restore_command(CLI::App& group, Action& chosen) {
                      "A newer backup or key snapshot, for the keys (default: FILE)");
   restore.add_option("--trust", options->trust, "A trust file that names the lost vault's log");
   restore.add_option("--log", options->log, "The newest exported copy of that log: a folder");
-  restore
-      .add_option("--accept-log-as-of", options->accept_log_as_of,
-                  "Without one: the day of the snapshot; erasures since then come back")
-      ->excludes("--log");
+  restore.add_option("--accept-log-as-of", options->accept_log_as_of,
+                     "The day of the snapshot: what cannot be replayed since then comes back");
+  restore.add_option("--takeover", options->takeover,
+                     "Write the site's statement here, for the lost host should it come back");
   on_chosen(restore, chosen, std::move(options), run_restore);
 }
 

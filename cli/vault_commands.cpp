@@ -3,6 +3,8 @@
 #include "printable_text.hpp"
 #include "progress.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "vault_making.hpp"
@@ -86,6 +88,14 @@ Json status_json(const std::string& folder, const VaultStatus& status,
   document["tenants"] = status.tenants;
   document["log_size"] = status.log_size;
   document["certificates"] = status.certificates;
+  const auto when = [](std::int64_t time) {
+    return time == 0 ? Json(nullptr) : Json(timestamp(time));
+  };
+  document["last_backup"] = when(status.backup_unix_ms);
+  document["last_snapshot"] = when(status.snapshot_unix_ms);
+  document["last_drill"] = when(status.drill_unix_ms);
+  document["last_drill_passed"] =
+      status.drill_unix_ms == 0 ? Json(nullptr) : Json(status.drill_passed);
   document["processes"] = status.processes;
   document["read_only"] = status.read_only;
   document["key_memory_locked"] = status.key_memory_locked;
@@ -101,6 +111,18 @@ Json status_json(const std::string& folder, const VaultStatus& status,
                                      {"stage", stage_of(rotation)},
                                      {"begun", timestamp(rotation.begun_unix_ms)}});
   return document;
+}
+
+// "2 days ago, 2027-03-01T…".
+std::string age_text(std::int64_t unix_ms) {
+  if (unix_ms == 0) return "none";
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const std::int64_t age =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now).count() - unix_ms;
+  constexpr std::int64_t kHour = 3'600'000;
+  const auto hours = static_cast<std::uint64_t>(std::max<std::int64_t>(age, 0) / kHour);
+  const std::string ago = hours < 48 ? counted(hours, "hour") : counted(hours / 24, "day");
+  return ago + " ago, " + timestamp(unix_ms);
 }
 
 Result<ExitCode> run_status(const NoOptions&, Invocation& invocation) {
@@ -120,6 +142,11 @@ Result<ExitCode> run_status(const NoOptions&, Invocation& invocation) {
   rows.push_back({"tenants", grouped(status.tenants)});
   rows.push_back({"log", counted(status.log_size, "line")});
   rows.push_back({"certificates", grouped(status.certificates)});
+  rows.push_back({"last backup", age_text(status.backup_unix_ms)});
+  rows.push_back({"last snapshot", age_text(status.snapshot_unix_ms)});
+  rows.push_back(
+      {"last drill", age_text(status.drill_unix_ms) +
+                         (status.drill_unix_ms != 0 && !status.drill_passed ? ", FAILED" : "")});
   rows.push_back({"open in", status.processes == 1
                                  ? std::string("this process alone")
                                  : std::to_string(status.processes) + " processes"});

@@ -106,14 +106,19 @@ function summary(value) {
     .join(', ');
 }
 
-// Whatever in the payload still ends at a date: [{ time, what }], earliest first.
+// Whatever in the payload ends at a date: [{ time, what, gone }], earliest first. What is gone is
+// attested to have ended.
 function clearDates(payload) {
   const found = [];
   const walk = (value, what) => {
     if (!isObject(value)) return;
     for (const [name, part] of Object.entries(value)) {
       if (CLEAR_DATE.test(name) && TIME.test(part))
-        found.push({ time: part, what: shown(worded(String(value.kind ?? value.name ?? what))) });
+        found.push({
+          time: part,
+          what: shown(worded(String(value.kind ?? value.name ?? what))),
+          gone: value.attested === true,
+        });
       else if (name !== 'log') walk(part, Array.isArray(value) ? what : name.replace(/s$/, ''));
     }
   };
@@ -129,14 +134,15 @@ function doubts({ root, exports_known: exportsKnown, instances, instances_known:
   return [
     !slotsSeen(root) && 'it is not known for certain that nothing of the old root slot is left',
     exportsKnown === false && 'not all exports are known',
-    !isEmpty(instances ?? null) && 'other instances of the vault may still hold them',
+    (instances ?? []).some(({ receipt }) => !receipt) &&
+      'other instances of the vault may still hold them',
     known === false && 'there may be other instances of the vault that are not known any more',
   ].filter(Boolean);
 }
 
 function headline(payload, later) {
-  const { status, phase, exports: taken } = payload;
-  const last = later.at(-1);
+  const { status, phase, exports: taken, instances } = payload;
+  const last = later.filter(({ gone }) => !gone).at(-1);
   if (status === 'partial')
     return {
       title: 'Partly destroyed',
@@ -160,6 +166,9 @@ function headline(payload, later) {
     text:
       'The keys to the data were destroyed. Without them the data cannot be read any more: ' +
       'not in the vault, not in its backups, not in any older copy of it.' +
+      (isEmpty(instances ?? null)
+        ? ''
+        : ' Other instances of the vault destroyed them too, by certificates of their own.') +
       (isEmpty(taken ?? null)
         ? ''
         : ' Copies that had left the vault are another matter: see below.'),
@@ -239,19 +248,37 @@ function steps({ times, issued_at: issued }, later) {
 
 // Who else may have the keys.
 function elsewhere({ instances, instances_known: known }) {
-  const lines = (instances ?? []).map(
-    ({ instance_id: id, copied }) =>
-      `Of the keys, not covered: another instance of the vault, ${shown(id)}, ` +
-      `copied on ${momentText(copied)}. It may still hold them.`,
-  );
+  const lines = (instances ?? [])
+    .filter(({ receipt }) => !receipt)
+    .map(
+      ({ instance_id: id, copied }) =>
+        `Of the keys, not covered: another instance of the vault, ${shown(id)}, ` +
+        `copied on ${momentText(copied)}. It may still hold them.`,
+    );
   if (known === false)
     lines.push('Of the keys, not covered: instances of the vault that are not known any more.');
   return lines;
 }
 
+// Who else had the keys, and states to have destroyed them.
+function receipts({ instances, key_snapshots: snapshots }) {
+  const lines = (instances ?? [])
+    .filter(({ receipt }) => receipt)
+    .map(
+      ({ instance_id: id, copied, receipt }) =>
+        `Another instance of the vault, ${shown(id)}, copied on ${momentText(copied)}, destroyed ` +
+        `the keys too, as its certificate ${shown(receipt)} states. Ask for that one.`,
+    );
+  if ((snapshots ?? []).some(({ attested }) => attested))
+    lines.push('Key snapshots of which the recovery site attested that they are destroyed.');
+  return lines;
+}
+
 function remains(payload, later) {
   const { status, phase, root, exports: taken, exports_known: known } = payload;
-  const lines = later.map(({ time, what }) => `Until ${momentText(time)}: ${what}.`);
+  const lines = later
+    .filter(({ gone }) => !gone)
+    .map(({ time, what }) => `Until ${momentText(time)}: ${what}.`);
   lines.push(...elsewhere(payload));
   if (!slotsSeen(root))
     lines.push(
@@ -259,6 +286,7 @@ function remains(payload, later) {
     );
   else if (status !== 'partial' && phase === 'final' && lines.length === 0)
     lines.push('Of the keys: nothing, in this vault and the systems listed here.');
+  lines.push(...receipts(payload));
   lines.push('Of the data: only its encrypted form, which nobody can read without the keys.');
   for (const copy of taken ?? [])
     lines.push(

@@ -240,16 +240,27 @@ function checkStatus({ status, phase, root, exports_known: known, key_snapshots:
   );
 }
 
-// Another instance of the vault can hold the keys, whatever was destroyed in this one.
-function checkInstances({ status, instances, instances_known: known }) {
+// Another instance of the vault can hold the keys, whatever was destroyed in this one, until its own
+// certificate says that they were destroyed there as well.
+function checkInstances({ certificate_id, supersedes, status, instances, instances_known: known }) {
   instances.forEach(({ instance_id: id }, i) =>
     hold(
       /^[0-9a-f]{32}$/.test(id) && (i === 0 || instances[i - 1].instance_id < id),
       'The other instances of the vault are not listed in order, each of them once.',
     ),
   );
+  const receipts = instances.map(({ receipt }) => receipt).filter((receipt) => receipt !== '');
   hold(
-    status === 'partial' || (known === true && instances.length === 0),
+    receipts.every(
+      (receipt, i) =>
+        /^[0-9a-f]{32}$/.test(receipt) &&
+        receipts.indexOf(receipt) === i &&
+        ![certificate_id, ...supersedes].includes(receipt),
+    ),
+    'What it names as receipts of other instances of the vault are not certificates of theirs.',
+  );
+  hold(
+    status === 'partial' || (known === true && receipts.length === instances.length),
     `It says “${status}”, but by its own details another instance of the vault may hold the keys.`,
   );
 }

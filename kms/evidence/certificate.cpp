@@ -17,14 +17,15 @@ namespace {
 constexpr std::string_view kNoSnapshots =
     "This vault made no key snapshot and no escrow copy of the listed keys.";
 constexpr std::string_view kSnapshots =
-    "The key snapshots that held the listed keys are those listed; each is unreadable from its clear "
+    "The key snapshots that held the listed keys are those listed; each is unreadable from its "
+    "clear "
     "date on, as the recovery site attested where that is said, and as it scheduled elsewhere.";
 
 constexpr std::string_view kEveryCopy =
     "Every copy of the listed keys that this vault and the systems listed here made was destroyed "
     "by the method and at the times stated.";
 
-// The same where other instances of the vault have copies, or may have some.
+// The same where other instances of the vault have copies, or had or may have some.
 constexpr std::string_view kNoSnapshotsHere =
     "This instance of the vault made no key snapshot and no escrow copy of the listed keys.";
 constexpr std::string_view kSnapshotsHere =
@@ -36,7 +37,12 @@ constexpr std::string_view kEveryCopyHere =
     "destroyed by the method and at the times stated.";
 constexpr std::string_view kElsewhere =
     "Other instances of this vault may still hold the listed keys, and read data with them: those "
-    "that are known are listed under instances, and none of them is covered.";
+    "that are known are listed under instances, and none of them is covered but by the receipt "
+    "that "
+    "is listed with it.";
+constexpr std::string_view kReceipted =
+    "The other instances of this vault that held the listed keys are those listed under instances; "
+    "each destroyed what it held of them, as its own certificate states that is listed as receipt.";
 
 constexpr std::array<std::string_view, 3> kClaims = {
     "All data under the listed keys was encrypted before it was stored; its ciphertext may remain "
@@ -139,10 +145,10 @@ Result<void> check_status(const ErasureClaims& claims) {
     return unverified("status is not partial, but the assurance is unknown");
   if (!claims.exports_known)
     return unverified("status is not partial, but the exports are not all known");
-  if (!claims.instances.empty())
-    return unverified("status is not partial, but another instance may hold the keys");
   if (!claims.instances_known)
     return unverified("status is not partial, but the other instances are not all known");
+  if (may_live_elsewhere(claims))
+    return unverified("status is not partial, but another instance may hold the keys");
   if (!slots_are_destroyed(claims.root))
     return unverified("status is not partial, but not every root slot was seen destroyed");
   return {};
@@ -156,6 +162,16 @@ Result<void> check_snapshots(const ErasureClaims& claims) {
     if (snapshot.clear_date < claims.times.keys_unreachable)
       return unverified("a key snapshot is clear before the erasure");
   }
+  return {};
+}
+
+// A certificate is that of one instance.
+Result<void> check_receipts(const ErasureClaims& claims) {
+  std::set<CertificateId> seen{claims.certificate};
+  seen.insert(claims.supersedes.begin(), claims.supersedes.end());
+  for (const ClaimedInstance& other : claims.instances)
+    if (other.receipt && !seen.insert(*other.receipt).second)
+      return unverified("the receipt of another instance is a certificate of this one, or of two");
   return {};
 }
 
@@ -203,15 +219,17 @@ bool slots_are_destroyed(const ClaimedRoot& root) noexcept {
 }
 
 bool may_live_elsewhere(const ErasureClaims& claims) noexcept {
-  return !claims.instances.empty() || !claims.instances_known;
+  return !claims.instances_known ||
+         std::any_of(claims.instances.begin(), claims.instances.end(),
+                     [](const ClaimedInstance& other) { return !other.receipt; });
 }
 
 std::vector<std::string_view> certificate_claims(const ErasureClaims& claims) {
-  const bool elsewhere = may_live_elsewhere(claims);
-  const std::string_view none = elsewhere ? kNoSnapshotsHere : kNoSnapshots;
-  const std::string_view some = elsewhere ? kSnapshotsHere : kSnapshots;
-  std::vector<std::string_view> sentences = {elsewhere ? kEveryCopyHere : kEveryCopy};
-  if (elsewhere) sentences.push_back(kElsewhere);
+  const bool others = !claims.instances.empty() || !claims.instances_known;
+  const std::string_view none = others ? kNoSnapshotsHere : kNoSnapshots;
+  const std::string_view some = others ? kSnapshotsHere : kSnapshots;
+  std::vector<std::string_view> sentences = {others ? kEveryCopyHere : kEveryCopy};
+  if (others) sentences.push_back(may_live_elsewhere(claims) ? kElsewhere : kReceipted);
   sentences.push_back(kClaims[0]);
   sentences.push_back(claims.snapshots.empty() ? none : some);
   sentences.insert(sentences.end(), kClaims.begin() + 1, kClaims.end());
@@ -233,6 +251,7 @@ Result<void> check_claims(const ErasureClaims& claims) {
   QUIETUS_TRY(check_status(claims));
   QUIETUS_TRY(check_snapshots(claims));
   QUIETUS_TRY(check_instances(claims.instances));
+  QUIETUS_TRY(check_receipts(claims));
   QUIETUS_TRY(check_superseded(claims));
   QUIETUS_TRY(check_unreadable(claims.unreadable));
   return check_times(claims);

@@ -12,8 +12,8 @@
 //   mirrors, overwritten, read_back, gone}]}, holders {acknowledged, ended}, times {begun,
 //   keys_unreachable, slot_destroyed}, log {origin, vkey, proofs [{kind, entry, proof}]}, exports
 //   [{scope_id, time, records, bytes}], exports_known, key_snapshots [{epoch_id, clear_date,
-//   attested}], instances [{instance_id, copied}], instances_known, copies [{copy, state}], claims
-//   [sentences], exclusions [sentences]
+//   attested}], instances [{instance_id, copied, receipt}], instances_known, copies [{copy,
+//   state}], claims [sentences], exclusions [sentences]
 //
 // docs/certificate.schema.json is the same as a JSON Schema.
 #pragma once
@@ -90,10 +90,12 @@ struct ClaimedSnapshot {
 };
 
 // Another instance of the vault that was made when keys listed here existed. What it holds this
-// certificate does not cover.
+// certificate does not cover; its own does, if there is one.
 struct ClaimedInstance {
   InstanceId instance{};
   UnixMillis copied = 0;
+  std::optional<CertificateId> receipt =
+      {};  // its certificate that covers every target of this one
 };
 
 struct ClaimedSlot {
@@ -159,7 +161,7 @@ struct ErasureClaims {
   std::vector<ClaimedExport> exports;
   bool exports_known = true;  // false: damaged rows may have named more; never `complete`
   std::vector<ClaimedSnapshot> snapshots;
-  std::vector<ClaimedInstance> instances;  // ascending; when there are any, `partial` and no other
+  std::vector<ClaimedInstance> instances;  // ascending; `partial` while one has no receipt
   bool instances_known = true;  // false: damaged rows may have named more; always `partial`
 };
 
@@ -171,7 +173,7 @@ bool slots_are_destroyed(const ClaimedRoot& root) noexcept;
 bool may_live_elsewhere(const ErasureClaims& claims) noexcept;
 
 // The sentences of every certificate of this version. What is said of snapshots depends on whether
-// there are any, and how much is claimed on whether there may be other instances.
+// there are any, and how much is claimed on whether there are other instances, or may be.
 std::vector<std::string_view> certificate_claims(const ErasureClaims& claims);
 std::span<const std::string_view> certificate_exclusions() noexcept;
 

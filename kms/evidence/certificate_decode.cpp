@@ -106,6 +106,7 @@ ClaimedInstance decode_instance(JsonFields json) {
   ClaimedInstance other;
   other.instance = json.hex<sizeof(InstanceId)>("instance_id");
   other.copied = json.time("copied");
+  if (!json.text("receipt").empty()) other.receipt = json.hex<sizeof(CertificateId)>("receipt");
   return other;
 }
 

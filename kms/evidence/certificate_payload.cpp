@@ -124,12 +124,15 @@ Json encode_instance(const ClaimedInstance& other) {
   Json json;
   json["instance_id"] = to_hex(other.instance);
   json["copied"] = format_utc(other.copied);
+  json["receipt"] = other.receipt ? to_hex(*other.receipt) : std::string();
   return json;
 }
 
 const char* instances_state(const ErasureClaims& claims) {
-  if (!claims.instances.empty()) return "not-covered";
-  return claims.instances_known ? "never-existed" : "unknown";
+  for (const ClaimedInstance& other : claims.instances)
+    if (!other.receipt) return "not-covered";
+  if (!claims.instances_known) return "unknown";
+  return claims.instances.empty() ? "never-existed" : "destroyed";
 }
 
 const char* snapshots_state(const ErasureClaims& claims) {

@@ -53,12 +53,26 @@ std::vector<std::string> checked_lines(const ErasureClaims& claims, const Checkp
   };
 }
 
+std::string instance_text(const ClaimedInstance& other) {
+  return "Another instance of this vault, " + to_hex(other.instance) + ", copied " +
+         format_utc(other.copied);
+}
+
+// What others state, in certificates that are not at hand.
+std::vector<std::string> receipt_lines(const ErasureClaims& claims) {
+  std::vector<std::string> lines;
+  for (const ClaimedInstance& other : claims.instances)
+    if (other.receipt)
+      lines.push_back(instance_text(other) + ": its certificate " + to_hex(*other.receipt) +
+                      " states that it destroyed the keys, too; ask for that one.");
+  return lines;
+}
+
 // What the certificate does not cover: that which no certificate covers, and each other instance.
 std::vector<std::string> uncovered_lines(const ErasureClaims& claims) {
   std::vector<std::string> lines = to_lines(certificate_exclusions());
   for (const ClaimedInstance& other : claims.instances)
-    lines.push_back("Another instance of this vault, " + to_hex(other.instance) + ", copied " +
-                    format_utc(other.copied) + ": it may still hold the keys.");
+    if (!other.receipt) lines.push_back(instance_text(other) + ": it may still hold the keys.");
   if (!claims.instances_known)
     lines.emplace_back(
         "Instances of this vault that are not known any more: they may still hold the keys.");
@@ -139,6 +153,8 @@ class CertificateVerifier {
     VerifiedCertificate made = make(claims, proven.checkpoint);
     made.file_hash_ = sha256(file);
     if (believed_.trust != nullptr) QUIETUS_TRY(check_trust(*believed_.trust, proven, made));
+    for (std::string& line : receipt_lines(claims))
+      made.report_.not_checked.push_back(std::move(line));
     return made;
   }
 

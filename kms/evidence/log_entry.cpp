@@ -6,54 +6,10 @@
 #include "base/text_encoding.hpp"
 #include "base/unverified.hpp"
 #include "crypto/random.hpp"
-#include "evidence/strict_json.hpp"
+#include "evidence/entry_builder.hpp"
 
 namespace quietus {
 namespace {
-
-// The members of an entry, in the order they are added.
-class EntryBuilder {
- public:
-  EntryBuilder(const EntryHead& head, std::string_view kind) {
-    bytes("entry", head.id);
-    json_["kind"] = kind;
-    json_["time"] = format_utc(head.time);
-  }
-
-  EntryBuilder& bytes(const char* name, ByteView value) {
-    json_[name] = to_hex(value);
-    return *this;
-  }
-  EntryBuilder& id(const char* name, std::uint64_t value) {
-    json_[name] = hex_id(value);
-    return *this;
-  }
-  EntryBuilder& number(const char* name, std::uint64_t value) {
-    json_[name] = value;
-    return *this;
-  }
-  EntryBuilder& time(const char* name, UnixMillis value) {
-    json_[name] = format_utc(value);
-    return *this;
-  }
-  EntryBuilder& code(const char* name, const Code& value) {
-    json_[name] = value.text();
-    return *this;
-  }
-  // `write` makes the text of one item.
-  template <class Items, class Write>
-  EntryBuilder& list(const char* name, const Items& items, Write write) {
-    Json list = Json::array();
-    for (const auto& item : items) list.push_back(write(item));
-    json_[name] = std::move(list);
-    return *this;
-  }
-
-  std::string text() const { return canonical_text(json_); }
-
- private:
-  Json json_ = Json::object();
-};
 
 std::optional<std::vector<std::string>> text_list(const Json& json) {
   std::vector<std::string> texts;
@@ -238,97 +194,6 @@ std::string entry_text(const EntryHead& head, const ScheduleChanged& entry) {
 
 std::string entry_text(const EntryHead& head, const ClockAccepted& entry) {
   return EntryBuilder(head, entry_kinds::kClockAccepted).time("before", entry.before).text();
-}
-
-std::string entry_text(const EntryHead& head, const BackupBegun& entry) {
-  EntryBuilder builder(head, entry_kinds::kBackupBegun);
-  builder.bytes("backup", entry.backup).time("expires", entry.expires);
-  if (entry.base != BackupId{}) builder.bytes("base", entry.base);
-  return builder.text();
-}
-
-std::string entry_text(const EntryHead& head, const BackupMade& entry) {
-  return EntryBuilder(head, entry_kinds::kBackupMade)
-      .bytes("backup", entry.backup)
-      .number("records", entry.records)
-      .bytes("manifest_sha256", entry.manifest)
-      .text();
-}
-
-std::string entry_text(const EntryHead& head, const BackupDropped& entry) {
-  return EntryBuilder(head, entry_kinds::kBackupDropped).bytes("backup", entry.backup).text();
-}
-
-std::string entry_text(const EntryHead& head, const CopyMade& entry) {
-  return EntryBuilder(head, entry_kinds::kCopyMade)
-      .bytes("instance", entry.instance)
-      .number("log_size", entry.log_size)
-      .text();
-}
-
-std::string entry_text(const EntryHead& head, const CopyDropped& entry) {
-  return EntryBuilder(head, entry_kinds::kCopyDropped).bytes("instance", entry.instance).text();
-}
-
-std::string entry_text(const EntryHead& head, const RecordsRestored& entry) {
-  return EntryBuilder(head, entry_kinds::kRecordsRestored)
-      .bytes("backup", entry.backup)
-      .number("restored", entry.restored)
-      .number("erased", entry.erased)
-      .number("purged", entry.purged)
-      .number("missing", entry.missing)
-      .number("damaged", entry.damaged)
-      .text();
-}
-
-std::string entry_text(const EntryHead& head, const InstanceBegun& entry) {
-  return EntryBuilder(head, entry_kinds::kInstanceBegun)
-      .bytes("instance", entry.instance)
-      .number("origin_size", entry.origin_size)
-      .bytes("origin_root", entry.origin_root)
-      .bytes("backup", entry.backup)
-      .text();
-}
-
-std::string entry_text(const EntryHead& head, const SnapshotBegun& entry) {
-  return EntryBuilder(head, entry_kinds::kSnapshotBegun)
-      .bytes("snapshot", entry.snapshot)
-      .bytes("ring", entry.ring)
-      .bytes("epoch", entry.epoch)
-      .time("expires", entry.expires)
-      .text();
-}
-
-std::string entry_text(const EntryHead& head, const SnapshotDropped& entry) {
-  return EntryBuilder(head, entry_kinds::kSnapshotDropped).bytes("snapshot", entry.snapshot).text();
-}
-
-std::string entry_text(const EntryHead& head, const RingImported& entry) {
-  return EntryBuilder(head, entry_kinds::kRingImported)
-      .bytes("site", entry.site)
-      .bytes("ring", entry.ring)
-      .time("issued", entry.issued)
-      .number("epochs", entry.epochs)
-      .text();
-}
-
-std::string entry_text(const EntryHead& head, const ReceiptImported& entry) {
-  return EntryBuilder(head, entry_kinds::kReceiptImported)
-      .bytes("ring", entry.ring)
-      .time("issued", entry.issued)
-      .number("epochs", entry.epochs)
-      .number("snapshots", entry.snapshots)
-      .text();
-}
-
-std::string entry_text(const EntryHead& head, const LogAccepted& entry) {
-  EntryBuilder text(head, entry_kinds::kLogAccepted);
-  text.number("snapshot_size", entry.snapshot_size)
-      .number("size", entry.size)
-      .bytes("root", entry.root)
-      .number("destroyed", entry.destroyed);
-  if (entry.as_of != 0) text.time("as_of", entry.as_of);
-  return text.text();
 }
 
 std::string entry_text(const EntryHead& head, const AttemptRefused& entry) {

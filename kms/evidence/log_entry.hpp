@@ -217,6 +217,12 @@ struct ReceiptImported {
   std::uint64_t epochs = 0;     // of those that snapshots were sealed to, for the first time
   std::uint64_t snapshots = 0;  // that open no more
 };
+// Another instance certified that it destroyed what it had of so many scopes.
+struct InstanceReceiptImported {
+  InstanceId instance{};
+  std::array<std::uint8_t, 16> certificate{};
+  std::uint64_t scopes = 0;
+};
 // At a restore: how far erasures were replayed before anything could be read.
 struct LogAccepted {
   std::uint64_t snapshot_size = 0;  // of the log that the keys came with
@@ -224,6 +230,27 @@ struct LogAccepted {
   Sha256 root{};                    // at that size
   std::uint64_t destroyed = 0;      // keys that the replay destroyed
   UnixMillis as_of = 0;             // accepted in so many words; 0: a newer log was given
+};
+
+// At the recovery site: an instance of that vault was made with a key that the epoch opened.
+struct VaultRecovered {
+  VaultId vault{};
+  InstanceId instance{};
+  EpochId epoch{};
+};
+// Another instance goes on in this one's place, as the recovery site says: no more writes here.
+struct TakenOver {
+  InstanceId instance{};
+  std::uint64_t log_size = 0;  // that the other one's log has from this one
+};
+// A backup was restored on trial, under a root key in memory.
+struct DrillDone {
+  BackupId backup{};
+  std::uint64_t restored = 0;
+  std::uint64_t compared = 0;  // with what the vault has
+  std::uint64_t erased = 0;    // scopes that were tried, in vain
+  bool passed = false;
+  Sha256 report{};  // of the signed report's payload
 };
 
 // An attempt that a guard stopped.
@@ -266,7 +293,11 @@ inline constexpr std::string_view kSnapshotBegun = "snapshot-begun";
 inline constexpr std::string_view kSnapshotDropped = "snapshot-dropped";
 inline constexpr std::string_view kRingImported = "ring-imported";
 inline constexpr std::string_view kReceiptImported = "receipt-imported";
+inline constexpr std::string_view kInstanceReceiptImported = "instance-receipt-imported";
 inline constexpr std::string_view kLogAccepted = "log-accepted";
+inline constexpr std::string_view kVaultRecovered = "vault-recovered";
+inline constexpr std::string_view kTakenOver = "taken-over";
+inline constexpr std::string_view kDrillDone = "drill-done";
 inline constexpr std::string_view kAttemptRefused = "attempt-refused";
 }  // namespace entry_kinds
 
@@ -302,7 +333,11 @@ std::string entry_text(const EntryHead& head, const SnapshotBegun& entry);
 std::string entry_text(const EntryHead& head, const SnapshotDropped& entry);
 std::string entry_text(const EntryHead& head, const RingImported& entry);
 std::string entry_text(const EntryHead& head, const ReceiptImported& entry);
+std::string entry_text(const EntryHead& head, const InstanceReceiptImported& entry);
 std::string entry_text(const EntryHead& head, const LogAccepted& entry);
+std::string entry_text(const EntryHead& head, const VaultRecovered& entry);
+std::string entry_text(const EntryHead& head, const TakenOver& entry);
+std::string entry_text(const EntryHead& head, const DrillDone& entry);
 std::string entry_text(const EntryHead& head, const AttemptRefused& entry);
 
 // An entry read back.

@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::string_view kReceiptFamily = "quietus-ring-receipt/v";
 constexpr std::string_view kDestroyedWord = "destroyed ";
-constexpr std::size_t kDestroyedWords = 3;  // after the first
+constexpr std::string_view kOpenedWord = "opened ";
+constexpr std::size_t kDestroyedWords = 4;  // after the first
 
 std::optional<DestroyedEpoch> parse_destroyed(std::string_view line) {
   const auto words = ring_text::words_of<kDestroyedWords>(line, kDestroyedWord);
@@ -20,8 +21,32 @@ std::optional<DestroyedEpoch> parse_destroyed(std::string_view line) {
   const auto epoch = ring_text::hex_of<EpochId>((*words)[0]);
   const auto time = parse_utc((*words)[1]);
   const auto erasure = ring_text::hex_of<ErasureId>((*words)[2]);
-  if (!epoch || !time || !erasure) return std::nullopt;
-  return DestroyedEpoch{*epoch, *time, *erasure};
+  const bool complete = (*words)[3] == "complete";
+  if (!epoch || !time || !erasure || (!complete && (*words)[3] != "partial")) return std::nullopt;
+  return DestroyedEpoch{*epoch, *time, *erasure, complete};
+}
+
+std::optional<OpenedEpoch> parse_opened(std::string_view line) {
+  const auto words = ring_text::words_of<4>(line, kOpenedWord);
+  if (!words) return std::nullopt;
+  const auto epoch = ring_text::hex_of<EpochId>((*words)[0]);
+  const auto vault = ring_text::hex_of<VaultId>((*words)[1]);
+  const auto instance = ring_text::hex_of<InstanceId>((*words)[2]);
+  const auto time = parse_utc((*words)[3]);
+  if (!epoch || !vault || !instance || !time) return std::nullopt;
+  return OpenedEpoch{*epoch, *vault, *instance, *time};
+}
+
+std::string encode_opened(const OpenedEpoch& opened) {
+  std::string line(kOpenedWord);
+  return line.append(to_hex(opened.epoch))
+      .append(" ")
+      .append(to_hex(opened.vault))
+      .append(" ")
+      .append(to_hex(opened.instance))
+      .append(" ")
+      .append(format_utc(opened.opened))
+      .append("\n");
 }
 
 std::string encode_destroyed(const DestroyedEpoch& epoch) {
@@ -31,7 +56,7 @@ std::string encode_destroyed(const DestroyedEpoch& epoch) {
       .append(format_utc(epoch.destroyed))
       .append(" ")
       .append(to_hex(epoch.erasure))
-      .append("\n");
+      .append(epoch.complete ? " complete\n" : " partial\n");
 }
 
 Result<void> check_destroyed(const RingReceipt& receipt) {
@@ -48,10 +73,29 @@ Result<void> check_destroyed(const RingReceipt& receipt) {
   return {};
 }
 
+Result<void> check_opened(const RingReceipt& receipt) {
+  std::set<InstanceId> instances;
+  const OpenedEpoch* before = nullptr;
+  for (const OpenedEpoch& opened : receipt.opened) {
+    if (before != nullptr && !comes_before(*before, opened))
+      return unverified("receipt: its lines are not in order");
+    if (opened.opened > receipt.issued)
+      return unverified("receipt: an epoch was opened after it was issued");
+    if (!instances.insert(opened.instance).second)
+      return unverified("receipt: an instance stands there twice");
+    before = &opened;
+  }
+  return {};
+}
+
 }  // namespace
 
 bool comes_before(const DestroyedEpoch& a, const DestroyedEpoch& b) noexcept {
   return std::tie(a.destroyed, a.epoch) < std::tie(b.destroyed, b.epoch);
+}
+
+bool comes_before(const OpenedEpoch& a, const OpenedEpoch& b) noexcept {
+  return std::tie(a.opened, a.instance) < std::tie(b.opened, b.instance);
 }
 
 std::string encode_receipt(const RingReceipt& receipt) {
@@ -64,6 +108,7 @@ std::string encode_receipt(const RingReceipt& receipt) {
       .append(format_utc(receipt.issued))
       .append("\n");
   for (const DestroyedEpoch& epoch : receipt.destroyed) text.append(encode_destroyed(epoch));
+  for (const OpenedEpoch& opened : receipt.opened) text.append(encode_opened(opened));
   return text;
 }
 
@@ -76,14 +121,20 @@ Result<RingReceipt> parse_receipt(std::string_view text) {
   const auto issued = parse_utc(ring_text::value_of(lines, "issued "));
   if (!site || !ring || !issued) return unverified("receipt: malformed head");
 
-  RingReceipt receipt{*site, *ring, *issued, {}};
+  RingReceipt receipt{*site, *ring, *issued, {}, {}};
   while (const auto line = lines.next()) {
+    if (receipt.opened.size() == kMaxRingEpochs) return unverified("receipt: too many epochs");
+    if (const auto opened = parse_opened(*line)) {
+      receipt.opened.push_back(*opened);
+      continue;
+    }
     const auto epoch = parse_destroyed(*line);
     if (!epoch) return unverified("receipt: malformed line");
     if (receipt.destroyed.size() == kMaxRingEpochs) return unverified("receipt: too many epochs");
     receipt.destroyed.push_back(*epoch);
   }
   QUIETUS_TRY(check_destroyed(receipt));
+  QUIETUS_TRY(check_opened(receipt));
   // Writing it again finds every form that is not the one form.
   if (encode_receipt(receipt) != text)
     return unverified("receipt: not in the one form of its content");

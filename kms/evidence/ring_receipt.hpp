@@ -6,7 +6,9 @@
 //   site <vault id of the site, 32 hex>
 //   ring <ring id, 32 hex>
 //   issued <time>
-//   destroyed <epoch id, 32 hex> <time> <erasure id at the site, 32 hex>
+//   destroyed <epoch id, 32 hex> <time> <erasure id at the site, 32 hex> complete|partial
+//   …
+//   opened <epoch id, 32 hex> <vault id, 32 hex> <instance id, 32 hex> <time>
 //   …
 //
 // Every epoch that was ever destroyed, and of more than kMaxRingEpochs the newest; none in that of
@@ -14,7 +16,12 @@
 // receipt was issued. Times are RFC 3339 in UTC with whole seconds. One content has one text.
 //
 // A line says: in that second the key was gone. The site's own root change for it was finished, the
-// old root slot was read back as gone, and no process of the site held the key any more.
+// old root slot was read back as gone, and no process of the site held the key any more. The last
+// word is the status of the site's own certificate for it: `partial` attests nothing.
+//
+// "opened": the site used the key of that epoch to make that instance of that vault, which holds
+// what was sealed to the epoch. Every one, and of more than kMaxRingEpochs the newest; ascending by
+// time, and by instance where times are equal; no instance twice.
 #pragma once
 
 #include <quietus/result.hpp>
@@ -33,9 +40,19 @@ namespace quietus {
 struct DestroyedEpoch {
   EpochId epoch{};
   UnixMillis destroyed = 0;
-  ErasureId erasure{};  // of the site, which has a certificate for it
+  ErasureId erasure{};   // of the site, which has a certificate for it
+  bool complete = true;  // says that certificate
 
   bool operator==(const DestroyedEpoch&) const = default;
+};
+
+struct OpenedEpoch {
+  EpochId epoch{};
+  VaultId vault{};
+  InstanceId instance{};
+  UnixMillis opened = 0;
+
+  bool operator==(const OpenedEpoch&) const = default;
 };
 
 struct RingReceipt {
@@ -43,12 +60,14 @@ struct RingReceipt {
   RingId ring{};
   UnixMillis issued = 0;
   std::vector<DestroyedEpoch> destroyed;
+  std::vector<OpenedEpoch> opened;
 
   bool operator==(const RingReceipt&) const = default;
 };
 
 // The order of the lines.
 bool comes_before(const DestroyedEpoch& a, const DestroyedEpoch& b) noexcept;
+bool comes_before(const OpenedEpoch& a, const OpenedEpoch& b) noexcept;
 
 // The text to be signed. parse_receipt() reads it again if it keeps the rules above.
 std::string encode_receipt(const RingReceipt& receipt);

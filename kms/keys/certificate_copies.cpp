@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <set>
 
 #include "crypto/random.hpp"
 #include "evidence/jws.hpp"
+#include "evidence/tlog_proof.hpp"
 #include "keys/instances.hpp"
 #include "keys/key_store_steps.hpp"
 #include "keys/log_change.hpp"
@@ -17,7 +20,7 @@ namespace {
 
 // The log entry with which the oldest of the erased scopes began. A copy of the keys that was made
 // before has none of theirs: it shares no key but those of leaves with the tree that it was made of
-// (I-25). A scope's first key counts, also when it was destroyed before: what lies below the scope
+// (I-26). A scope's first key counts, also when it was destroyed before: what lies below the scope
 // may be older than its newest key.
 Result<std::uint64_t> oldest_key(ControlReader& reader, const RowSeal& seal,
                                  const ErasureClaims& claims) {
@@ -30,26 +33,104 @@ Result<std::uint64_t> oldest_key(ControlReader& reader, const RowSeal& seal,
   return oldest;
 }
 
-Result<void> claim_instances(ControlReader& reader, const RowSeal& seal, std::uint64_t oldest,
+// The span of the log in which a copy was made that holds keys of the erased scopes: not before the
+// oldest of them, and not after they had become unreachable, which matters to certificates that are
+// written later. A size of UINT64_MAX is not known, and may lie anywhere.
+struct HeldSpan {
+  std::uint64_t oldest = 0;
+  std::uint64_t unreachable = UINT64_MAX;
+
+  bool contains(std::uint64_t size) const noexcept {
+    return oldest < size && (size == UINT64_MAX || size <= unreachable);
+  }
+};
+
+Result<HeldSpan> held_span(ControlReader& reader, const RowSeal& seal,
+                           const ErasureClaims& claims) {
+  HeldSpan span;
+  QUIETUS_TRY_AS(span.oldest, oldest_key(reader, seal, claims));
+  if (claims.log.proofs.empty()) return span;
+  QUIETUS_TRY_AS(const TlogProof proof, parse_tlog_proof(claims.log.proofs.front().proof));
+  span.unreachable = proof.index;
+  return span;
+}
+
+// A scope, what it lies below, and what it or those were derived from: with any of them it died,
+// in every instance, because parent and sources are fixed when a scope is made.
+std::set<ScopeId> scopes_to_die_with(ControlReader& reader, const RowSeal& seal, ScopeId scope) {
+  std::set<ScopeId> found;
+  std::vector<ScopeId> next{scope};
+  while (!next.empty()) {
+    const ScopeId at = next.back();
+    next.pop_back();
+    if (!found.insert(at).second || at == kVaultScope) continue;
+    const auto row = rows::key_row(reader, seal, at);
+    if (!row.ok() || !row.value()) continue;
+    next.push_back(row.value()->parent);
+    next.insert(next.end(), row.value()->sources.begin(), row.value()->sources.end());
+  }
+  return found;
+}
+
+// The receipts of an instance, one of which has to be of each target. A row that is damaged is
+// none.
+class Receipts {
+ public:
+  Receipts(ControlReader& reader, const RowSeal& seal, const ErasureClaims& claims)
+      : reader_(reader), seal_(seal) {
+    for (const ClaimedTarget& target : claims.targets)
+      targets_.push_back(scopes_to_die_with(reader, seal, target.scope));
+  }
+
+  std::optional<CertificateId> covering(const InstanceId& instance) const {
+    if (const auto whole = of(instance, kVaultScope)) return whole;
+    std::set<CertificateId> covers;
+    for (const std::set<ScopeId>& scopes : targets_) {
+      std::set<CertificateId> found;
+      for (const ScopeId scope : scopes)
+        if (const auto id = of(instance, scope))
+          if (&scopes == &targets_.front() || covers.contains(*id)) found.insert(*id);
+      covers = std::move(found);
+    }
+    return covers.empty() ? std::nullopt : std::optional(*covers.begin());
+  }
+
+ private:
+  std::optional<CertificateId> of(const InstanceId& instance, ScopeId scope) const {
+    const auto found = rows::instance_receipt(reader_, seal_, instance, scope);
+    return found.ok() ? found.value() : std::nullopt;
+  }
+
+  ControlReader& reader_;
+  const RowSeal& seal_;
+  std::vector<std::set<ScopeId>> targets_;
+};
+
+Result<void> claim_instances(ControlReader& reader, const RowSeal& seal, const HeldSpan& held,
                              ErasureClaims& claims) {
   claims.instances.clear();
   claims.instances_known = true;
   QUIETUS_TRY_AS(const auto others,
                  rows::instances(reader, seal, [&] { claims.instances_known = false; }));
+  if (others.empty()) return {};
+  const Receipts receipts(reader, seal, claims);
   for (const InstanceRow& other : others)
-    if (oldest < other.log_size) claims.instances.push_back({other.instance, other.copied});
+    if (held.contains(other.log_size))
+      claims.instances.push_back({other.instance, other.copied, receipts.covering(other.instance)});
   return {};
 }
 
 // One line for each epoch: it is clear when the last snapshot that is sealed to it is.
-Result<void> claim_snapshots(ControlReader& reader, const RowSeal& seal, std::uint64_t oldest,
+Result<void> claim_snapshots(ControlReader& reader, const RowSeal& seal, const HeldSpan& held,
                              ErasureClaims& claims) {
   QUIETUS_TRY_AS(const auto snapshots, rows::snapshots(reader, seal));
   const UnixMillis erased = claims.times.keys_unreachable;
   std::map<EpochId, ClaimedSnapshot> epochs;
   for (const SnapshotRow& row : snapshots) {
     // One that was begun before, and destroyed before, never held them after the erasure.
-    if (oldest >= row.log_size || (row.destroyed != 0 && row.destroyed < erased)) continue;
+    if (!held.contains(row.log_size) || row.begun_index > held.unreachable ||
+        (row.destroyed != 0 && row.destroyed < erased))
+      continue;
     ClaimedSnapshot& claimed = epochs[row.epoch];
     const bool attested = row.destroyed != 0;
     claimed.attested = claimed.epoch == EpochId{} ? attested : claimed.attested && attested;
@@ -67,6 +148,24 @@ bool all_attested(const ErasureClaims& claims) {
                              [](const ClaimedSnapshot& snapshot) { return snapshot.attested; });
 }
 
+bool names_without_receipt(const ErasureClaims& claims, const InstanceId& instance) {
+  return std::ranges::any_of(claims.instances, [&](const ClaimedInstance& other) {
+    return other.instance == instance && !other.receipt;
+  });
+}
+
+// Whether the one says more than the other that was written before, and takes nothing back. An
+// instance that is not there any more came to nothing, like that of a drill.
+bool is_better(const ErasureClaims& now, const ErasureClaims& before) {
+  if (now.phase == CertificatePhase::kLive && before.phase == CertificatePhase::kFinal)
+    return false;
+  if (now.phase != before.phase) return true;
+  return now.instances_known &&
+         std::ranges::any_of(before.instances, [&](const ClaimedInstance& other) {
+           return !other.receipt && !names_without_receipt(now, other.instance);
+         });
+}
+
 CertificateStatus carried_status(const ErasureClaims& claims) {
   if (!slots_are_destroyed(claims.root) || !claims.exports_known || may_live_elsewhere(claims))
     return CertificateStatus::kPartial;
@@ -76,12 +175,24 @@ CertificateStatus carried_status(const ErasureClaims& claims) {
 }  // namespace
 
 Result<void> claim_copies(ControlReader& reader, const RowSeal& seal, ErasureClaims& claims) {
-  QUIETUS_TRY_AS(const std::uint64_t oldest, oldest_key(reader, seal, claims));
-  QUIETUS_TRY(claim_instances(reader, seal, oldest, claims));
-  QUIETUS_TRY(claim_snapshots(reader, seal, oldest, claims));
+  QUIETUS_TRY_AS(const HeldSpan held, held_span(reader, seal, claims));
+  QUIETUS_TRY(claim_instances(reader, seal, held, claims));
+  QUIETUS_TRY(claim_snapshots(reader, seal, held, claims));
   claims.phase = all_attested(claims) ? CertificatePhase::kFinal : CertificatePhase::kLive;
   claims.status = carried_status(claims);
   return {};
+}
+
+Result<UnixMillis> snapshots_clear(ControlReader& reader, const RowSeal& seal,
+                                   const std::vector<ScopeId>& targets) {
+  ErasureClaims claims;
+  for (const ScopeId scope : targets) claims.targets.emplace_back().scope = scope;
+  QUIETUS_TRY_AS(const HeldSpan held, held_span(reader, seal, claims));
+  QUIETUS_TRY(claim_snapshots(reader, seal, held, claims));
+  UnixMillis clear = 0;
+  for (const ClaimedSnapshot& snapshot : claims.snapshots)
+    if (!snapshot.attested) clear = std::max(clear, snapshot.clear_date);
+  return clear;
 }
 
 Result<WrittenCertificate> store_certificate(ControlWriter& writer, const RowSeal& seal,
@@ -119,11 +230,10 @@ Result<std::optional<CertificateId>> reissue_certificate(ControlWriter& writer, 
   if (!document) return std::optional<CertificateId>();
   QUIETUS_TRY_AS(const UnverifiedJws file, read_jws(as_bytes(*document), kCertificateType));
   QUIETUS_TRY_AS(ErasureClaims claims, decode_claims(file.payload));
-  const CertificatePhase phase = claims.phase;
+  if (claims.log.origin != reissue.origin) return std::optional<CertificateId>();
+  const ErasureClaims before = claims;
   QUIETUS_TRY(claim_copies(writer, seal, claims));
-  // Only what is better is worth another certificate, and only when it is the last word.
-  if (phase == CertificatePhase::kFinal || claims.phase != CertificatePhase::kFinal)
-    return std::optional<CertificateId>();
+  if (!is_better(claims, before)) return std::optional<CertificateId>();
   claims.supersedes.push_back(claims.certificate);
   random_bytes(claims.certificate);
   claims.tool = reissue.tool;

@@ -9,9 +9,14 @@
 
 namespace quietus {
 
-// Fills in instances, snapshots, phase and status, from what the rows say now and from the other
-// claims: targets, times, root, exports.
+// Fills in instances, with their receipts, snapshots, phase and status, from what the rows say now
+// and from the other claims: targets, times, root, exports, log.
 Result<void> claim_copies(ControlReader& reader, const RowSeal& seal, ErasureClaims& claims);
+
+// Until when key snapshots hold what would be erased now, as far as is attested or scheduled; 0:
+// none does.
+Result<UnixMillis> snapshots_clear(ControlReader& reader, const RowSeal& seal,
+                                   const std::vector<ScopeId>& targets);
 
 // Signs, stores and logs a certificate.
 Result<WrittenCertificate> store_certificate(ControlWriter& writer, const RowSeal& seal,
@@ -21,11 +26,13 @@ Result<WrittenCertificate> store_certificate(ControlWriter& writer, const RowSea
 Result<std::vector<CertificateId>> waiting_certificates(ControlReader& reader, const RowSeal& seal,
                                                         const CertificateId& from,
                                                         std::size_t limit);
-// Writes another certificate of the same erasure if more can be said now than this one says: a
-// snapshot that it names is attested to be gone. `tool` and `now` are the new one's. Its id, if it
-// was written.
+// Writes another certificate of the same erasure if more can be said now than this one says: all
+// snapshots that it names are attested to be gone, or another instance that it names as uncovered
+// has a receipt now, or came to nothing. `tool` and `now` are the new one's. Its id, if it was
+// written.
 struct Reissue {
   CertificateId id{};
+  std::string origin;  // of the log of this instance: others' certificates are not its to replace
   std::string tool;
   UnixMillis now = 0;
 };

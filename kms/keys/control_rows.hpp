@@ -23,7 +23,8 @@
 //   "d"                          data backups, see backups.hpp
 //   "e"                          the ring of a recovery site and its epochs, see ring_rows.hpp
 //   "r", "s"                     imported escrow rings, key snapshots, see snapshots.hpp
-//   "O"                          other instances of the vault, see instances.hpp
+//   "u"                          the last drill, see drills.hpp
+//   "O", "o", "i"                other instances of the vault, see instances.hpp
 //   "V" name                     the vault's own secrets: "issuing-key", "log-key" (32-byte seeds)
 // clang-format on
 #pragma once

@@ -135,9 +135,9 @@ Result<WrittenCertificate> write(const CertificateInputs& inputs, Subjects of) {
   claims.times.begun = intent.begun;
   claims.times.keys_unreachable = std::max(intent.committed, intent.begun);
   claims.times.slot_destroyed = std::max(inputs.destroyed_time, claims.times.keys_unreachable);
+  QUIETUS_TRY_AS(claims.log, claimed_log(inputs, std::move(of.log_indices)));
   QUIETUS_TRY(claim_copies(inputs.writer, inputs.seal, claims));
   claims.issued_at = std::max(inputs.parts.clock.now(), claims.times.slot_destroyed);
-  QUIETUS_TRY_AS(claims.log, claimed_log(inputs, std::move(of.log_indices)));
   return store_certificate(inputs.writer, inputs.seal, std::move(claims));
 }
 

@@ -54,10 +54,8 @@ class FileRoot final : public RootProvider {
   Result<std::vector<SlotName>> list() override;
   Assurance assurance() override;
 
-  // Copies of the slot that are there and well-formed (0 to 2); what doctor looks at.
-  std::uint32_t intact_mirrors(const SlotName& slot);
-  // After the whole vault was destroyed: takes away what is left in the folder.
-  Result<void> remove_remains();
+  std::uint32_t intact_mirrors(const SlotName& slot) override;  // 0 to 2
+  Result<void> remove_remains() override;
 
  private:
   std::filesystem::path path_of(std::string_view prefix, const SlotName& slot,

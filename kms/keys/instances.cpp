@@ -22,6 +22,29 @@ std::optional<InstanceRow> decode_instance_row(ByteView key, ByteView content) {
   return whole ? std::optional(row) : std::nullopt;
 }
 
+constexpr std::uint8_t kReceiptRowVersion = 1;
+constexpr std::uint8_t kOriginRowVersion = 1;
+
+Bytes receipt_row_key(const InstanceId& instance, ScopeId scope) {
+  return ByteWriter().u8('o').raw(instance).u64(scope).take();
+}
+
+std::optional<CertificateId> decode_receipt_row(ByteView content) {
+  ByteReader in(content);
+  const std::uint8_t version = in.u8();
+  const auto certificate = in.array<sizeof(CertificateId)>();
+  return in.done() && version == kReceiptRowVersion ? std::optional(certificate) : std::nullopt;
+}
+
+std::optional<OriginKeys> decode_origin_row(ByteView content) {
+  ByteReader in(content);
+  const std::uint8_t version = in.u8();
+  OriginKeys keys;
+  keys.log = in.array<sizeof(Ed25519PublicKey)>();
+  keys.issuing = in.array<sizeof(Ed25519PublicKey)>();
+  return in.done() && version == kOriginRowVersion ? std::optional(keys) : std::nullopt;
+}
+
 }  // namespace
 
 Result<void> put_instance(ControlWriter& writer, const RowSeal& seal, const InstanceRow& row) {
@@ -48,6 +71,36 @@ Result<std::vector<InstanceRow>> instances(ControlReader& reader, const RowSeal&
     return true;
   }));
   return found;
+}
+
+Result<std::optional<CertificateId>> instance_receipt(ControlReader& reader, const RowSeal& seal,
+                                                      const InstanceId& instance, ScopeId scope) {
+  return get_row(reader, seal, receipt_row_key(instance, scope), decode_receipt_row);
+}
+
+Result<void> put_instance_receipt(ControlWriter& writer, const RowSeal& seal,
+                                  const InstanceReceipt& receipt) {
+  ByteWriter content;
+  content.u8(kReceiptRowVersion).raw(receipt.certificate);
+  return put_sealed(writer, seal, receipt_row_key(receipt.instance, receipt.scope), content.take());
+}
+
+std::pair<Bytes, Bytes> sealed_origin_keys(const RowSeal& seal, const OriginKeys& keys) {
+  ByteWriter content;
+  content.u8(kOriginRowVersion).raw(keys.log).raw(keys.issuing);
+  Bytes key{'i'};
+  Bytes value = seal_row(seal.context, seal.key, seal.vault, key, content.take());
+  return {std::move(key), std::move(value)};
+}
+
+Result<OriginKeys> origin_keys(ControlReader& reader, const RowSeal& seal) {
+  QUIETUS_TRY_AS(const auto keys, get_row(reader, seal, Bytes{'i'}, decode_origin_row));
+  if (!keys) return Error(ErrorCode::kCorrupt, "copy: it does not say whose it is");
+  return *keys;
+}
+
+Result<void> remove_origin_keys(ControlWriter& writer) {
+  return writer.remove(Bytes{'i'});
 }
 
 }  // namespace quietus::rows

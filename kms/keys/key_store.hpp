@@ -114,10 +114,7 @@ struct ReplayedErasure {
 struct NewInstance {
   InstanceId id{};
   std::vector<ReplayedErasure> replayed;  // of the one that was copied, since; oldest first
-  // Of the one that was copied; zeros: not known.
-  Ed25519PublicKey origin_log_key{};
-  Ed25519PublicKey origin_issuing_key{};
-  BackupId backup{};  // whose records it gets
+  BackupId backup{};                      // whose records it gets
 };
 
 class KeyStore {
@@ -146,12 +143,16 @@ class KeyStore {
   Result<void> create(const VaultId& vault);
 
   // Hands out the control state, as one snapshot shows it, as rows that open under a new root key:
-  // every node of the tree under a new key, the vault's rows under a new row key (I-25). Of signing
-  // keys there is none in it. Root changes of others wait while the tree is read, not while `sink`
-  // takes the rows. From the beginning on there is a second holder of all keys: whoever calls this
-  // has said so in this store's log before. kBusy while a root change is under way or not
-  // finished.
+  // every node of the tree under a new key, the vault's rows under a new row key (I-26). Of signing
+  // keys there are the public halves in it, and no more. Root changes of others wait while the tree
+  // is read, not while `sink` takes the rows. From the beginning on there is a second holder of all
+  // keys: whoever calls this has said so in this store's log before. kBusy while a root change is
+  // under way or not finished.
   Result<KeyCopy> copy_keys(RowSink sink);
+  // In a store whose empty control store got the rows of a copy that others may open too: gives it
+  // new keys everywhere, so that it shares none but those of leaves with it. Its root key.
+  // kCorrupt.
+  Result<RootKey> renew_copy(const RootKey& copied);
   // Makes this store, whose empty control store got the rows of a copy, an instance of its own:
   // under a new root key, in a slot of its own provider, with signing keys of its own, and with a
   // log that goes on by itself where the copy's ends. Durable on return; after an error the store
@@ -268,6 +269,7 @@ class KeyStore {
   struct CopyRun;
   Result<void> copy_tree(CopyRun& run, const VaultKeys& keys, RowSpool& spool);
   Result<void> copy_other_rows(CopyRun& run);
+  Result<void> copy_public_keys(CopyRun& run);
   struct InstanceRoot {
     const RootRow& row;
     const NewInstance& instance;

@@ -1,6 +1,6 @@
 // A copy of the key tree that shares no node key with it: the same leaves, each node sealed under a
 // new random key, and a control leaf of its own. What is added to either tree later, the other
-// one's root key does not open, whatever versions of it lie where (docs/erasure.md, I-25).
+// one's root key does not open, whatever versions of it lie where (docs/erasure.md, I-26).
 #pragma once
 
 #include "keys/key_tree.hpp"

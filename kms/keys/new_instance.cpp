@@ -23,7 +23,7 @@ namespace {
 constexpr int kMaxCopyTries = 16;
 
 // Root row and tree are written anew; signing keys and what witnesses signed are the other
-// instance's own.
+// instance's own. Which keys sign there goes along, as a row of the copy's own.
 bool stays_behind(ByteView key) {
   return std::string_view("RNnVW").find(static_cast<char>(key[0])) != std::string_view::npos;
 }
@@ -185,6 +185,43 @@ Result<void> KeyStore::copy_other_rows(CopyRun& run) {
   });
 }
 
+// A snapshot may be opened more than once, and kept: what comes of it shares no key with it either.
+Result<RootKey> KeyStore::renew_copy(const RootKey& copied) {
+  const auto context = openssl_engine().make_context();
+  RootKey root = random_key<RootRole>();
+  QUIETUS_TRY_AS(RowSpool spool, RowSpool::in(folder_of(parts_.lock_files.control_store)));
+  const auto add = [&](ByteView key, ByteView value) { return spool.add(key, value); };
+  QUIETUS_TRY(parts_.control.read([&](ControlReader& reader) -> Result<void> {
+    QUIETUS_TRY_AS(const SealedRootRow sealed, read_root_row(reader));
+    if (!sealed.authentic(copied))
+      return Error(ErrorCode::kCorrupt, "root row of the copy: does not authenticate");
+    vault_ = sealed.row.vault;
+    KeyTree tree(vault_, copied, *context);
+    QUIETUS_TRY_AS(const LeafKey control, tree.leaf(reader, kControlLeaf));
+    RootKey again = RootKey::make([&](MutableBytes out) {
+      copied.expose([&](ByteView from) { std::ranges::copy(from, out.begin()); });
+    });
+    const VaultKeys keys = derive_vault_keys(sealed.row.generation, std::move(again), control);
+    CopyRun run{reader, *context, add, root, {}, {}};
+    QUIETUS_TRY(copy_tree(run, keys, spool));
+    return copy_other_rows(run);
+  }));
+  RowLoader loader(parts_.control);
+  QUIETUS_TRY(spool.replay([&](ByteView key, ByteView value) { return loader.add(key, value); }));
+  QUIETUS_TRY(loader.flush());
+  return root;
+}
+
+// So that who gets the copy knows who may sign for this instance.
+Result<void> KeyStore::copy_public_keys(CopyRun& run) {
+  const RowSeal old{*run.old_rows, vault_, run.context};
+  QUIETUS_TRY_AS(const SigningKey log, rows::signing_key(run.reader, old, kLogKey));
+  QUIETUS_TRY_AS(const SigningKey issuing, rows::signing_key(run.reader, old, kIssuingKey));
+  const auto [key, value] = rows::sealed_origin_keys(
+      {*run.rows, vault_, run.context}, {ed25519_public_key(log), ed25519_public_key(issuing)});
+  return run.sink(key, value);
+}
+
 Result<KeyCopy> KeyStore::copy_keys(RowSink sink) {
   const auto context = openssl_engine().make_context();
   for (int tries = 0; tries < kMaxCopyTries; ++tries) {
@@ -199,11 +236,13 @@ Result<KeyCopy> KeyStore::copy_keys(RowSink sink) {
       QUIETUS_TRY(copy_tree(run, *keys, spool));
       if (!use->current()) return moved_on();
       // From here on nobody who destroys keys waits for this: `sink` may be slow.
+      context->forget();
       keys.reset();
       use.reset();
       QUIETUS_TRY_AS(made.log, quietus::log_head(reader));
       QUIETUS_TRY(spool.replay(sink));
-      return copy_other_rows(run);
+      QUIETUS_TRY(copy_other_rows(run));
+      return copy_public_keys(run);
     });
     if (is_moved_on(copied)) continue;
     QUIETUS_TRY(copied);
@@ -272,13 +311,14 @@ Result<void> KeyStore::write_instance_rows(ControlWriter& writer, GcmContext& co
   if (!others.empty())
     return Error(ErrorCode::kCorrupt, "copy: a leaf belongs to another key than its row says");
   QUIETUS_TRY_AS(const TreeHead origin, quietus::log_head(writer));
+  QUIETUS_TRY_AS(const OriginKeys signs, rows::origin_keys(writer, seal));
+  QUIETUS_TRY(rows::remove_origin_keys(writer));
   QUIETUS_TRY(rows::put_signing_key(writer, seal, kIssuingKey, random_key<SigningRole>()));
   QUIETUS_TRY(rows::put_signing_key(writer, seal, kLogKey, random_key<SigningRole>()));
   QUIETUS_TRY(move_again(writer, seal));
   // The one that was copied holds the same keys.
   QUIETUS_TRY(rows::put_instance(writer, seal,
-                                 {next.row.instance, now, origin.size, next.instance.origin_log_key,
-                                  next.instance.origin_issuing_key}));
+                                 {next.row.instance, now, origin.size, signs.log, signs.issuing}));
   QUIETUS_TRY(rows::remove_instance(writer, next.instance.id));
   const InstanceBegun entry{next.instance.id, origin.size, origin.root, next.instance.backup};
   QUIETUS_TRY(log_change(writer, seal, entry_text(new_entry(now), entry)));

@@ -9,6 +9,7 @@
 namespace quietus::rows {
 namespace {
 
+constexpr std::size_t kOpeningKeySize = 1 + sizeof(EpochId) + sizeof(InstanceId);
 constexpr std::uint8_t kRingRowVersion = 1;
 constexpr char kRingTable = 'e';
 
@@ -38,6 +39,7 @@ std::optional<EpochRow> decode_epoch(ByteView content) {
   row.epoch.public_key.key = in.array<sizeof(X25519PublicKey)>();
   row.destroyed = read_time(in);
   row.erasure = in.array<sizeof(ErasureId)>();
+  row.complete = in.flag();
   return in.done() && version == kRingRowVersion ? std::optional(row) : std::nullopt;
 }
 
@@ -77,7 +79,8 @@ Result<void> put_epoch(ControlWriter& writer, const RowSeal& seal, const EpochRo
       .u64(static_cast<std::uint64_t>(row.epoch.expires))
       .raw(row.epoch.public_key.key)
       .u64(static_cast<std::uint64_t>(row.destroyed))
-      .raw(row.erasure);
+      .raw(row.erasure)
+      .u8(row.complete ? 1 : 0);
   return put_sealed(writer, seal, row_key(kRingTable, row.epoch.public_key.id), content.take());
 }
 
@@ -90,6 +93,7 @@ Result<std::vector<EpochRow>> epochs(ControlReader& reader, const RowSeal& seal)
   // The ring's own row is the only one with so short a key.
   const Bytes first = row_key(kRingTable, EpochId{});
   QUIETUS_TRY(reader.scan(ring_key(), first, [&](ByteView key, ByteView value) -> Result<bool> {
+    if (key.size() == kOpeningKeySize) return true;
     const auto content = open_row(seal.context, seal.key, seal.vault, key, value);
     auto row = content ? decode_epoch(*content) : std::nullopt;
     ByteReader in(key.subspan(1));
@@ -102,6 +106,38 @@ Result<std::vector<EpochRow>> epochs(ControlReader& reader, const RowSeal& seal)
   std::ranges::sort(found, {}, [](const EpochRow& row) {
     return std::tuple(row.epoch.opens, row.epoch.public_key.id);
   });
+  return found;
+}
+
+Result<void> put_opening(ControlWriter& writer, const RowSeal& seal, const OpeningRow& row) {
+  const Bytes key = ByteWriter()
+                        .u8(static_cast<std::uint8_t>(kRingTable))
+                        .raw(row.epoch)
+                        .raw(row.instance)
+                        .take();
+  ByteWriter content;
+  content.u8(kRingRowVersion).raw(row.vault).u64(static_cast<std::uint64_t>(row.time));
+  return put_sealed(writer, seal, key, content.take());
+}
+
+Result<std::vector<OpeningRow>> openings(ControlReader& reader, const RowSeal& seal) {
+  std::vector<OpeningRow> found;
+  QUIETUS_TRY(reader.scan(ring_key(), {}, [&](ByteView key, ByteView value) -> Result<bool> {
+    if (key.size() != kOpeningKeySize) return true;
+    const auto content = open_row(seal.context, seal.key, seal.vault, key, value);
+    if (!content) return damaged(kRingTable);
+    ByteReader id(key.subspan(1));
+    ByteReader in(*content);
+    OpeningRow row;
+    row.epoch = id.array<sizeof(EpochId)>();
+    row.instance = id.array<sizeof(InstanceId)>();
+    const std::uint8_t version = in.u8();
+    row.vault = in.array<sizeof(VaultId)>();
+    row.time = static_cast<UnixMillis>(in.u64());
+    if (!in.done() || version != kRingRowVersion) return damaged(kRingTable);
+    found.push_back(row);
+    return true;
+  }));
   return found;
 }
 

@@ -5,7 +5,9 @@
 //   "e"            RingRow: version u8 (1) || ring id 16 || epoch length u64 || life u64 ||
 //                  issued u64
 //   "e" epoch id   EpochRow: version u8 (1) || scope id u64 || opens u64 || closes u64 ||
-//                  expires u64 || public key 32 || destroyed u64 || erasure id 16
+//                  expires u64 || public key 32 || destroyed u64 || erasure id 16 ||
+//                  complete u8
+//   "e" epoch id || instance id   OpeningRow: version u8 (1) || vault id 16 || time u64
 //
 // Both are sealed under the vault's row key; times and lengths are milliseconds, whole seconds.
 #pragma once
@@ -31,6 +33,15 @@ struct EpochRow {
   RingEpoch epoch;
   UnixMillis destroyed = 0;  // 0: as far as is known its key lives
   ErasureId erasure{};
+  bool complete = false;  // says the certificate of that erasure
+};
+
+// The epoch's key was used to make that instance of that vault.
+struct OpeningRow {
+  EpochId epoch{};
+  InstanceId instance{};
+  VaultId vault{};
+  UnixMillis time = 0;  // whole seconds
 };
 
 namespace rows {
@@ -44,6 +55,10 @@ Result<void> put_epoch(ControlWriter& writer, const RowSeal& seal, const EpochRo
 Result<void> remove_epoch(ControlWriter& writer, const EpochId& id);
 // In the order in which they open. kCorrupt when one is damaged.
 Result<std::vector<EpochRow>> epochs(ControlReader& reader, const RowSeal& seal);
+
+Result<void> put_opening(ControlWriter& writer, const RowSeal& seal, const OpeningRow& row);
+// In no order. kCorrupt when one is damaged.
+Result<std::vector<OpeningRow>> openings(ControlReader& reader, const RowSeal& seal);
 
 }  // namespace rows
 }  // namespace quietus

@@ -74,6 +74,12 @@ class RootProvider {
 
   virtual Assurance assurance() = 0;
 
+  // Copies of the slot that are there and well-formed, of as many as there should be; what doctor
+  // looks at.
+  virtual std::uint32_t intact_mirrors(const SlotName& slot) = 0;
+  // After the whole vault was destroyed: takes away what is left where the slots were.
+  virtual Result<void> remove_remains() { return {}; }
+
   // What slots are made and read under. Changed only while the root-change lock is held
   // exclusively.
   virtual SlotUnlock unlock() const = 0;

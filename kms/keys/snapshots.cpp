@@ -21,6 +21,7 @@ std::optional<SnapshotRow> decode_snapshot(ByteView content) {
   row.epoch = in.array<sizeof(EpochId)>();
   row.begun = static_cast<UnixMillis>(in.u64());
   row.expires = static_cast<UnixMillis>(in.u64());
+  row.begun_index = in.u64();
   row.log_size = in.u64();
   row.destroyed = static_cast<UnixMillis>(in.u64());
   return in.done() && version == kSnapshotRowVersion ? std::optional(row) : std::nullopt;
@@ -56,6 +57,7 @@ Result<void> put_snapshot(ControlWriter& writer, const RowSeal& seal, const Snap
       .raw(row.epoch)
       .u64(static_cast<std::uint64_t>(row.begun))
       .u64(static_cast<std::uint64_t>(row.expires))
+      .u64(row.begun_index)
       .u64(row.log_size)
       .u64(static_cast<std::uint64_t>(row.destroyed));
   return put_sealed(writer, seal, row_key('s', row.id), content.take());

@@ -1,8 +1,9 @@
-// Key snapshots: copies of the control state whose root key is sealed to an epoch of an escrow ring,
-// and the rings that they are sealed to. A snapshot has its row from before anything of it is read.
+// Key snapshots: copies of the control state whose root key is sealed to an epoch of an escrow
+// ring, and the rings that they are sealed to. A snapshot has its row from before anything of it is
+// read.
 //
 //   "s" snapshot id      SnapshotRow: version u8 (1) || ring id 16 || epoch id 16 || begun u64 ||
-//                        expires u64 || log size u64 || destroyed u64
+//                        expires u64 || begun index u64 || log size u64 || destroyed u64
 //   "r" ring id          TrustedRing: version u8 (1) || vkey of the site's log (text) || imported
 //                        u64 || receipt u64 || pieces u16
 //   "r" ring id || u16   its signed ring file, in pieces of 32 KiB
@@ -26,7 +27,8 @@ struct SnapshotRow {
   RingId ring{};
   EpochId epoch{};
   UnixMillis begun = 0;
-  UnixMillis expires = 0;      // of the epoch, as the ring file promised
+  UnixMillis expires = 0;         // of the epoch, as the ring file promised
+  std::uint64_t begun_index = 0;  // of its snapshot-begun entry
   std::uint64_t log_size = 0;  // it holds no key that is logged after that; UINT64_MAX: not known
   UnixMillis destroyed = 0;    // of the epoch's key, as the site's receipt says; 0: not attested
 };

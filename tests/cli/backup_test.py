@@ -15,7 +15,7 @@ from scenario import (DONE, FAILURE, INTEGRITY, LOCKED, REFUSED, USAGE, UNAVAILA
 
 NO_VAULT = ["QUIETUS_VAULT", "QUIETUS_KEY_FILE"]
 SECRET = b"a secret of user-7"
-INFO = ["id", "begun", "made", "expires", "needed_until", "base", "records", "bytes", "manifest_hash"]
+INFO = ["id", "begun", "made", "expires", "needed_until", "base", "records", "bytes", "epoch", "manifest_hash"]
 
 
 def moment(text):

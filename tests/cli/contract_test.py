@@ -20,14 +20,15 @@ TRANSFER = ["scope", "path", "records", "bytes", "skipped", "failed", "stopped"]
 SCHEDULE = ["scope", "scope_id", "terminates", "ended", "consent_withdrawn", "expires", "erase_at",
             "erase_reason", "chosen_period"]
 PLAN = ["made", "until", "policy_version", "living", "unreadable", "scopes"]
-BACKUP = ["id", "begun", "made", "expires", "records", "bytes", "manifest_hash"]
+BACKUP = ["id", "begun", "made", "expires", "needed_until", "base", "records", "bytes", "epoch", "manifest_hash"]
 HEAD = ["origin", "size", "root_hash"]
 RING = ["ring", "site", "issued", "verifier_key"]
 ROTATION = ["scope", "generation", "records", "bytes", "scopes_rewrapped", "keys_destroyed", "given_up",
             "given_up_records"]
 KEYS = {
     "init": PLACE + ["key_file_made"],
-    "status": PLACE + ["root_generation", "tenants", "log_size", "certificates", "processes",
+    "status": PLACE + ["root_generation", "tenants", "log_size", "certificates", "last_backup", "last_snapshot",
+                       "last_drill", "last_drill_passed", "processes",
                        "read_only", "key_memory_locked", "pending_erasures", "rotations",
                        "retention", "scheduled_erasures"],
     "doctor": ["findings"],
@@ -74,13 +75,22 @@ KEYS = {
     "scope keep": SCHEDULE,
     "scope schedule": ["schedules"],
     "erase --cancel": ["cancelled"],
-    "erase": ["erased", "also", "scheduled", "keys_destroyed", "records", "bytes", *ERASURE, "certificate_file"],
+    "erase": ["erased", "also", "scheduled", "keys_destroyed", "snapshots_clear", "records", "bytes", *ERASURE, "certificate_file"],
     "erase --resume": ["finished"],
     "unlock change": ["changed", "root_generation", "key_file_made"],
     "vault destroy": ["destroyed", "vault_id", *ERASURE, "certificate_file"],
     "backup create": [*BACKUP, "file"],
-    "backup verify": [*(key for key in BACKUP if key != "made"), "vault", "log", "verifier_key", "trusted"],
+    "backup verify": [*(key for key in BACKUP if key not in ("made", "needed_until")), "base_manifest_hash", "removed",
+                      "records_in_all", "vault", "log", "verifier_key", "trusted"],
     "backup list": ["backups"],
+    "backup restore": ["vault", "instance", "backup", "as_of", "restored", "bytes", "erased", "purged", "missing",
+                       "damages"],
+    "backup drill": ["passed", "backup", "as_of", "done", "milliseconds", "restored", "bytes", "erased", "purged",
+                     "missing", "damaged", "compared", "differing", "changed_since", "restricted_scopes",
+                     "erased_scopes_tried", "erased_scopes_readable", "report"],
+    "escrow import-ring": ["ring", "site", "verifier_key", "epochs", "seals_until"],
+    "escrow snapshot": [*BACKUP, "file"],
+    "escrow import-receipt": ["ring", "epochs", "snapshots", "certificates"],
     "escrow init": [*PLACE, "key_file_made", "ring", "epochs", "verifier_key", "ring_file", "file"],
     "escrow roll": [*RING, "new", "made", "destroyed", "held", "ring_file", "receipt", "folder"],
     "escrow list": [*RING, "epochs"],
@@ -111,9 +121,10 @@ COMMANDS = ["init", "status", "doctor", "check", "unlock", "unlock change", "ten
             "key deactivate", "key compromise", "hold", "hold place", "hold release", "hold list", "key rotate", "purge", "reclaim", "policy", "policy check", "policy apply", "policy list", "policy show",
             "policy diff", "policy plan", "sweep", "clock", "clock accept", "tenant terminate", "scope withdraw",
             "scope expire", "scope keep", "scope schedule", "erase", "vault", "vault destroy", "backup", "backup create", "backup verify",
-            "backup list", "escrow", "escrow init", "escrow roll", "escrow list", "cert",
+            "backup list", "backup forget", "backup restore", "backup drill", "escrow", "escrow init", "escrow roll",
+            "escrow list", "escrow import-ring", "escrow snapshot", "escrow import-receipt", "cert",
             "cert list", "cert show", "cert verify", "cert key", "cert timestamp-request",
-            "cert timestamp-import", "cert render", "audit", "audit report", "audit log",
+            "cert timestamp-import", "cert render", "cert import", "audit", "audit report", "audit log",
             "audit verify", "audit checkpoint", "audit proof", "audit export", "audit witness-key", "audit cosign",
             "audit add-cosignature"]
 
@@ -155,9 +166,11 @@ tenant-override = { min = "1d", max = "9d" }
             ("scope keep", "acme/data", "--for", "2d"), ("scope schedule",),
             ("erase --cancel", "acme/data"), ("tenant terminate", "acme", "--effective", "2099-01-01"),
             ("backup create", self.folder / "backup"), ("backup verify", self.folder / "backup"),
-            ("backup list",),
+            ("backup list",), ("backup drill", self.folder / "backup"),
+            ("backup restore", self.folder / "backup", self.folder / "restored", *self.anywhere("restored-roots")),
             ("escrow init", self.folder / "site", *self.anywhere("site-roots")), ("escrow roll",),
-            ("escrow list",),
+            ("escrow list",), ("escrow import-ring",), ("escrow snapshot", self.folder / "snapshot"),
+            ("escrow import-receipt",),
             ("erase", "acme", "--reason", "x", "--yes", "--now", "--certificate", certificate),
             ("erase --resume",), ("cert list",), ("cert show",), ("cert key",),
             ("cert verify", certificate, "--key", pem),
@@ -181,8 +194,16 @@ tenant-override = { min = "1d", max = "9d" }
                 self.must("erase", *arguments, "--reason", "x", "--yes")
             if name == "cert show":
                 arguments = [self.document("cert", "list")["certificates"][0]["id"]]
-            at = ("--vault", self.folder / "site") if name.startswith("escrow") else ()
+            if name == "escrow import-ring":
+                site = self.write("site.trust", f"log {rolled['verifier_key']}\nquorum none\n".encode())
+                arguments = [self.write("ring", rolled["ring_file"].encode()), "--trust", site]
+            if name == "escrow import-receipt":
+                arguments = [self.write("receipt", rolled["receipt"].encode())]
+            at_site = name in ("escrow init", "escrow roll", "escrow list")
+            at = ("--vault", self.folder / "site") if at_site else ()
             document = self.document(*at, *name.split(), *arguments)
+            if name == "escrow roll":
+                rolled = document
             self.assertEqual(sorted(KEYS[name]), sorted(document), name)
             for key in document:
                 self.assertRegex(key, "^[a-z_]+$")

@@ -210,20 +210,38 @@ TEST_CASE("claims that contradict each other are refused", "[certificate][forger
       {"a phase that needs snapshots", [](auto& c) { c.phase = CertificatePhase::kLive; }, "final"},
       {"final, but a snapshot is left",
        [](auto& c) {
-         c.snapshots = {{{1}, c.issued_at, true}};
+         c.snapshots = {{{1}, c.issued_at, false}};
        },
        "not final"},
       {"complete, but live",
        [](auto& c) {
-         c.snapshots = {{{1}, c.issued_at, true}};
+         c.snapshots = {{{1}, c.issued_at, false}};
          c.phase = CertificatePhase::kLive;
        },
        "do not agree"},
+      {"live, but all snapshots are gone",
+       [](auto& c) {
+         c.snapshots = {{{1}, c.issued_at, true}};
+         c.phase = CertificatePhase::kLive;
+         c.status = CertificateStatus::kPendingSnapshots;
+       },
+       "still age out is final"},
+      {"pending, but all snapshots are gone",
+       [](auto& c) {
+         c.snapshots = {{{1}, c.issued_at, true}};
+         c.status = CertificateStatus::kPendingSnapshots;
+       },
+       "do not agree"},
+      {"final, but one of two snapshots is left",
+       [](auto& c) {
+         c.snapshots = {{{1}, c.issued_at, true}, {{2}, c.issued_at, false}};
+       },
+       "not final"},
       {"pending, but no snapshot", [](auto& c) { c.status = CertificateStatus::kPendingSnapshots; },
        "do not agree"},
       {"pending on an unknown medium",
        [](auto& c) {
-         c.snapshots = {{{1}, c.issued_at, true}};
+         c.snapshots = {{{1}, c.issued_at, false}};
          c.phase = CertificatePhase::kLive;
          c.status = CertificateStatus::kPendingSnapshots;
          c.root.assurance_known = false;
@@ -231,14 +249,14 @@ TEST_CASE("claims that contradict each other are refused", "[certificate][forger
        "assurance is unknown"},
       {"a snapshot twice",
        [](auto& c) {
-         c.snapshots = {{{1}, c.issued_at, true}, {{1}, c.issued_at, true}};
+         c.snapshots = {{{1}, c.issued_at, false}, {{1}, c.issued_at, false}};
          c.phase = CertificatePhase::kLive;
          c.status = CertificateStatus::kPendingSnapshots;
        },
        "epoch twice"},
       {"a snapshot that was clear before",
        [](auto& c) {
-         c.snapshots = {{{1}, c.times.begun - 60000, true}};
+         c.snapshots = {{{1}, c.times.begun - 60000, false}};
          c.phase = CertificatePhase::kLive;
          c.status = CertificateStatus::kPendingSnapshots;
        },
@@ -261,7 +279,7 @@ TEST_CASE("claims that contradict each other are refused", "[certificate][forger
 TEST_CASE("claims that pass over other instances of the vault are refused",
           "[certificate][forgery]") {
   const auto pending = [](ErasureClaims& claims) {
-    claims.snapshots = {{{1}, claims.issued_at, true}};
+    claims.snapshots = {{{1}, claims.issued_at, false}};
     claims.phase = CertificatePhase::kLive;
     claims.status = CertificateStatus::kPendingSnapshots;
   };
@@ -299,6 +317,33 @@ TEST_CASE("claims that pass over other instances of the vault are refused",
          partial(c, {{{1}, kStart}, {{1}, kStart + kMinute}});
        },
        "another instance twice"},
+      {"complete, but one of two instances has no receipt",
+       [](auto& c) {
+         c.instances = {{{1}, kStart, CertificateId{7}}, {{2}, kStart}};
+       },
+       "another instance may hold"},
+      {"complete with receipts, but more instances may be",
+       [](auto& c) {
+         c.instances = {{{1}, kStart, CertificateId{7}}};
+         c.instances_known = false;
+       },
+       "other instances are not all known"},
+      {"its own receipt",
+       [](auto& c) {
+         c.instances = {{{1}, kStart, c.certificate}};
+       },
+       "a certificate of this one"},
+      {"one that it supersedes as a receipt",
+       [](auto& c) {
+         c.supersedes = {{7}};
+         c.instances = {{{1}, kStart, CertificateId{7}}};
+       },
+       "a certificate of this one"},
+      {"one receipt for two instances",
+       [](auto& c) {
+         c.instances = {{{1}, kStart, CertificateId{7}}, {{2}, kStart, CertificateId{7}}};
+       },
+       "or of two"},
   });
 }
 
@@ -306,7 +351,7 @@ TEST_CASE("a signed payload with other instances has one form", "[certificate][f
   const SampleVault vault;
   ErasureClaims claims = vault.claims();
   claims.status = CertificateStatus::kPartial;
-  claims.instances = {{{1}, kStart}};
+  claims.instances = {{{1}, kStart}, {{2}, kStart, CertificateId{7}}};
   const std::string payload = encode_claims(claims);
   REQUIRE(vault.verify(vault.sign(payload)).ok());
   const Json json = must(parse_strict_json(payload));
@@ -324,6 +369,8 @@ TEST_CASE("a signed payload with other instances has one form", "[certificate][f
   };
   CHECK(refused(vault, with("\"not-covered\"", "\"never-existed\"")));
   CHECK(refused(vault, with("and none of them is covered", "and all of them are covered")));
+  CHECK(refused(vault, with("\"receipt\":\"\"", "\"receipt\":null")));
+  CHECK(refused(vault, with("\"receipt\":\"\"", "\"receipt\":\"07\"")));
   CHECK(refused(vault, with("01000000000000000000000000000000", "0100000000000000000000000000")));
   CHECK(refused(vault, with("\"instances_known\":true", "\"instances_known\":1")));
 }

@@ -38,7 +38,7 @@ bool accepted(const std::string& certificate, const std::string& pem) {
   return good;
 }
 
-TEST_CASE("a second verifier and the schema judge batches and other instances alike",
+TEST_CASE("a second verifier and the schema judge batches, snapshots and other instances alike",
           "[certificate]") {
   if (!can_judge()) return;
   SampleVault vault;
@@ -53,6 +53,30 @@ TEST_CASE("a second verifier and the schema judge batches and other instances al
   CHECK(accepted(must(issue_certificate(copied, vault.issuer())).file, vault.issuer_pem()));
   std::swap(copied.instances[0], copied.instances[1]);
   CHECK_FALSE(accepted(vault.sign(encode_claims(copied)), vault.issuer_pem()));
+  std::swap(copied.instances[0], copied.instances[1]);
+  const auto signed_by = [&](const ErasureClaims& claims) {
+    return accepted(must(issue_certificate(claims, vault.issuer())).file, vault.issuer_pem());
+  };
+  const auto lies = [&](const ErasureClaims& claims) {
+    return accepted(vault.sign(encode_claims(claims)), vault.issuer_pem());
+  };
+  copied.instances[0].receipt = CertificateId{7};
+  CHECK(signed_by(copied));
+  copied.status = CertificateStatus::kComplete;
+  CHECK_FALSE(lies(copied));
+  copied.instances[1].receipt = CertificateId{8};
+  CHECK(signed_by(copied));
+  copied.instances[1].receipt = CertificateId{7};
+  CHECK_FALSE(lies(copied));
+  ErasureClaims waiting = ordinary;
+  waiting.snapshots = {{{1}, waiting.issued_at, true}};
+  CHECK(signed_by(waiting));
+  waiting.snapshots[0].attested = false;
+  CHECK_FALSE(lies(waiting));
+  waiting.phase = CertificatePhase::kLive;
+  CHECK_FALSE(lies(waiting));
+  waiting.status = CertificateStatus::kPendingSnapshots;
+  CHECK(signed_by(waiting));
   for (const std::uint64_t scopes : {1U, 20U}) {
     const ErasureClaims claims = vault.of_batch(scopes / 2, scopes);
     const std::string file = must(issue_certificate(claims, vault.issuer())).file;

@@ -138,12 +138,47 @@ TEST_CASE("every place of a copy is named with what is known of it", "[certifica
   claims.root.slots[0].gone = false;
   claims.snapshots = {{{1}, claims.issued_at, true}};
   claims.instances_known = false;
+  CHECK(states(claims).find("key-snapshots destroyed; ") != std::string::npos);
+  claims.snapshots.push_back({{2}, claims.issued_at, false});
+  claims.phase = CertificatePhase::kLive;
   CHECK(states(claims) ==
         "root-slots unknown; process-memory destroyed; key-snapshots ages-out; "
         "restored-instances unknown; known-exports never-existed; "
         "copies-outside-the-vault outside; ");
-  claims.instances = {{{1}, kStart}};
+  claims.instances = {{{1}, kStart, CertificateId{7}}, {{2}, kStart}};
   CHECK(states(claims).find("restored-instances not-covered; ") != std::string::npos);
+  claims.instances[1].receipt = CertificateId{8};
+  CHECK(states(claims).find("restored-instances unknown; ") != std::string::npos);
+  claims.instances_known = true;
+  CHECK(states(claims).find("restored-instances destroyed; ") != std::string::npos);
+}
+
+TEST_CASE("with the receipts of all other instances a certificate is complete", "[certificate]") {
+  const SampleVault vault;
+  ErasureClaims claims = vault.claims();
+  claims.instances = {{{0x0A}, kStart, CertificateId{7}}, {{0x0B}, kStart}};
+  CHECK_FALSE(issue_certificate(claims, vault.issuer()).ok());
+  claims.status = CertificateStatus::kPartial;
+  const VerifiedCertificate one =
+      must(vault.verify(must(issue_certificate(claims, vault.issuer())).file));
+  CHECK_FALSE(mentions(one.report().not_claimed, "0a000000"));
+  CHECK(mentions(one.report().not_claimed, "0b000000"));
+  CHECK(mentions(one.report().not_checked, "its certificate 07000000000000000000000000000000"));
+  CHECK(mentions(one.report().claims, "may still hold the listed keys"));
+
+  claims.instances[1].receipt = CertificateId{8};
+  claims.status = CertificateStatus::kComplete;
+  const std::string payload = encode_claims(claims);
+  CHECK(encode_claims(must(decode_claims(as_bytes(payload)))) == payload);
+  const CertificateReport all =
+      must(vault.verify(must(issue_certificate(claims, vault.issuer())).file)).report();
+  CHECK(all.not_claimed.size() == certificate_exclusions().size());
+  CHECK(mentions(all.not_checked, "its certificate 08000000000000000000000000000000"));
+  // Nothing is claimed of how and when others destroyed them.
+  CHECK_FALSE(mentions(all.claims, "this vault and the systems listed here"));
+  CHECK(mentions(all.claims, "that this instance of the vault made"));
+  CHECK(mentions(all.claims, "as its own certificate states that is listed as receipt"));
+  CHECK_FALSE(mentions(all.claims, "may still hold"));
 }
 
 TEST_CASE("another instance makes a certificate partial, and is named as not covered",
@@ -179,7 +214,7 @@ TEST_CASE("another instance makes a certificate partial, and is named as not cov
   CHECK(mentions(unknown.claims, "Other instances of this vault may still hold the listed keys"));
 
   claims.instances = {{{0x0A}, kStart}};
-  claims.snapshots = {{{1}, claims.issued_at, true}};
+  claims.snapshots = {{{1}, claims.issued_at, false}};
   claims.phase = CertificatePhase::kLive;
   CHECK(mentions(verified(claims).report().claims, "key snapshots of this instance of the vault"));
 }
@@ -197,9 +232,10 @@ TEST_CASE("while key snapshots age out a certificate is live and pending, never 
   CHECK(live.phase() == CertificatePhase::kLive);
   CHECK(mentions(live.report().claims, "is unreadable from its clear date"));
   CHECK_FALSE(mentions(live.report().claims, "made no key snapshot"));
-  // The one that follows names it.
+  // The one that follows names it, and the snapshots that are gone.
   ErasureClaims later = vault.claims();
   later.supersedes = {{5}};
+  later.snapshots = {{{1}, later.issued_at, true}};
   const VerifiedCertificate final_one =
       must(vault.verify(must(issue_certificate(later, vault.issuer())).file));
   CHECK(final_one.supersedes() == std::vector<std::string>{"05000000000000000000000000000000"});

@@ -90,8 +90,12 @@ TEST_CASE("each kind of entry about instances has one text", "[log-entry]") {
   CHECK(entry_text(head(), InstanceBegun{filled<16>(1), 77, filled<32>(2), filled<16>(1)}) ==
         start("instance-begun") + R"(,"instance":")" + id16 +
             R"(","origin_size":77,"origin_root":")" + hash32 + R"(","backup":")" + id16 + "\"}");
+  CHECK(entry_text(head(), InstanceReceiptImported{filled<16>(1), filled<16>(1), 3}) ==
+        start("instance-receipt-imported") + R"(,"instance":")" + id16 + R"(","certificate":")" +
+            id16 + R"(","scopes":3})");
   for (const std::string& text :
-       {entry_text(head(), CopyMade{}), entry_text(head(), InstanceBegun{})})
+       {entry_text(head(), CopyMade{}), entry_text(head(), InstanceBegun{}),
+        entry_text(head(), InstanceReceiptImported{})})
     CHECK(must(LogEntry::parse(as_bytes(text))).head().id == head().id);
 }
 

@@ -29,6 +29,10 @@ RingReceipt sample_receipt() {
   receipt.ring.fill(0xb2);
   receipt.issued = parse_utc("2026-03-03T03:00:01Z").value();
   receipt.destroyed = {destroyed_in_march(1), destroyed_in_march(2), destroyed_in_march(3)};
+  receipt.destroyed[1].complete = false;
+  receipt.opened.push_back({receipt.destroyed[1].epoch, {}, {}, receipt.destroyed[1].destroyed});
+  receipt.opened[0].vault.fill(0xC3);
+  receipt.opened[0].instance.fill(0xD4);
   return receipt;
 }
 
@@ -38,11 +42,13 @@ constexpr std::string_view kReceiptText =
     "ring b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2b2\n"
     "issued 2026-03-03T03:00:01Z\n"
     "destroyed 01010101010101010101010101010101 2026-03-01T03:00:00Z "
-    "f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1\n"
+    "f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1 complete\n"
     "destroyed 02020202020202020202020202020202 2026-03-02T03:00:00Z "
-    "f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2\n"
+    "f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2f2 partial\n"
     "destroyed 03030303030303030303030303030303 2026-03-03T03:00:00Z "
-    "f3f3f3f3f3f3f3f3f3f3f3f3f3f3f3f3\n";
+    "f3f3f3f3f3f3f3f3f3f3f3f3f3f3f3f3 complete\n"
+    "opened 02020202020202020202020202020202 c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3 "
+    "d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4 2026-03-02T03:00:00Z\n";
 
 std::string receipt_with(const std::string& from, const std::string& to) {
   std::string text(kReceiptText);
@@ -137,10 +143,14 @@ TEST_CASE("lines of a receipt that are not the one form are refused", "[ring]") 
       receipt_with("2026-03-01T03:00:00Z ", "2026-03-01T24:00:00Z "),
       receipt_with("2026-03-01T03:00:00Z ", ""),
       receipt_with("2026-03-01T03:00:00Z ", "2026-03-01T03:00:00Z  "),
-      receipt_with("f1f1\n", "f1\n"),
-      receipt_with("f1f1\n", "F1F1\n"),
-      receipt_with("f1f1\n", "f1f1 \n"),
-      receipt_with("f1f1\n", "f1f1 x\n"),
+      receipt_with("f1f1 c", "f1 c"),
+      receipt_with("f1f1 c", "F1F1 c"),
+      receipt_with("f1f1 complete", "f1f1 complete "),
+      receipt_with("f1f1 complete", "f1f1 whole"),
+      receipt_with("f1f1 complete", "f1f1"),
+      receipt_with("opened 02", "opened  02"),
+      receipt_with("opened 02", "Opened 02"),
+      receipt_with("c3c3 d4d4", "c3c3  d4d4"),
   };
   for (const std::string& wrong : malformed) {
     INFO(wrong);

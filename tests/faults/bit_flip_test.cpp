@@ -3,6 +3,7 @@
 #include <set>
 
 #include "faults/history.hpp"
+#include "support/sanitized.hpp"
 #include "support/worker.hpp"
 
 using namespace quietus;
@@ -80,7 +81,7 @@ TEST_CASE("A bit flipped anywhere in the stores gives an error or the right data
   std::mt19937 random(18500);  // NOLINT(cert-msc32-c,cert-msc51-cpp): the same each time
   std::map<std::string, int> outcomes;
   for (const fs::path& file : {history.control(), history.records()}) {
-    for (int i = 0; i < 100; ++i) {
+    for (int i = 0; i < 100 / kPointStep; ++i) {
       history.put_back("new");
       const auto size = fs::file_size(file);
       // The meta pages use their first bytes only.

@@ -24,6 +24,12 @@ void add_instance(TestVault& vault, std::uint8_t number, std::uint64_t size) {
   }));
 }
 
+void add_receipt(TestVault& vault, const InstanceReceipt& receipt) {
+  must(vault.keys().update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) {
+    return rows::put_instance_receipt(writer, scopes.seal(), receipt);
+  }));
+}
+
 void damage_instance(TestVault& vault, std::uint8_t number) {
   const Bytes key = ByteWriter().u8('O').raw(InstanceId{number}).take();
   must(vault.control().update(
@@ -93,6 +99,59 @@ TEST_CASE("rows of instances are read as they were written, and damaged ones are
   CHECK(left.rows.size() == 1);
   CHECK(left.damaged == 1);
   CHECK(damaged_tables() == std::vector<char>{'O'});
+}
+
+TEST_CASE("rows of receipts are read as they were written, and a damaged one is none",
+          "[instances]") {
+  ErasableVault vault;
+  const ScopeId scope = vault.scopes.user;
+  const auto found = [&](std::uint8_t instance, ScopeId of) {
+    return vault->look([&](ControlReader& reader, ScopeTable& scopes,
+                           const RootRow&) -> Result<std::optional<CertificateId>> {
+      const auto read = rows::instance_receipt(reader, scopes.seal(), {instance}, of);
+      return read.ok() ? read.value() : std::optional(CertificateId{0xFF});
+    });
+  };
+  add_receipt(*vault, {{3}, scope, {7}});
+  add_receipt(*vault, {{3}, kVaultScope, {8}});
+  add_receipt(*vault, {{3}, scope, {9}});  // a newer one
+  CHECK(found(3, scope) == CertificateId{9});
+  CHECK(found(3, kVaultScope) == CertificateId{8});
+  CHECK_FALSE(found(4, scope));
+  CHECK_FALSE(found(3, scope + 1));
+  const Bytes key = ByteWriter().u8('o').raw(InstanceId{3}).u64(scope).take();
+  must(vault->control().update(
+      WriteClass::kOrdinary, [&](ControlWriter& writer) { return writer.put(key, Bytes(60, 7)); }));
+  CHECK(found(3, scope) == CertificateId{0xFF});
+  add_instance(*vault, 3, log_size(*vault));
+  CHECK(vault->look([](ControlReader& reader, ScopeTable& scopes, const RootRow&) {
+    return rows::damaged_tables(reader, scopes.seal());
+  }) == std::vector<char>{'o'});
+  // It keeps no erasure from ending. The other one is for the whole instance.
+  const auto covered = payload_of(must(vault->erase({scope})).certificate_document);
+  CHECK(covered["instances"][0]["receipt"] == to_hex(CertificateId{8}));
+}
+
+TEST_CASE("an erasure shows a receipt that covers all its scopes, and no other",
+          "[instances][erase]") {
+  ErasableVault vault;
+  add_instance(*vault, 3, log_size(*vault));
+  add_instance(*vault, 5, log_size(*vault));
+  add_receipt(*vault, {{3}, vault.scopes.globex, {7}});
+  add_receipt(*vault, {{3}, vault.scopes.data, {8}});
+  add_receipt(*vault, {{5}, vault.scopes.user, {9}});
+  // The scope lies below the one that the receipt is of.
+  const auto user = payload_of(must(vault->erase({vault.scopes.user})).certificate_document);
+  CHECK(user["instances"][0]["receipt"] == to_hex(CertificateId{8}));
+  CHECK(user["instances"][1]["receipt"] == to_hex(CertificateId{9}));
+  CHECK(user["status"] == "complete");
+  must(vault.open());
+  // Two receipts, neither of which covers both; and one for what lay below only.
+  const auto both =
+      payload_of(must(vault->erase({vault.scopes.globex, vault.scopes.data})).certificate_document);
+  CHECK(both["instances"][0]["receipt"] == "");
+  CHECK(both["instances"][1]["receipt"] == "");
+  CHECK(both["status"] == "partial");
 }
 
 TEST_CASE("an erasure names the instances that were copied when the keys were there",

@@ -3,6 +3,7 @@
 
 #include "crypto/row_seal.hpp"
 #include "keys/erasable_vault.hpp"
+#include "keys/instances.hpp"
 #include "keys/key_store_steps.hpp"
 
 using namespace quietus;        // NOLINT: a test
@@ -87,10 +88,27 @@ TEST_CASE("a copy has every leaf that there was", "[copy]") {
     CHECK(leaf_in(vault->keys().vault_id(), copied.rows, {copied.key.root, leaf_of(*vault, scope)})
               .ok());
   CHECK(copied.rows.contains(Bytes{'R'}));
+  CHECK(copied.rows.contains(Bytes{'i'}));
   for (const auto& [key, value] : copied.rows) {
-    CHECK(key[0] != 'V');  // no signing key
+    CHECK(key[0] != 'V');  // no signing key, but who signs
     CHECK(key[0] != 'W');
   }
+}
+
+TEST_CASE("a copy says whose it is, under its own row key", "[copy]") {
+  ErasableVault vault;
+  const Copied copied = copy_of(*vault);
+  const VaultId id = vault->keys().vault_id();
+  const LeafKey control = must(leaf_in(id, copied.rows, {copied.key.root, kControlLeaf}));
+  const RowKey row_key = derive(edges::kControlRows, control);
+  const auto context = openssl_engine().make_context();
+  RowsReader reader(copied.rows);
+  const OriginKeys signs = must(rows::origin_keys(reader, {row_key, id, *context}));
+  CHECK(ed25519_to_pem(signs.issuing) == vault->issuer_pem());
+  CHECK(signs.log != signs.issuing);
+  CHECK(signs.log != Ed25519PublicKey{});
+  RowsReader without({});
+  CHECK_FAILS_WITH(rows::origin_keys(without, {row_key, id, *context}), ErrorCode::kCorrupt);
 }
 
 TEST_CASE("what is added after a copy does not open with its root, whatever rows are put together",

@@ -88,9 +88,15 @@ function changedEntry(it, kind, member, value) {
   proof.entry = Buffer.from(JSON.stringify({ ...entry, [member]: value })).toString('base64');
 }
 
-const instance = (digits) => ({
+const instance = (digits, receipt = '') => ({
   instance_id: digits.repeat(16),
   copied: '2026-03-01T12:30:05Z',
+  receipt: receipt.repeat(16),
+});
+const snapshot = (attested) => ({
+  epoch_id: 'cd'.repeat(16),
+  clear_date: '2027-01-15T00:00:00Z',
+  attested,
 });
 // All that `complete` needs, whatever the tests run on.
 function wellKept(it) {
@@ -248,6 +254,20 @@ const LIES = {
     },
     /does not agree with the key snapshots/,
   ],
+  'live, with a key snapshot that is attested to be gone': [
+    (it) => {
+      it.phase = 'live';
+      it.status = 'pending-snapshots';
+      it.key_snapshots = [snapshot(true)];
+    },
+    /does not agree with the key snapshots/,
+  ],
+  'final, with a key snapshot that is left': [
+    (it) => {
+      it.key_snapshots = [snapshot(false)];
+    },
+    /does not agree with the key snapshots/,
+  ],
   'complete, with exports that are not known': [
     (it) => {
       it.status = 'complete';
@@ -262,6 +282,35 @@ const LIES = {
       it.instances = [instance('01')];
     },
     /“complete”.*another instance of the vault may hold the keys/,
+  ],
+  'complete, with another instance that has no receipt': [
+    (it) => {
+      wellKept(it);
+      it.instances = [instance('01', 'ab'), instance('02')];
+    },
+    /“complete”.*another instance of the vault may hold the keys/,
+  ],
+  'one receipt for two instances': [
+    (it) => {
+      wellKept(it);
+      it.instances = [instance('01', 'ab'), instance('02', 'ab')];
+    },
+    /are not certificates of theirs/,
+  ],
+  'its own id as a receipt': [
+    (it) => {
+      wellKept(it);
+      it.instances = [{ ...instance('01'), receipt: it.certificate_id }];
+    },
+    /are not certificates of theirs/,
+  ],
+  'no word of a receipt': [
+    (it) => {
+      wellKept(it);
+      it.instances = [instance('01')];
+      delete it.instances[0].receipt;
+    },
+    /are not certificates of theirs/,
   ],
   'complete, with instances that are not known': [
     (it) => {

@@ -125,8 +125,8 @@ describe('the words', () => {
     for (const slot of partial.root.slots_destroyed)
       Object.assign(slot, { overwritten: true, read_back: true, gone: true });
     partial.instances = [
-      { instance_id: '0a'.repeat(16), copied: '2026-03-01T12:30:05Z' },
-      { instance_id: '0b'.repeat(16), copied: '2026-04-01T12:30:05Z' },
+      { instance_id: '0a'.repeat(16), copied: '2026-03-01T12:30:05Z', receipt: '' },
+      { instance_id: '0b'.repeat(16), copied: '2026-04-01T12:30:05Z', receipt: '' },
     ];
     const page = await bench.judged(bench.signed(partial));
     assert.equal(await bench.verdictOf(page), 'confirmed');
@@ -146,6 +146,32 @@ describe('the words', () => {
     assert.deepEqual(await bench.accessibility(unknown), []);
   });
 
+  test('tell of the receipts of other instances, and of snapshots that are gone', async () => {
+    const receipted = structuredClone(payload);
+    receipted.status = 'complete';
+    receipted.root.assurance_known = true;
+    for (const slot of receipted.root.slots_destroyed)
+      Object.assign(slot, { overwritten: true, read_back: true, gone: true });
+    receipted.instances = [
+      { instance_id: '0a'.repeat(16), copied: '2026-03-01T12:30:05Z', receipt: 'ab'.repeat(16) },
+    ];
+    receipted.key_snapshots = [
+      { epoch_id: 'cd'.repeat(16), clear_date: receipted.times.slot_destroyed, attested: true },
+    ];
+    const page = await bench.judged(bench.signed(receipted));
+    assert.equal(await bench.verdictOf(page), 'confirmed');
+    const shown = await bench.contentOf(page);
+    for (const text of [
+      'Destroyed for good',
+      'Other instances of the vault destroyed them too',
+      `the keys too, as its certificate ${'ab'.repeat(16)} states.`,
+      'the recovery site attested that they are destroyed',
+    ])
+      assert.ok(shown.includes(text), text);
+    assert.doesNotMatch(shown, /may still hold|Until .*key snapshot/);
+    assert.deepEqual(await bench.accessibility(page), []);
+  });
+
   test('tell approvals, later dates and members that are not known', async () => {
     const grown = {
       ...structuredClone(payload),
@@ -154,7 +180,7 @@ describe('the words', () => {
       supersedes: ['ab'.repeat(16)],
       approvals: [{ operator: 'alice', fingerprint: 'SHA256:abc' }, { operator: 'bob' }],
       key_snapshots: [
-        { epoch_id: 'cd'.repeat(16), clear_date: '2027-01-15T00:00:00Z', attested: true },
+        { epoch_id: 'cd'.repeat(16), clear_date: '2027-01-15T00:00:00Z', attested: false },
       ],
       kept_elsewhere: [{ kind: 'escrow', until: '2027-03-01' }],
       counts: { records: 12 },
@@ -283,7 +309,7 @@ describe('the page is for everybody', () => {
     const snapshots = Array.from({ length: 14 }, (_, i) => ({
       epoch_id: String(i).padStart(32, '0'),
       clear_date: `2027-01-${10 + i}T00:00:00Z`,
-      attested: true,
+      attested: false,
     }));
     const live = await bench.judged(
       bench.signed({

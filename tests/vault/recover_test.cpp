@@ -142,6 +142,41 @@ TEST_CASE("what was erased or purged after the snapshot is dead before anything 
   CHECK(world.read("acme/data/user", "a") == "one");
 }
 
+TEST_CASE(
+    "a recovered vault knows who signs for the lost one, and takes its certificate as a receipt",
+    "[recover][receipts]") {
+  World world;
+  must(world.live.scope("globex").put("b", as_bytes("two")));
+  const Bytes snapshot = world.snapshot();
+  world.pass(15 *
+             kDayMillis);  // until the snapshot was rolled away it would keep certificates live
+  must(world.site.escrow().roll());
+  world.import_ring();
+  const Bytes newer = world.snapshot();
+  must(world.try_recover({newer, {}, world.exported_log()}));
+  Vault back = world.recovered_vault();
+  // It was not lost after all.
+  const std::string paths[] = {"globex"};
+  const ErasureReport there = must(world.live.vault().erase(paths, "test"));
+  must(back.erase(paths, "test"));
+  // Key snapshots of both are left, so that neither is a receipt yet.
+  CHECK_FAILS_WITH(back.backups().import_certificate(there.certificate), ErrorCode::kRefused);
+  world.pass(15 * kDayMillis);
+  const std::string receipt = must(world.site.escrow().roll()).ring.receipt;
+  const auto in_live = must(world.live.vault().escrow().import_receipt(receipt));
+  REQUIRE(in_live.certificates.size() == 1);
+  must(back.escrow().import_receipt(receipt));
+  const CertificateImport imported = must(back.backups().import_certificate(
+      must(world.live.vault().certificate(in_live.certificates[0]))));
+  CHECK(imported.instance_id == std::string(32, '0'));
+  REQUIRE(imported.certificates.size() == 1);
+  const auto file = nlohmann::json::parse(must(back.certificate(imported.certificates[0])));
+  const auto claims =
+      nlohmann::json::parse(as_text(*from_base64url(file["payload"].get<std::string>())));
+  CHECK(claims["status"] == "complete");
+  CHECK(claims["instances"][0]["receipt"] == in_live.certificates[0]);
+}
+
 TEST_CASE("keys come from the newest snapshot, records from the backup", "[recover]") {
   World world;
   must(world.live.scope("acme/data").put("a", as_bytes("one")));

@@ -71,7 +71,7 @@ class BackupOpening {
   std::size_t held_bytes_ = 0;
   std::map<Place, StoredObject> expected_;  // objects whose rows are still to come
   std::optional<Stream> stream_;
-  Bytes sealed_;                      // of stream_, not opened yet
+  Bytes sealed_;  // of stream_, not opened yet
   PlaintextBuffer plaintext_;
 };
 

@@ -9,6 +9,7 @@
 #include "base/text_encoding.hpp"
 #include "erase_many.hpp"
 #include "erase_scopes.hpp"
+#include "keys/certificate_copies.hpp"
 #include "keys/schedule.hpp"
 #include "keys/scope_graph.hpp"
 #include "reasons.hpp"
@@ -79,6 +80,7 @@ Result<ErasePlan> plan_in(ControlReader& reader, ScopeTable& scopes, RecordStore
   const std::set<ScopeId> asked(targets.begin(), targets.end());
   for (const ScopeId scope : dying) add_to_plan(reader, scopes, scope, asked.contains(scope), plan);
   count_records(store, dying, plan);
+  QUIETUS_TRY_AS(plan.snapshots_clear_unix_ms, snapshots_clear(reader, scopes.seal(), targets));
   return plan;
 }
 

@@ -4,9 +4,12 @@
 
 #include "base/text_encoding.hpp"
 #include "crypto/random.hpp"
+#include "keys/batch_rows.hpp"
+#include "keys/instances.hpp"
 #include "keys/key_store.hpp"
 #include "keys/schedule.hpp"
 #include "keys/scope_state.hpp"
+#include "keys/snapshots.hpp"
 
 namespace quietus {
 namespace {
@@ -27,7 +30,24 @@ bool in_file(const RingRow& ring, const EpochRow& row) {
 }
 
 DestroyedEpoch receipted(const EpochRow& row) {
-  return {row.epoch.public_key.id, row.destroyed, row.erasure};
+  return {row.epoch.public_key.id, row.destroyed, row.erasure, row.complete};
+}
+
+// Whether the site's own certificate for it would say so; of an erasure of many scopes it is drawn
+// later, from these facts.
+Result<bool> is_complete(ControlReader& reader, const RowSeal& seal, const ErasureId& erasure) {
+  QUIETUS_TRY_AS(const auto id, rows::certificate_of(reader, seal, erasure));
+  if (id) {
+    QUIETUS_TRY_AS(const auto row, rows::certificate_row(reader, seal, *id));
+    return row && row->status == CertificateStatus::kComplete;
+  }
+  QUIETUS_TRY_AS(const auto batch, rows::batch(reader, seal, erasure));
+  if (!batch) return false;
+  bool alone = true;
+  QUIETUS_TRY_AS(const auto others, rows::instances(reader, seal, [&] { alone = false; }));
+  QUIETUS_TRY_AS(const auto snapshots, rows::snapshots(reader, seal));
+  return alone && others.empty() && snapshots.empty() && batch->assurance.known &&
+         std::ranges::all_of(batch->intent.destroyed, &SlotDestruction::complete);
 }
 
 // One step of a ring, from the rows as a transaction shows them to the rows that it writes.
@@ -42,6 +62,7 @@ class Settling {
     const bool first = ring_.row.issued == 0;
     issued_ = std::max(to_second(now_), ring_.row.issued + kSecond);
     QUIETUS_TRY(note_destroyed());
+    note_opened();
     end_destroyed();
     QUIETUS_TRY(make_epochs());
     if (!step_.issued) return step_;
@@ -67,11 +88,21 @@ class Settling {
       }
       row.destroyed = to_second(std::max(now_, burial->erased));
       row.erasure = burial->erasure;
+      QUIETUS_TRY_AS(row.complete, is_complete(writer_, seal_, burial->erasure));
       issued_ = std::max(issued_, row.destroyed);
       step_.destroyed.push_back(row);
       touch(row);
     }
     return {};
+  }
+
+  // What was opened since the receipt that stands.
+  void note_opened() {
+    for (const OpeningRow& row : ring_.openings) {
+      if (row.time <= ring_.row.issued) continue;
+      issued_ = std::max(issued_, row.time);
+      step_.issued = true;
+    }
   }
 
   // One that is destroyed before its time closes, at the earliest a second after it opened. Nobody
@@ -169,7 +200,9 @@ class Settling {
     for (const EpochRow& row : ring_.epochs)
       if (row.destroyed != 0) destroyed.push_back(receipted(row));
     if (destroyed.size() <= kMaxRingEpochs) return {};
-    std::ranges::sort(destroyed, comes_before);
+    std::ranges::sort(destroyed, [](const DestroyedEpoch& a, const DestroyedEpoch& b) {
+      return comes_before(a, b);
+    });
     destroyed.resize(destroyed.size() - kMaxRingEpochs);
     for (const EpochRow& row : ring_.epochs) {
       const bool oldest = std::ranges::find(destroyed, receipted(row)) != destroyed.end();
@@ -200,6 +233,7 @@ Result<SiteRing> load_ring(ControlReader& reader, const RowSeal& seal) {
                  "this vault has no escrow ring; it is not a recovery site (`escrow init`)");
   ring.row = *row;
   QUIETUS_TRY_AS(ring.epochs, rows::epochs(reader, seal));
+  QUIETUS_TRY_AS(ring.openings, rows::openings(reader, seal));
   return ring;
 }
 
@@ -214,12 +248,21 @@ RingFile ring_file_of(const VaultId& site, const SiteRing& ring) {
 }
 
 RingReceipt receipt_of(const VaultId& site, const SiteRing& ring) {
-  RingReceipt receipt{site, ring.row.ring, ring.row.issued, {}};
+  RingReceipt receipt{site, ring.row.ring, ring.row.issued, {}, {}};
   for (const EpochRow& row : ring.epochs)
     if (row.destroyed != 0) receipt.destroyed.push_back(receipted(row));
-  std::ranges::sort(receipt.destroyed, comes_before);
+  std::ranges::sort(receipt.destroyed, [](const DestroyedEpoch& a, const DestroyedEpoch& b) {
+    return comes_before(a, b);
+  });
   if (receipt.destroyed.size() > kMaxRingEpochs)
     receipt.destroyed.erase(receipt.destroyed.begin(), receipt.destroyed.end() - kMaxRingEpochs);
+  for (const OpeningRow& row : ring.openings)
+    if (row.time <= ring.row.issued)
+      receipt.opened.push_back({row.epoch, row.vault, row.instance, row.time});
+  std::ranges::sort(receipt.opened,
+                    [](const OpenedEpoch& a, const OpenedEpoch& b) { return comes_before(a, b); });
+  if (receipt.opened.size() > kMaxRingEpochs)
+    receipt.opened.erase(receipt.opened.begin(), receipt.opened.end() - kMaxRingEpochs);
   return receipt;
 }
 
@@ -252,7 +295,7 @@ Result<RingStep> begin_ring(ControlWriter& writer, ScopeTable& scopes, RootRow& 
   tenant.name = kEscrowTenant;
   QUIETUS_TRY_AS(tenant.now, rows::no_earlier_than_accepted(writer, seal, now));
   QUIETUS_TRY(scopes.create(writer, root, tenant));
-  SiteRing ring{lengths, {}};
+  SiteRing ring{lengths, {}, {}};
   random_bytes(ring.row.ring);
   ring.row.issued = 0;
   return Settling(writer, scopes, root, now).run(std::move(ring));

@@ -18,6 +18,7 @@ inline constexpr UnixMillis kMaxEpochsOfLife = 512;
 struct SiteRing {
   RingRow row;
   std::vector<EpochRow> epochs;  // in the order in which they open
+  std::vector<OpeningRow> openings;
 };
 
 // kNotFound when the vault has no ring.

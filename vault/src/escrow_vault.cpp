@@ -2,29 +2,24 @@
 // receipts that are imported, and snapshots that are sealed.
 #include <quietus/escrow.hpp>
 
+#include <algorithm>
 #include <set>
 
 #include "backup_run.hpp"
 #include "base/text_encoding.hpp"
 #include "base/unverified.hpp"
+#include "evidence/log_store.hpp"
 #include "evidence/ring_receipt.hpp"
+#include "evidence/takeover.hpp"
 #include "evidence/trust_file.hpp"
-#include "keys/certificate_copies.hpp"
+#include "keys/instances.hpp"
 #include "keys/log_change.hpp"
+#include "keys/scope_state.hpp"
 #include "keys/snapshots.hpp"
-#include "vault_core.hpp"
+#include "reissue.hpp"
 
 namespace quietus {
 namespace {
-
-constexpr std::size_t kReissuedAtOnce = 20;  // certificates, in one transaction
-
-Result<std::shared_ptr<VaultCore>> open_for_import(const std::weak_ptr<VaultCore>& core) {
-  QUIETUS_TRY_AS(auto open, open_core(core));
-  if (open->options.read_only)
-    return Error(ErrorCode::kRefused, "the vault is open for reading only");
-  return open;
-}
 
 // The ring in a note that one of the trusted logs signed.
 struct OpenedRing {
@@ -74,7 +69,8 @@ Result<ReceiptImport> mark_destroyed(ControlWriter& writer, const RowSeal& seal,
   for (SnapshotRow row : snapshots) {
     if (row.ring != receipt.ring || row.destroyed != 0) continue;
     for (const DestroyedEpoch& gone : receipt.destroyed) {
-      if (gone.epoch != row.epoch) continue;
+      // What the site itself is not sure of attests nothing.
+      if (gone.epoch != row.epoch || !gone.complete) continue;
       row.destroyed = gone.destroyed;
       QUIETUS_TRY(rows::put_snapshot(writer, seal, row));
       epochs.insert(row.epoch);
@@ -83,6 +79,24 @@ Result<ReceiptImport> mark_destroyed(ControlWriter& writer, const RowSeal& seal,
   }
   found.epochs = epochs.size();
   return found;
+}
+
+// Instances of this vault that the site made: they hold what the snapshots of that epoch hold.
+Result<void> note_opened(ControlWriter& writer, const RowSeal& seal, const InstanceId& own,
+                         const RingReceipt& receipt) {
+  QUIETUS_TRY_AS(const auto known, rows::instances(writer, seal, [] {}));
+  QUIETUS_TRY_AS(const auto snapshots, rows::snapshots(writer, seal));
+  for (const OpenedEpoch& opened : receipt.opened) {
+    if (opened.vault != seal.vault || opened.instance == own) continue;
+    if (std::ranges::find(known, opened.instance, &InstanceRow::instance) != known.end()) continue;
+    std::uint64_t reaches = 0;
+    for (const SnapshotRow& row : snapshots)
+      if (row.epoch == opened.epoch) reaches = std::max(reaches, row.log_size);
+    if (reaches == 0) reaches = UINT64_MAX;  // of a snapshot that is not known here
+    QUIETUS_TRY(
+        rows::put_instance(writer, seal, {opened.instance, opened.opened, reaches, {}, {}}));
+  }
+  return {};
 }
 
 Result<RingReceipt> open_known_receipt(std::string_view note, std::vector<TrustedRing>& known) {
@@ -95,32 +109,6 @@ Result<RingReceipt> open_known_receipt(std::string_view note, std::vector<Truste
     }
   }
   return unverified("receipt: not signed by the site of a ring that was imported");
-}
-
-// The next certificates, page by page; how many were looked at.
-Result<std::size_t> reissue_page(VaultCore& core, CertificateId& from,
-                                 std::vector<std::string>& issued) {
-  std::vector<CertificateId> made;
-  std::size_t looked_at = 0;
-  CertificateId next = from;
-  QUIETUS_TRY(core.update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
-    made.clear();
-    const RowSeal seal = scopes.seal();
-    QUIETUS_TRY_AS(const auto page, waiting_certificates(writer, seal, from, kReissuedAtOnce));
-    looked_at = page.size();
-    for (const CertificateId& id : page) {
-      const Reissue reissue{id, tool_version(), core.environment.clock.now()};
-      QUIETUS_TRY_AS(const auto by, reissue_certificate(writer, seal, reissue));
-      if (by) made.push_back(*by);
-      next = id;
-    }
-    return {};
-  }));
-  from = next;
-  for (auto byte = from.rbegin(); byte != from.rend() && ++*byte == 0; ++byte) {
-  }
-  for (const CertificateId& id : made) issued.push_back(to_hex(id));
-  return looked_at;
 }
 
 }  // namespace
@@ -153,6 +141,54 @@ Result<RingImport> Escrow::import_ring(std::string_view ring_file, const Trust* 
   return imported;
 }
 
+namespace {
+
+Result<Takeover> open_known_takeover(std::string_view note, const std::vector<TrustedRing>& known) {
+  for (const TrustedRing& ring : known) {
+    QUIETUS_TRY_AS(const NoteKey key, parse_vkey(ring.site_vkey));
+    if (auto takeover = open_takeover(note, key)) return takeover;
+  }
+  return unverified("takeover: not signed by the site of a ring that was imported");
+}
+
+// The other one's log goes on from a beginning of this one's.
+Result<void> check_takeover(ControlReader& reader, const VaultHeader& own,
+                            const Takeover& takeover) {
+  if (takeover.vault != own.vault) return Error(ErrorCode::kRefused, "takeover: of another vault");
+  if (takeover.instance == own.instance)
+    return Error(ErrorCode::kRefused, "takeover: this is the instance that took over");
+  QUIETUS_TRY_AS(const TreeHead head, log_head(reader));
+  if (takeover.log.size > head.size)
+    return Error(ErrorCode::kRolledBack,
+                 "takeover: the other instance knows more log entries than there are here");
+  QUIETUS_TRY_AS(const Hash root, root_at(reader, takeover.log.size));
+  if (root != takeover.log.root) return unverified("takeover: of another log");
+  return {};
+}
+
+}  // namespace
+
+Result<void> Escrow::yield(std::string_view takeover) {
+  QUIETUS_TRY_AS(const auto core, open_for_import(core_));
+  const UnixMillis now = core->environment.clock.now();
+  QUIETUS_TRY(core->keys->update_standing(
+      [&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+        const RowSeal seal = scopes.seal();
+        QUIETUS_TRY_AS(const auto known, rows::trusted_rings(writer, seal));
+        QUIETUS_TRY_AS(const Takeover stated, open_known_takeover(takeover, known));
+        QUIETUS_TRY(check_takeover(writer, core->header, stated));
+        QUIETUS_TRY(rows::put_instance(writer, seal,
+                                       {stated.instance, stated.issued, stated.log.size, {}, {}}));
+        QUIETUS_TRY_AS(const auto row, rows::key_row(writer, seal, kVaultScope));
+        if (row && row->state == KeyState::kDeactivated) return {};  // once is enough
+        QUIETUS_TRY(change_state(writer, seal,
+                                 {kVaultScope, KeyState::kDeactivated, Code("taken-over"), now}));
+        return log_change(writer, seal,
+                          entry_text(new_entry(now), TakenOver{stated.instance, stated.log.size}));
+      }));
+  return {};
+}
+
 Result<BackupInfo> Escrow::snapshot(const ByteSink& sink) {
   QUIETUS_TRY_AS(const auto core, open_core(core_));
   return make_backup(*core, sink, {}, BackupParts::kKeys);
@@ -167,6 +203,7 @@ Result<ReceiptImport> Escrow::import_receipt(std::string_view receipt) {
         QUIETUS_TRY_AS(auto known, rows::trusted_rings(writer, seal));
         QUIETUS_TRY_AS(const RingReceipt opened, open_known_receipt(receipt, known));
         QUIETUS_TRY_AS(imported, mark_destroyed(writer, seal, opened));
+        QUIETUS_TRY(note_opened(writer, seal, core->header.instance, opened));
         known[0].receipt = std::max(known[0].receipt, opened.issued);
         QUIETUS_TRY(rows::put_trusted_ring(writer, seal, known[0]));
         return log_change(writer, seal,
@@ -174,11 +211,8 @@ Result<ReceiptImport> Escrow::import_receipt(std::string_view receipt) {
                                      ReceiptImported{opened.ring, opened.issued, imported.epochs,
                                                      imported.snapshots}));
       }));
-  CertificateId from{};
-  while (true) {
-    QUIETUS_TRY_AS(const std::size_t looked_at, reissue_page(*core, from, imported.certificates));
-    if (looked_at < kReissuedAtOnce) return imported;
-  }
+  QUIETUS_TRY(reissue_certificates(*core, imported.certificates));
+  return imported;
 }
 
 }  // namespace quietus

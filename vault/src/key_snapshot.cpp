@@ -17,12 +17,12 @@ Result<std::optional<KeySnapshot>> KeySnapshot::begin(ControlWriter& writer, con
                  "(`quietus escrow import-ring`), so that a key snapshot can be made");
   KeySnapshot snapshot;
   snapshot.key_ = epoch->public_key;
-  snapshot.row_ = {id, ring.ring, epoch->public_key.id, now, epoch->expires, UINT64_MAX, 0};
+  snapshot.row_ = {id, ring.ring, epoch->public_key.id, now, epoch->expires, 0, UINT64_MAX, 0};
+  const SnapshotBegun entry{id, ring.ring, epoch->public_key.id, epoch->expires};
+  QUIETUS_TRY_AS(snapshot.row_.begun_index,
+                 append_entry(writer, {seal.key, seal.vault, seal.context},
+                              as_bytes(entry_text(new_entry(now), entry))));
   QUIETUS_TRY(rows::put_snapshot(writer, seal, snapshot.row_));
-  QUIETUS_TRY(
-      log_change(writer, seal,
-                 entry_text(new_entry(now),
-                            SnapshotBegun{id, ring.ring, epoch->public_key.id, epoch->expires})));
   return std::optional(std::move(snapshot));
 }
 

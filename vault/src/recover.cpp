@@ -10,9 +10,14 @@
 #include "crypto/random.hpp"
 #include "escrow_site.hpp"
 #include "evidence/log_folder.hpp"
+#include "evidence/takeover.hpp"
 #include "evidence/utc_time.hpp"
+#include "keys/instances.hpp"
+#include "keys/key_store_steps.hpp"
 #include "keys/log_change.hpp"
+#include "keys/ring_rows.hpp"
 #include "keys/row_loader.hpp"
+#include "keys/snapshots.hpp"
 #include "restore.hpp"
 
 namespace quietus {
@@ -23,13 +28,15 @@ constexpr UnixMillis kDayLength = 86'400'000;
 // How far the log was replayed.
 struct Gate {
   std::vector<ReplayedErasure> erasures;
+  std::vector<LogEntry> copies;
   LogAccepted entry;
 };
 
 // Takes the erasures out of entries behind the snapshot, in the order of the log.
 class Replay {
  public:
-  explicit Replay(const TreeHead& snapshot) : snapshot_(snapshot) {}
+  // `accepted`: somebody said that erasures may come back that cannot be replayed.
+  Replay(const TreeHead& snapshot, bool accepted) : snapshot_(snapshot), accepted_(accepted) {}
 
   Result<void> entry(ByteView text, const GrowingTree& before) {
     if (before.size() == snapshot_.size && before.root() != snapshot_.root)
@@ -38,16 +45,20 @@ class Replay {
     if (before.size() < snapshot_.size) return {};
     QUIETUS_TRY_AS(const LogEntry entry, LogEntry::parse(text));
     if (entry.kind() == entry_kinds::kKeysUnreachable) return add(entry);
-    if (entry.kind() == entry_kinds::kBatchUnreachable)
+    if (entry.kind() == entry_kinds::kCopyMade || entry.kind() == entry_kinds::kSnapshotBegun)
+      copies_.emplace_back(entry);
+    if (entry.kind() == entry_kinds::kBatchUnreachable && !accepted_)
       return Error(ErrorCode::kRefused,
                    "entry " + std::to_string(before.size()) +
                        " of the log is an erasure of many scopes that is newer than the snapshot; "
                        "the log does not list their keys: recover with a snapshot that was made "
-                       "after it");
+                       "after it, or say with --accept-log-as-of that they come back");
     return {};
   }
 
   std::vector<ReplayedErasure> take() { return std::move(erasures_); }
+  // Copies of the keys that were made since the snapshot.
+  std::vector<LogEntry> take_copies() { return std::move(copies_); }
 
  private:
   Result<void> add(const LogEntry& entry) {
@@ -70,8 +81,39 @@ class Replay {
   }
 
   const TreeHead& snapshot_;
+  const bool accepted_;
   std::vector<ReplayedErasure> erasures_;
+  std::vector<LogEntry> copies_;
 };
+
+template <class Id>
+std::optional<Id> id_in(const LogEntry& entry, std::string_view name) {
+  const std::string* text = entry.text(name);
+  const auto bytes = text == nullptr ? std::nullopt : from_hex(*text);
+  if (!bytes || bytes->size() != sizeof(Id)) return std::nullopt;
+  Id id{};
+  std::ranges::copy(*bytes, id.begin());
+  return id;
+}
+
+// An instance or a key snapshot that the snapshot does not know of: how far it reaches is not
+// known, so that it counts as holding whatever is erased.
+Result<void> note_copy(ControlWriter& writer, const RowSeal& seal, const LogEntry& entry) {
+  if (entry.kind() == entry_kinds::kCopyMade) {
+    const auto instance = id_in<InstanceId>(entry, "instance");
+    if (!instance) return unverified("log: a copy that cannot be read");
+    return rows::put_instance(writer, seal, {*instance, entry.head().time, UINT64_MAX, {}, {}});
+  }
+  const auto snapshot = id_in<BackupId>(entry, "snapshot");
+  const auto ring = id_in<RingId>(entry, "ring");
+  const auto epoch = id_in<EpochId>(entry, "epoch");
+  const std::string* expires = entry.text("expires");
+  const auto time = expires == nullptr ? std::nullopt : parse_utc(*expires);
+  if (!snapshot || !ring || !epoch || !time)
+    return unverified("log: a snapshot that cannot be read");
+  return rows::put_snapshot(writer, seal,
+                            {*snapshot, *ring, *epoch, entry.head().time, *time, 0, UINT64_MAX, 0});
+}
 
 std::string date_text(UnixMillis time) {
   return format_utc(time).substr(0, 10);
@@ -88,13 +130,13 @@ class Recovery {
           ErrorCode::kInvalidArgument,
           "name the log of the lost vault in a trust file: anybody can seal a made-up vault "
           "to a public ring");
+    QUIETUS_TRY(check_apart(site_, folder, options_));
     QUIETUS_TRY_AS(head_, keys_.head());
     if (head_.vault == site_.header.vault)
       return Error(ErrorCode::kRefused, "that is a backup of the recovery site itself");
     QUIETUS_TRY_AS(log_key_, backup_key(head_, from_.trust));
     random_bytes(instance_.id);
     instance_.backup = head_.backup;
-    instance_.origin_log_key = log_key_.key;
     VaultHeader header;
     header.vault = head_.vault;
     header.instance = instance_.id;
@@ -116,19 +158,25 @@ class Recovery {
  private:
   Result<void> fill(VaultCore& fresh) {
     QUIETUS_TRY(load_keys(fresh));
-    QUIETUS_TRY_AS(const RootKey root, open_seal());
+    QUIETUS_TRY_AS(const RootKey sealed, open_seal());
+    QUIETUS_TRY_AS(const RootKey root, fresh.keys->renew_copy(sealed));
     QUIETUS_TRY_AS(Gate gate, replay());
     instance_.replayed = std::move(gate.erasures);
     QUIETUS_TRY(fresh.keys->become_instance(root, instance_));
+    QUIETUS_TRY(check_origin(fresh));
     QUIETUS_FAILPOINT("recover/keys-loaded");
-    QUIETUS_TRY(fresh.update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) {
-      return log_change(writer, scopes.seal(),
-                        entry_text(new_entry(fresh.environment.clock.now()), gate.entry));
-    }));
+    QUIETUS_TRY(
+        fresh.update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+          const RowSeal seal = scopes.seal();
+          for (const LogEntry& copy : gate.copies) QUIETUS_TRY(note_copy(writer, seal, copy));
+          return log_change(writer, seal,
+                            entry_text(new_entry(fresh.environment.clock.now()), gate.entry));
+        }));
     report_.instance_id = to_hex(instance_.id);
     report_.backup_id = to_hex(head_.backup);
     report_.as_of_unix_ms = head_.begun;
     if (from_.backup) QUIETUS_TRY(load_records(fresh));
+    QUIETUS_TRY(state_takeover());
     return log_restored(fresh, instance_.backup, report_);
   }
 
@@ -139,7 +187,9 @@ class Recovery {
       if (!row) break;
       if (options_.progress && !options_.progress(0, 0))
         return Error(ErrorCode::kRefused, "stopped by the caller");
-      if (row->copied) QUIETUS_TRY(loader.add(row->key, row->value));
+      if (!row->copied) continue;
+      QUIETUS_TRY(check_copied(row->key));
+      QUIETUS_TRY(loader.add(row->key, row->value));
     }
     QUIETUS_TRY_AS(manifest_, keys_.finish(log_key_));
     if (!keys_.seal())
@@ -148,16 +198,67 @@ class Recovery {
     return loader.flush();
   }
 
+  // The root row is the first, and of tables that no copy has there is nothing.
+  Result<void> check_copied(ByteView key) {
+    const char table = static_cast<char>(key[0]);
+    const bool root = table == 'R';
+    if (root == rows_begun_ || std::string_view("VWn").find(table) != std::string_view::npos)
+      return Error(ErrorCode::kCorrupt, "backup: a row that no key snapshot has");
+    rows_begun_ = true;
+    return {};
+  }
+
   Result<RootKey> open_seal() {
     const KeySeal& seal = *keys_.seal();
     QUIETUS_TRY_AS(const RingFile ring, site_ring_file(site_));
     if (ring.ring != seal.ring)
       return Error(ErrorCode::kRefused,
                    "the snapshot is sealed to the ring of another site: " + to_hex(seal.ring));
+    QUIETUS_TRY(log_at_site(seal.epoch));
     QUIETUS_TRY_AS(const EpochPrivateKey key, epoch_private_key(site_, seal.epoch));
     const auto context = openssl_engine().make_context();
     return open_with_epoch(*context, seal.epoch, key, key_seal_data(head_, seal.ring, seal.log),
                            seal.sealed);
+  }
+
+  // Whoever signs receipts for the lost instance is named by the snapshot: it has to be of the log
+  // that is trusted.
+  Result<void> check_origin(VaultCore& fresh) const {
+    return fresh.read(
+        [&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+          QUIETUS_TRY_AS(const auto others, rows::instances(reader, scopes.seal(), [] {}));
+          for (const InstanceRow& other : others)
+            if (log_origin(head_.vault, other.instance) == manifest_.log.origin &&
+                other.log_key == log_key_.key)
+              return {};
+          return unverified("the key snapshot is not of the log that the trust file names");
+        });
+  }
+
+  // Whoever runs the site can see what was opened there, and when; the next receipt tells the
+  // vault, whose certificates name the instance from then on.
+  Result<void> log_at_site(const EpochId& epoch) {
+    const UnixMillis now = site_.environment.clock.now();
+    return site_.update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+      const EntryHead head = new_entry(now);
+      QUIETUS_TRY(rows::put_opening(writer, scopes.seal(),
+                                    {epoch, instance_.id, head_.vault, now - now % 1000}));
+      return log_change(writer, scopes.seal(),
+                        entry_text(head, VaultRecovered{head_.vault, instance_.id, epoch}));
+    });
+  }
+
+  // For the lost host, should it come back.
+  Result<void> state_takeover() {
+    const UnixMillis now = site_.environment.clock.now();
+    const Takeover takeover{site_.header.vault, head_.vault, instance_.id, keys_.seal()->log,
+                            now - now % 1000};
+    return site_.read(
+        [&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+          QUIETUS_TRY_AS(const SigningKey key, rows::signing_key(reader, scopes.seal(), kLogKey));
+          QUIETUS_TRY_AS(report_.takeover, sign_takeover(takeover, log_origin(site_.header), key));
+          return {};
+        });
   }
 
   // Before anything can be read (attacks I4).
@@ -165,16 +266,19 @@ class Recovery {
     const TreeHead& snapshot = keys_.seal()->log;
     Gate gate;
     gate.entry = {snapshot.size, snapshot.size, snapshot.root, 0, 0};
-    if (from_.log.empty()) {
+    if (from_.log.empty() || from_.accept_log_as_of_unix_ms) {
       QUIETUS_TRY(check_accepted_date());
       gate.entry.as_of = *from_.accept_log_as_of_unix_ms;
-      return gate;
     }
+    if (from_.log.empty()) return gate;
     LogExpectations expectations;
     expectations.trust = *from_.trust;
     QUIETUS_TRY_AS(const VerifiedLog log, verify_log_folder(from_.log, expectations));
     const auto root = from_hex(log.head.root_hash);
-    if (log.head.origin != manifest_.log.origin)
+    // Also that of an instance that goes on from it: that the beginning is the same is looked at
+    // below.
+    const std::string vault = log_origin(head_.vault);
+    if (log.head.origin != vault && !log.head.origin.starts_with(vault + "/"))
       return Error(ErrorCode::kRefused, "the log given is of another vault: " + log.head.origin);
     if (log.head.size < snapshot.size)
       return Error(ErrorCode::kRolledBack, "the log given is older than the snapshot: it has " +
@@ -186,11 +290,12 @@ class Recovery {
     if (log.head.size == snapshot.size && gate.entry.root != snapshot.root)
       return Error(ErrorCode::kRolledBack,
                    "the log given does not go on from the snapshot: they parted before");
-    Replay replay(snapshot);
+    Replay replay(snapshot, gate.entry.as_of != 0);
     QUIETUS_TRY(read_log_folder(
         from_.log, gate.entry.size, gate.entry.root,
         [&](ByteView text, const GrowingTree& before) { return replay.entry(text, before); }));
     gate.erasures = replay.take();
+    gate.copies = replay.take_copies();
     for (const ReplayedErasure& erasure : gate.erasures)
       gate.entry.destroyed += erasure.keys.size();
     return gate;
@@ -237,6 +342,7 @@ class Recovery {
   NoteKey log_key_;
   NewInstance instance_;
   RestoreReport report_;
+  bool rows_begun_ = false;
 };
 
 }  // namespace

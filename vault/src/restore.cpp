@@ -1,5 +1,7 @@
 #include "restore.hpp"
 
+#include <algorithm>
+
 #include "base/failpoint.hpp"
 #include "base/text_encoding.hpp"
 #include "check.hpp"
@@ -32,28 +34,13 @@ Result<PublicKeys> public_keys(VaultCore& core) {
   return keys;
 }
 
-// The one that is put back must not lie where the other one would take it along, or go with it.
-Result<void> check_apart(const VaultCore& live, const std::filesystem::path& folder,
-                         const RestoreOptions& options) {
-  std::error_code unknown;
-  for (const auto& path : {folder, options.create.root_folder}) {
-    if (path.empty()) continue;
-    const auto place = std::filesystem::weakly_canonical(path, unknown);
-    if (!unknown && (lies_inside(place, live.files.folder) ||
-                     (path == folder && lies_inside(place, live.header.root_folder))))
-      return Error(ErrorCode::kRefused,
-                   path.string() +
-                       " lies inside the vault that is in use; nothing is restored "
-                       "over or into it");
-  }
-  return {};
-}
-
 class Restore {
  public:
-  Restore(VaultCore& live, const ByteSource& backup, const RestoreOptions& options)
+  Restore(VaultCore& live, const ByteSource& backup, const RestoreOptions& options,
+          const Trial* trial = nullptr)
       : live_(live),
         options_(options),
+        trial_(trial),
         counted_([this, &backup](MutableBytes to) {
           auto got = backup(to);
           if (!got) return got;
@@ -76,17 +63,21 @@ class Restore {
           return {};
         }));
     QUIETUS_TRY(forget_unfinished(folder));
-    QUIETUS_TRY_AS(const PublicKeys own, public_keys(live_));
     random_bytes(instance_.id);
-    instance_.origin_log_key = own.log;
-    instance_.origin_issuing_key = own.issuing;
     instance_.backup = head_.backup;
     VaultHeader header;
     header.vault = live_.header.vault;
     header.instance = instance_.id;
-    const auto made = VaultCore::make(
-        folder, unlock, {options_.create, header, [this](VaultCore& fresh) { return fill(fresh); }},
-        live_.environment);
+    if (trial_ != nullptr) QUIETUS_TRY(trial_->begun(instance_.id, head_.backup));
+    auto made =
+        VaultCore::make(folder, unlock,
+                        {options_.create, header, [this](VaultCore& fresh) { return fill(fresh); },
+                         trial_ != nullptr},
+                        live_.environment);
+    if (made && trial_ != nullptr) {
+      made->reset();  // and with it the only root key
+      QUIETUS_TRY(forget_instance(live_, instance_.id));
+    }
     if (made) return report_;
     QUIETUS_TRY(give_up(folder).within("after: " + made.error().context()));
     return made.error();
@@ -109,7 +100,8 @@ class Restore {
         live_.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
           return check_log_goes_on(reader, scopes.seal(), live_.header, manifest);
         }));
-    return log_restored(fresh, head_.backup, report_);
+    QUIETUS_TRY(log_restored(fresh, head_.backup, report_));
+    return trial_ == nullptr ? Result<void>() : trial_->inspect(fresh);
   }
 
   // Before anything is copied: from now on certificates name the instance (attacks C8).
@@ -143,30 +135,25 @@ class Restore {
     if (!left || left->vault != live_.header.vault || left->instance == InstanceId{}) return {};
     const auto gone = VaultCore::take_away_unfinished(folder, *left, live_.environment);
     if (!gone || !*gone) return {};  // making says what is in the way
-    return forget(left->instance);
-  }
-
-  Result<void> forget(const InstanceId& instance) {
-    const UnixMillis now = live_.environment.clock.now();
-    return live_.update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
-      QUIETUS_TRY(rows::remove_instance(writer, instance));
-      return log_change(writer, scopes.seal(), entry_text(new_entry(now), CopyDropped{instance}));
-    });
+    return forget_instance(live_, left->instance);
   }
 
   // What was made is taken away, its root slot as every one is destroyed. Only when that was seen
   // is the instance forgotten again.
   Result<void> give_up(const std::filesystem::path& folder) {
     if (!registered_) return {};
+    // Its root key was in memory, and that is wiped.
+    if (trial_ != nullptr) return forget_instance(live_, instance_.id);
     const auto gone = VaultCore::take_away_unfinished(folder, made_, live_.environment);
     if (!gone || !*gone)
       return Error(ErrorCode::kIo, "an unfinished copy with a root slot may be left at " +
                                        folder.string() + "; certificates will name it; remove it");
-    return forget(instance_.id);
+    return forget_instance(live_, instance_.id);
   }
 
   VaultCore& live_;
   const RestoreOptions& options_;
+  const Trial* const trial_;
   ByteSource counted_;
   BackupMerge reader_;
   BackupHead head_;
@@ -254,6 +241,38 @@ Result<void> log_restored(VaultCore& fresh, const BackupId& backup, const Restor
                                 report.purged, report.missing,  report.damages.size()};
     return log_change(writer, scopes.seal(), entry_text(new_entry(now), entry));
   });
+}
+
+Result<void> check_apart(const VaultCore& live, const std::filesystem::path& folder,
+                         const RestoreOptions& options) {
+  std::error_code unknown;
+  for (const auto& path : {folder, options.create.root_folder}) {
+    if (path.empty()) continue;
+    const auto place = std::filesystem::weakly_canonical(path, unknown);
+    if (!unknown && (lies_inside(place, live.files.folder) ||
+                     (path == folder && lies_inside(place, live.header.root_folder))))
+      return Error(ErrorCode::kRefused,
+                   path.string() +
+                       " lies inside the vault that is in use; nothing is restored "
+                       "over or into it");
+  }
+  return {};
+}
+
+Result<void> forget_instance(VaultCore& live, const InstanceId& instance) {
+  const UnixMillis now = live.environment.clock.now();
+  return live.update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+    QUIETUS_TRY_AS(const auto known, rows::instances(writer, scopes.seal(), [] {}));
+    if (std::ranges::find(known, instance, &InstanceRow::instance) == known.end()) return {};
+    QUIETUS_TRY(rows::remove_instance(writer, instance));
+    return log_change(writer, scopes.seal(), entry_text(new_entry(now), CopyDropped{instance}));
+  });
+}
+
+Result<RestoreReport> restore_on_trial(VaultCore& live, const ByteSource& backup,
+                                       const std::filesystem::path& folder,
+                                       const RestoreOptions& options, const Trial& trial) {
+  return Restore(live, backup, options, &trial).run(folder, Unlock::key_file({}));
 }
 
 Result<RestoreReport> restore_backup(VaultCore& live, const ByteSource& backup,

@@ -14,6 +14,24 @@ Result<RestoreReport> restore_backup(VaultCore& live, const ByteSource& backup,
                                      const std::filesystem::path& folder, const Unlock& unlock,
                                      const RestoreOptions& options = {});
 
+// A restore on trial: the root key is in memory alone, and what was made ends when this returns.
+struct Trial {
+  // Before the instance is registered.
+  std::function<Result<void>(const InstanceId& instance, const BackupId& backup)> begun;
+  std::function<Result<void>(VaultCore& fresh)> inspect;
+};
+Result<RestoreReport> restore_on_trial(VaultCore& live, const ByteSource& backup,
+                                       const std::filesystem::path& folder,
+                                       const RestoreOptions& options, const Trial& trial);
+
+// Neither the new vault nor its root slots lie in the other one, which would take them along.
+// kRefused.
+Result<void> check_apart(const VaultCore& other, const std::filesystem::path& folder,
+                         const RestoreOptions& options);
+
+// Certificates do not name it any more: it came to nothing, or has ended.
+Result<void> forget_instance(VaultCore& live, const InstanceId& instance);
+
 // The key that a backup which names `log_vkey` must be signed with: that of the log of the vault
 // whose rows these are, or of an instance that it comes from. kRefused for any other.
 Result<NoteKey> accepted_log_key(ControlReader& reader, const RowSeal& seal,

@@ -3,6 +3,9 @@
 
 #include "base/text_encoding.hpp"
 #include "evidence/log_store.hpp"
+#include "keys/backups.hpp"
+#include "keys/drills.hpp"
+#include "keys/snapshots.hpp"
 #include "vault_core.hpp"
 
 namespace quietus {
@@ -24,6 +27,25 @@ Result<bool> is_alive(ControlReader& reader, ScopeTable& scopes, ScopeId tenant)
   if (row->sources.empty()) return true;
   const auto keys = scopes.keys(reader, tenant);
   return keys || keys.error().code() != ErrorCode::kErased;
+}
+
+}  // namespace
+
+namespace {
+
+Result<void> tell_copies(ControlReader& reader, const RowSeal& seal, VaultStatus& status) {
+  QUIETUS_TRY_AS(const auto backups, rows::backups(reader, seal));
+  for (const KeptBackup& backup : backups)
+    if (backup.row.made != 0) status.backup_unix_ms = backup.row.begun;
+  QUIETUS_TRY_AS(const auto snapshots, rows::snapshots(reader, seal));
+  for (const SnapshotRow& snapshot : snapshots)
+    if (snapshot.log_size != UINT64_MAX) status.snapshot_unix_ms = snapshot.begun;
+  QUIETUS_TRY_AS(const auto drill, rows::drill(reader, seal));
+  if (drill && drill->done) {
+    status.drill_unix_ms = drill->time;
+    status.drill_passed = drill->passed;
+  }
+  return {};
 }
 
 }  // namespace
@@ -52,6 +74,7 @@ Result<VaultStatus> Vault::status() {
         status.certificates = certificates.size();
         QUIETUS_TRY_AS(const TreeHead head, quietus::log_head(reader));
         status.log_size = head.size;
+        QUIETUS_TRY(tell_copies(reader, scopes.seal(), status));
         status.pending.clear();
         QUIETUS_TRY_AS(const auto intents, KeyStore::pending_in(reader, scopes.seal(), root));
         for (const Intent& intent : intents)

@@ -233,4 +233,14 @@ Result<std::string> Vault::issuing_key_pem() {
   return pem;
 }
 
+Error closed() {
+  return {ErrorCode::kUnavailable, "the vault is closed"};
+}
+
+Result<std::shared_ptr<VaultCore>> open_core(const std::weak_ptr<VaultCore>& core) {
+  auto open = core.lock();
+  if (!open) return closed();
+  return open;
+}
+
 }  // namespace quietus

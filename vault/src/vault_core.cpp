@@ -8,10 +8,13 @@
 #include "base/text_encoding.hpp"
 #include "crypto/random.hpp"
 #include "evidence/certificate.hpp"
+#include "keys/memory_root.hpp"
 #include "unreadable_record_store.hpp"
 
 namespace quietus {
 namespace {
+
+constexpr std::uint64_t kMaxPath = 8192;  // bytes, of a path in a mark
 
 // In a forked child nothing may be taken down: locks, maps and threads belong to the parent.
 void take_down(VaultCore* core) {
@@ -80,6 +83,15 @@ Result<void> remove_root_folder(FileSystem& files, const std::filesystem::path& 
   return {};
 }
 
+// Whether the slots in that folder are of a vault that was being made in this place.
+Result<bool> is_unfinished_at(FileSystem& files, const std::filesystem::path& root_folder,
+                              const std::filesystem::path& place) {
+  const auto mark = read_file(files, unfinished_mark(root_folder), kMaxPath);
+  if (!mark && mark.error().code() == ErrorCode::kNotFound) return false;
+  QUIETUS_TRY(mark);
+  return as_text(*mark) == place.string();
+}
+
 // What an interrupted creation left behind: its own files and unused root slots, nothing else.
 Result<void> remove_unfinished(FileSystem& files, const VaultFiles& vault) {
   QUIETUS_TRY_AS(const bool unfinished, files.exists(vault.unfinished_header()));
@@ -87,7 +99,7 @@ Result<void> remove_unfinished(FileSystem& files, const VaultFiles& vault) {
   if (const auto header = read_header(files, vault.unfinished_header())) {
     // The path may be a copy's, or anybody's: only a folder that says itself that its vault was
     // never finished is taken away.
-    QUIETUS_TRY_AS(const bool unused, files.exists(unfinished_mark(header->root_folder)));
+    QUIETUS_TRY_AS(const bool unused, is_unfinished_at(files, header->root_folder, vault.folder));
     FileRoot slots(files, {header->root_folder, header->vault, false}, {});
     if (unused) QUIETUS_TRY(remove_root_folder(files, header->root_folder, slots));
     std::error_code not_empty;
@@ -223,7 +235,10 @@ Result<std::shared_ptr<VaultCore>> VaultCore::make(const std::filesystem::path& 
   const Argon2Parameters argon2{options.passphrase_passes, options.passphrase_memory_kib};
   if (!check_argon2(argon2))
     return Error(ErrorCode::kInvalidArgument, "passphrase cost: out of bounds");
-  QUIETUS_TRY_AS(const auto secret, load_secret(files, unlock));
+  std::shared_ptr<const UnlockSecret> secret;
+  if (!making.in_memory) {
+    QUIETUS_TRY_AS(secret, load_secret(files, unlock));
+  }
   QUIETUS_TRY(files.make_folder(place));
   QUIETUS_TRY_AS(const LockFile alone, lock_against_makers(files, core->files));
   QUIETUS_TRY(require_empty(files, core->files));
@@ -232,17 +247,25 @@ Result<std::shared_ptr<VaultCore>> VaultCore::make(const std::filesystem::path& 
   QUIETUS_TRY_AS(const auto resolved_base, resolved(base));
   core->header.root_folder = resolved_base / root_folder_name(core->header);
   const bool inside = lies_inside(core->header.root_folder, place);
-  core->provider = std::make_unique<FileRoot>(
+  SlotUnlock slot_unlock{secret, {}};
+  if (secret) slot_unlock.parameters = secret->fresh_parameters(argon2);
+  auto slots = std::make_unique<FileRoot>(
       files, FileRootOptions{core->header.root_folder, core->header.vault, inside},
-      SlotUnlock{secret, secret->fresh_parameters(argon2)});
+      std::move(slot_unlock));
   QUIETUS_TRY(files.make_folder(resolved_base));
-  QUIETUS_TRY(check_place(files, core->files, *core->provider, core->header.root_folder, options));
+  QUIETUS_TRY(check_place(files, core->files, *slots, core->header.root_folder, options));
   // From here on an interrupted creation can be recognised and taken away.
   QUIETUS_TRY(write_file(files, core->files.unfinished_header(), encode_header(core->header)));
   QUIETUS_FAILPOINT("create/after-header");
   QUIETUS_TRY(files.make_folder(core->header.root_folder));
-  QUIETUS_TRY(write_file(files, unfinished_mark(core->header.root_folder), {}));
-  QUIETUS_TRY(core->provider->prepare());
+  // Which folder it is for: a copy of that one names the same slots, and must not take them away.
+  QUIETUS_TRY(
+      write_file(files, unfinished_mark(core->header.root_folder), as_bytes(place.string())));
+  QUIETUS_TRY(slots->prepare());
+  if (making.in_memory)
+    core->provider = std::make_unique<MemoryRoot>();
+  else
+    core->provider = std::move(slots);
   QUIETUS_FAILPOINT("create/after-room");
   QUIETUS_TRY(core->connect(secret, true));
   QUIETUS_FAILPOINT("create/after-stores");
@@ -263,9 +286,10 @@ Result<bool> VaultCore::take_away_unfinished(const std::filesystem::path& folder
   FileSystem& files = environment.files;
   QUIETUS_TRY_AS(const auto place, resolved(folder));
   const VaultFiles vault(place);
+  QUIETUS_TRY_AS(const LockFile alone, lock_against_makers(files, vault));
   QUIETUS_TRY_AS(const bool finished, files.exists(vault.header()));
   QUIETUS_TRY_AS(const bool begun, files.exists(vault.unfinished_header()));
-  QUIETUS_TRY_AS(const bool unused, files.exists(unfinished_mark(made.root_folder)));
+  QUIETUS_TRY_AS(const bool unused, is_unfinished_at(files, made.root_folder, place));
   if (finished || !begun || !unused) return false;
   const Bytes expected = encode_header(made);
   QUIETUS_TRY_AS(const Bytes found, read_file(files, vault.unfinished_header(), expected.size()));
@@ -366,16 +390,6 @@ Result<void> VaultCore::finish_destruction(const std::filesystem::path& folder,
   if (!left.empty())
     return Error(ErrorCode::kErasureIncomplete, "a root slot is still listed; try again");
   return {};
-}
-
-Error closed() {
-  return {ErrorCode::kUnavailable, "the vault is closed"};
-}
-
-Result<std::shared_ptr<VaultCore>> open_core(const std::weak_ptr<VaultCore>& core) {
-  auto open = core.lock();
-  if (!open) return closed();
-  return open;
 }
 
 }  // namespace quietus

@@ -40,7 +40,7 @@ struct VaultCore {
   VaultHeader header;
   std::unique_ptr<ControlStore> control;
   std::unique_ptr<RecordStore> record_store;
-  std::unique_ptr<FileRoot> provider;
+  std::unique_ptr<RootProvider> provider;
   std::unique_ptr<AnchorFile> anchor;
   std::unique_ptr<Holders> holders;
   std::unique_ptr<KeyCache> cache;
@@ -65,6 +65,9 @@ struct VaultCore {
     const CreateOptions& options;
     VaultHeader header;  // its root folder is set here
     std::function<Result<void>(VaultCore&)> fill;
+    // Its root key lives in guarded memory alone, and the vault ends with the process. No secret
+    // unlocks it.
+    bool in_memory = false;
   };
   static Result<std::shared_ptr<VaultCore>> make(const std::filesystem::path& folder,
                                                  const Unlock& unlock, const Making& making,

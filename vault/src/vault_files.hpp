@@ -17,6 +17,7 @@ struct VaultFiles {
   std::filesystem::path records() const { return folder / "records.mdb"; }
   std::filesystem::path records_lock() const { return folder / "records.mdb-lock"; }
   std::filesystem::path runtime() const { return folder / "runtime"; }
+  std::filesystem::path drill() const { return runtime() / "drill"; }
   std::filesystem::path making() const { return runtime() / "making"; }
   std::filesystem::path holders() const { return runtime() / "holders"; }
 };

@@ -112,9 +112,20 @@ export function verify(file, pem) {
   });
   if (batched) checkBatch(claims, gone);
   const whole = claims.root.slots_destroyed.every((slot) => slot.overwritten && slot.read_back && slot.gone);
+  const waiting = claims.key_snapshots.some((snapshot) => !snapshot.attested);
+  must((claims.phase === "live") === waiting, "a phase that the key snapshots do not carry");
+  must(claims.status === "partial" || (claims.status === "pending-snapshots") === waiting, "a status of another phase");
   const { instances } = claims;
   must(instances.every(({ instance_id: id }, i) => i === 0 || instances[i - 1].instance_id < id), "instances out of order");
-  const alone = instances.length === 0 && claims.instances_known;
+  const receipts = instances.map((other) => other.receipt).filter((receipt) => receipt !== "");
+  must(new Set([claims.certificate_id, ...claims.supersedes, ...receipts]).size === 1 + claims.supersedes.length + receipts.length,
+    "a receipt that is of this instance, or of two");
+  const alone = receipts.length === instances.length && claims.instances_known;
+  const elsewhere = alone ? "destroyed" : "unknown";
+  const others = receipts.length < instances.length ? "not-covered" : instances.length || !claims.instances_known ? elsewhere : "never-existed";
+  const held = claims.key_snapshots.length ? (waiting ? "ages-out" : "destroyed") : "never-existed";
+  const states = Object.fromEntries(claims.copies.map(({ copy, state }) => [copy, state]));
+  must(states["key-snapshots"] === held && states["restored-instances"] === others, "a state of a copy that the facts do not carry");
   must(claims.status === "partial" || (whole && claims.root.assurance_known && claims.exports_known && alone),
     "a status that the facts do not carry");
   return claims;

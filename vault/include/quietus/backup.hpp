@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace quietus {
@@ -90,6 +91,8 @@ struct RestoreReport {
   std::uint64_t purged = 0;        // of keys that a purge or a rotation destroyed
   std::uint64_t missing = 0;       // no key of theirs is known, which should not be
   std::vector<Damage> damages;     // of what was put back
+  // Of a recovery at a site: a signed note for the lost host, should it come back (Escrow::yield).
+  std::string takeover;
 
   bool complete() const noexcept { return missing == 0 && damages.empty(); }
 };
@@ -110,6 +113,33 @@ struct OpenedBackup {
   std::vector<Damage> damages;  // the first 100
 
   bool sound() const noexcept { return missing == 0 && damaged == 0; }
+};
+
+struct DrillOptions {
+  std::filesystem::path scratch;     // where to restore to; empty: the system's temporary folder
+  std::uint32_t days = 30;           // erased scopes of so many days are tried
+  const ByteSource* base = nullptr;  // of an incremental backup; borrowed
+  std::function<bool(std::uint64_t done, std::uint64_t total)> progress;  // as in RestoreOptions
+};
+
+// What a restore on trial showed.
+struct DrillReport {
+  RestoreReport restore;
+  std::uint64_t milliseconds = 0;  // until every record was back and was opened
+  std::uint64_t compared = 0;      // records, with the same version in the vault
+  std::uint64_t differing = 0;     // of those: another content
+  std::uint64_t changed = 0;       // replaced or removed since the backup
+  std::uint64_t restricted_scopes =
+      0;  // not to be read by the state of their key: opened, not compared
+  std::uint64_t erased_scopes = 0;  // that were tried
+  std::uint64_t erased_scopes_readable = 0;
+  std::int64_t done_unix_ms = 0;
+  bool key_memory_locked = false;  // false: the root key may have been swapped
+  std::string signed_report;       // JWS by the issuing key, as certificates are
+
+  bool passed() const noexcept {
+    return restore.complete() && differing == 0 && erased_scopes_readable == 0;
+  }
 };
 
 // Of an open vault; valid as long as that is. Thread-safe.
@@ -134,12 +164,25 @@ class QUIETUS_EXPORT Backups {
   // check_backup() and Vault::create(). After an error there is no new instance.
   Result<RestoreReport> restore(const ByteSource& backup, const std::filesystem::path& folder,
                                 const Unlock& unlock, const RestoreOptions& options = {});
+  // Takes the certificate of another instance of this vault as its receipt: what it names was
+  // destroyed in that instance too, so this one's certificates of the same scopes, or of scopes
+  // that lay below them, need not wait for it any more. Those that waited are written anew, the new
+  // one superseding the old. The certificate that a destroyed instance left is a receipt for
+  // everything. Again is no error. kUnverified: not signed by an instance that is known here with
+  // its keys, or not what it claims; kRefused: this instance's own, one whose root slots were not
+  // all seen destroyed, which waits for key snapshots, or does not know all instances that it would
+  // have to name, one of scopes that never were here, or a vault that is open for reading only.
+  Result<CertificateImport> import_certificate(std::string_view certificate);
   // Reads a backup of this vault as check_backup() does, signed with a log key that restore() would
   // accept, and opens every record of it with the keys that the vault has now. An incremental one
   // is read with its base. What was opened is wiped; nothing is written. Memory is bounded.
   // kRefused: of another vault or another instance, or the base is missing or the wrong one;
   // kRolledBack as for restore(); errors of check_backup().
   Result<OpenedBackup> verify(const ByteSource& backup, const ByteSource* base = nullptr);
+  // Restores into a scratch place that is removed again, under a root key that is in guarded memory
+  // alone; compares what came back with what the vault has, and tries what was erased. The report
+  // is signed, and in the log. Errors of restore(); a report that did not pass is no error.
+  Result<DrillReport> drill(const ByteSource& backup, const DrillOptions& options = {});
   // Every backup that was ever begun and not dropped, in that order.
   Result<std::vector<BackupInfo>> list();
   // Takes one out of the inventory, because its file was removed before it expired: keys that it

@@ -140,6 +140,13 @@ class QUIETUS_EXPORT Escrow {
   // import that was interrupted is finished by the next.
   Result<ReceiptImport> import_receipt(std::string_view receipt);
 
+  // In a host that was lost and came back: what the site stated when another instance took its
+  // place (RestoreReport::takeover). From then on nothing is written here, for ever; reading,
+  // erasing and destroying go on, and certificates name the other instance. kUnverified: not signed
+  // by the site of an imported ring, or of another log; kRefused: of another vault, or of this very
+  // instance. Durable on return.
+  Result<void> yield(std::string_view takeover);
+
   explicit Escrow(std::weak_ptr<VaultCore> core) : core_(std::move(core)) {}
 
  private:

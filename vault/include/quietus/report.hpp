@@ -105,6 +105,8 @@ struct ErasePlan {
   std::uint64_t bytes = 0;            // of ciphertext
   bool counted = false;               // false: the record store is not readable, and both are zero
   std::uint64_t root_generation = 0;  // before
+  // Key snapshots that a recovery site opens until then hold the targets' keys too; 0: none does.
+  std::int64_t snapshots_clear_unix_ms = 0;
 };
 
 struct ErasureReport {
@@ -143,6 +145,11 @@ struct VaultStatus {
   bool read_only = false;
   bool key_memory_locked = false;
   std::vector<PendingErasure> pending;
+  // When the newest was begun, or the last drill done, in Unix milliseconds; 0: none.
+  std::int64_t backup_unix_ms = 0;
+  std::int64_t snapshot_unix_ms = 0;
+  std::int64_t drill_unix_ms = 0;
+  bool drill_passed = false;
 };
 
 struct Finding {
@@ -173,6 +180,15 @@ struct CertificateInfo {
   std::string erasure_id;
   std::int64_t issued_unix_ms = 0;
   std::string status;  // "complete", "partial", "pending-snapshots"
+};
+
+// What came of another instance's certificate (Backups::import_certificate).
+struct CertificateImport {
+  std::string instance_id;         // whose it is; all zeros: the instance that was created first
+  std::string certificate_id;      // of the certificate
+  std::uint64_t scopes = 0;        // that it is of; 0: that whole instance was destroyed
+  std::vector<std::string> named;  // ids of instances that it made known, and has no receipt of
+  std::vector<std::string> certificates;  // of this instance, written because more is known now
 };
 
 struct LogHead {
