@@ -1,6 +1,6 @@
 // How fast backups are beside copying the files of a vault, and what writers notice of one:
 //
-//   backup_bench [GIGABYTES [FOLDER]]
+//   backup_bench [GIGABYTES [FOLDER [ROUNDS]]]
 //
 // Fills a vault with that much data, and makes backups of it and copies of its files in turn: while
 // nobody writes, and while four threads write as fast as they can. All is removed at the end.
@@ -26,7 +26,6 @@ using namespace quietus::test;
 using std::filesystem::path;
 
 constexpr std::size_t kWriters = 4;
-constexpr std::size_t kRounds = 3;
 constexpr std::size_t kSmallRecord = 4096;
 constexpr std::size_t kLargeRecord = std::size_t{32} << 20;
 constexpr double kMebi = 1 << 20;
@@ -44,11 +43,6 @@ void need_system(bool done, const char* what) {
   if (done) return;
   std::perror(what);
   std::exit(1);
-}
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values.at(values.size() / 2);
 }
 
 // A file that is on the device when it is closed.
@@ -168,13 +162,24 @@ void fill(Vault& vault, std::uint64_t bytes) {
   }
 }
 
+struct Speed {
+  std::uint64_t bytes = 0;
+  double seconds = 0;
+
+  void add(std::uint64_t more, double taken) {
+    bytes += more;
+    seconds += taken;
+  }
+  double mebibytes() const { return static_cast<double>(bytes) / seconds / kMebi; }
+};
+
 struct Speeds {
-  std::vector<double> copies;   // bytes a second
-  std::vector<double> backups;  // the same
+  Speed copies;
+  Speed backups;
   std::uint64_t memory_kib = 0;
 };
 
-double copy_files(const Place& place) {
+void copy_files(const Place& place, Speed& speed) {
   const Timer timer;
   const path from = place.at("vault");
   std::uint64_t bytes = 0;
@@ -187,9 +192,8 @@ double copy_files(const Place& place) {
     need_system(descriptor >= 0 && fsync(descriptor) == 0 && close(descriptor) == 0, "fsync");
     bytes += std::filesystem::file_size(to);
   }
-  const double speed = static_cast<double>(bytes) / timer.seconds();
+  speed.add(bytes, timer.seconds());
   for (const char* name : {"records.mdb", "control.mdb"}) std::filesystem::remove(place.at(name));
-  return speed;
 }
 
 BackupInfo back_up(Vault& vault, const path& to, const BackupOptions& options = {}) {
@@ -203,26 +207,26 @@ ByteSource source_of_file(std::FILE* file) {
   };
 }
 
-Speeds measure(Vault& vault, const Place& place) {
+Speeds measure(Vault& vault, const Place& place, int rounds) {
   Speeds speeds;
-  for (std::size_t round = 0; round < kRounds; ++round) {
-    speeds.copies.push_back(copy_files(place));
+  for (int round = 0; round < rounds; ++round) {
+    copy_files(place, speeds.copies);
     PeakMemory memory;
     const Timer timer;
     const BackupInfo made = back_up(vault, place.at("backup"));
-    speeds.backups.push_back(static_cast<double>(made.bytes) / timer.seconds());
+    speeds.backups.add(made.bytes, timer.seconds());
     speeds.memory_kib = std::max(speeds.memory_kib, memory.stop());
-    if (round + 1 < kRounds) std::filesystem::remove(place.at("backup"));
+    if (round + 1 < rounds) std::filesystem::remove(place.at("backup"));
   }
   return speeds;
 }
 
 void print_speeds(const char* when, const Speeds& speeds) {
-  const double copy = median(speeds.copies);
-  const double backup = median(speeds.backups);
+  const double copy = speeds.copies.mebibytes();
+  const double backup = speeds.backups.mebibytes();
   std::printf(
       "%s: copies %.0f MiB/s, backups %.0f MiB/s, ratio %.2f; all memory at most %.1f MiB\n", when,
-      copy / kMebi, backup / kMebi, backup / copy, static_cast<double>(speeds.memory_kib) / 1024);
+      copy, backup, backup / copy, static_cast<double>(speeds.memory_kib) / 1024);
 }
 
 void print_writes(const char* when, const std::vector<double>& taken, double seconds) {
@@ -271,18 +275,20 @@ void increment(Vault& vault, const Place& place) {
   options.base = source_of_file(file);
   const Timer timer;
   const BackupInfo made = back_up(vault, place.at("changes"), options);
+  const double seconds = timer.seconds();
   (void)std::fclose(file);
-  std::printf(
-      "incremental: %.1f MiB in %.2f of the time of a copy\n",
-      static_cast<double>(made.bytes) / kMebi,
-      timer.seconds() * copy_files(place) /
-          static_cast<double>(std::filesystem::file_size(place.at("vault") / "records.mdb")));
+  Speed copy;
+  copy_files(place, copy);
+  std::printf("incremental: %.1f MiB in %.2f of the time of a copy\n",
+              static_cast<double>(made.bytes) / kMebi, seconds / copy.seconds);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  (void)std::setvbuf(stdout, nullptr, _IOLBF, 0);
   const double gigabytes = argc > 1 ? std::strtod(argv[1], nullptr) : 1;
+  const int rounds = argc > 3 ? std::max(1, std::atoi(argv[3])) : 3;
   const Place place(argc > 2 ? argv[2] : ".");
   need(new_key_file(place.at("key")));
   CreateOptions options;
@@ -291,18 +297,19 @@ int main(int argc, char** argv) {
   Vault vault = need(Vault::create(place.at("vault"), Unlock::key_file(place.at("key")), options));
   fill(vault, static_cast<std::uint64_t>(gigabytes * 1e9));
   std::printf("%.1f GB of data\n", gigabytes);
-  print_speeds("nobody writes", measure(vault, place));
+  print_speeds("nobody writes", measure(vault, place, rounds));
   to_nowhere(vault);
   beside_writers(vault, "writers alone",
                  [] { std::this_thread::sleep_for(std::chrono::seconds(5)); });
   beside_writers(vault, "writers beside copies", [&] {
-    for (std::size_t i = 0; i < kRounds; ++i) copy_files(place);
+    Speed unused;
+    for (int i = 0; i < rounds; ++i) copy_files(place, unused);
   });
   beside_writers(vault, "writers beside backups", [&] {
-    for (std::size_t i = 0; i < kRounds; ++i) back_up(vault, place.at("backup"));
+    for (int i = 0; i < rounds; ++i) back_up(vault, place.at("backup"));
   });
   beside_writers(vault, "writers beside both",
-                 [&] { print_speeds("four write", measure(vault, place)); });
+                 [&] { print_speeds("four write", measure(vault, place, rounds)); });
   check(vault, place.at("backup"));
   increment(vault, place);
   return 0;
