@@ -6,12 +6,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <utility>
 
 namespace quietus::cli {
 namespace {
+
+// Goes to the device at a time while more is written.
+constexpr std::int64_t kWindow = std::int64_t{8} << 20;
 
 std::string writing(const std::filesystem::path& path) {
   return "cannot write " + path.string();
@@ -61,7 +65,9 @@ OutputFile::OutputFile(std::filesystem::path path, std::string temporary, int de
 OutputFile::OutputFile(OutputFile&& other) noexcept
     : path_(std::move(other.path_)),
       temporary_(std::exchange(other.temporary_, {})),
-      descriptor_(std::exchange(other.descriptor_, -1)) {}
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      size_(other.size_),
+      begun_(other.begun_) {}
 
 OutputFile::~OutputFile() {
   if (descriptor_ >= 0) (void)close(descriptor_);
@@ -74,8 +80,22 @@ Result<void> OutputFile::write(ByteView bytes) {
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return io_error(writing(path_), errno);
     bytes = bytes.subspan(static_cast<std::size_t>(written));
+    size_ += written;
   }
+  if (size_ - begun_ >= kWindow) keep_device_busy();
   return {};
+}
+
+// A large file that is left in memory until the end keeps the device idle now, and then everybody
+// waiting who wants something durable: a vault's writers. So the device works on the part before
+// while this one is written. Whether it did shows in the sync at the end.
+void OutputFile::keep_device_busy() {
+  constexpr unsigned kWait =
+      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+  (void)sync_file_range(descriptor_, begun_, size_ - begun_, SYNC_FILE_RANGE_WRITE);
+  const std::int64_t before = std::max<std::int64_t>(begun_ - kWindow, 0);
+  if (begun_ > before) (void)sync_file_range(descriptor_, before, begun_ - before, kWait);
+  begun_ = size_;
 }
 
 Result<void> OutputFile::commit() {

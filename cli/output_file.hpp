@@ -33,12 +33,15 @@ class OutputFile {
  private:
   Result<void> close_synced();
   Result<void> named();
+  void keep_device_busy();
 
   OutputFile(std::filesystem::path path, std::string temporary, int descriptor);
 
   std::filesystem::path path_;
   std::string temporary_;
   int descriptor_ = -1;
+  std::int64_t size_ = 0;
+  std::int64_t begun_ = 0;  // up to where writing to the device was begun
 };
 
 }  // namespace quietus::cli

@@ -158,6 +158,37 @@ TEST_CASE("no flipped bit and no cut of a backup is accepted", "[backup]") {
   CHECK(refusal_of(longer) == ErrorCode::kCorrupt);
 }
 
+TEST_CASE("no flipped bit of a large block is accepted", "[backup]") {
+  const TempVault place;
+  const Bytes large(5'000'000, 1);
+  must(place.scope("acme").put_stream("large", source_of(large)));
+  const Bytes good = backup_of(place);
+  must(check_backup(source_of(good)));
+  for (std::size_t at = 100; at < good.size(); at += good.size() / 12) {
+    INFO("byte " << at);
+    Bytes bad = good;
+    bad[at] ^= 1;
+    refusal_of(bad);
+    refusal_of(Bytes(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(at)));
+  }
+}
+
+TEST_CASE("a sink that fails in a large block, or a caller that stops, ends a backup", "[backup]") {
+  const TempVault place;
+  const Bytes large(5'000'000, 1);
+  must(place.scope("acme").put_stream("large", source_of(large)));
+  for (std::size_t room = 0; room < 5'000'000; room += 700'000) {
+    std::size_t left = room;
+    const auto made = place.vault().backups().create([&](ByteView piece) -> Result<void> {
+      if (piece.size() > left) return Error(ErrorCode::kFull, "no space left on device");
+      left -= piece.size();
+      return {};
+    });
+    CHECK(made.error().code() == ErrorCode::kFull);
+  }
+  CHECK(must(place.vault().backups().list()).empty());
+}
+
 TEST_CASE("a backup with another one's manifest is refused", "[backup]") {
   const TempVault place;
   must(place.scope("acme").put("a", as_bytes("1")));

@@ -130,6 +130,10 @@ Result<OpenedBackup> Backups::verify(const ByteSource& backup, const ByteSource*
   }
   QUIETUS_TRY(opening.finish());
   QUIETUS_TRY_AS(const BackupManifest manifest, rows.finish(key));
+  QUIETUS_TRY(
+      core->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        return check_log_goes_on(reader, scopes.seal(), core->header, manifest);
+      }));
   report.backup = checked_of(manifest, rows.note(), head.log_vkey);
   if (rows.seal()) report.backup.info.epoch_id = to_hex(rows.seal()->epoch);
   report.backup.info.bytes = counted.bytes();

@@ -24,12 +24,6 @@ Error not_a_backup(const std::string& what) {
   return Error(ErrorCode::kCorrupt, "backup: " + what);
 }
 
-// leaf_hash(kind || content), without a copy.
-Hash block_hash(std::uint8_t kind, ByteView content) {
-  const std::uint8_t begin[] = {0x00, kind};
-  return sha256({begin, content});
-}
-
 Bytes encode_head(const BackupHead& head) {
   return ByteWriter()
       .raw(head.vault)
@@ -175,7 +169,10 @@ Result<BackupManifest> parse_manifest(std::string_view text) {
 
 Result<void> BackupWriter::head(const BackupHead& head) {
   QUIETUS_TRY(sink_(ByteWriter().raw(as_bytes(kBackupMagic)).u16(kBackupVersion).view()));
-  return write(Kind::kHead, encode_head(head));
+  const Bytes content = encode_head(head);
+  QUIETUS_TRY(write(Kind::kHead, content));
+  hasher_.settle();
+  return {};
 }
 
 Result<void> BackupWriter::row(const RecordKeyRef& row, ByteView value) {
@@ -220,12 +217,14 @@ Result<void> BackupWriter::seal(const KeySeal& seal) {
   QUIETUS_TRY(close_block());
   ByteWriter out;
   out.raw(seal.ring).raw(seal.epoch).u64(seal.log.size).raw(seal.log.root).raw(seal.sealed);
-  return write(Kind::kSeal, out.view());
+  QUIETUS_TRY(write(Kind::kSeal, out.view()));
+  hasher_.settle();
+  return {};
 }
 
 Result<BackupContent> BackupWriter::end_rows() {
   QUIETUS_TRY(close_block());
-  content_.tree = tree_.root();
+  content_.tree = hasher_.root();
   return content_;
 }
 
@@ -242,26 +241,32 @@ Result<void> BackupWriter::open_block(Kind kind) {
 Result<void> BackupWriter::close_block() {
   if (block_.empty()) return {};
   QUIETUS_TRY(write(kind_, block_));
+  // The block may still be hashed: the next one is filled meanwhile.
+  std::swap(block_, hashed_);
   block_.clear();
   return {};
 }
 
 Result<void> BackupWriter::write(Kind kind, ByteView content) {
   const auto number = static_cast<std::uint8_t>(kind);
-  QUIETUS_TRY(
-      sink_(ByteWriter().u8(number).u32(static_cast<std::uint32_t>(content.size())).view()));
-  QUIETUS_TRY(sink_(content));
-  if (kind == Kind::kManifest) return {};
-  ++content_.blocks;
-  content_.bytes += content.size();
-  return tree_.push(block_hash(number, content),
-                    [](NodeId, const Hash&) { return Result<void>(); });
+  if (kind != Kind::kManifest) {
+    hasher_.add(number, content);
+    ++content_.blocks;
+    content_.bytes += content.size();
+  }
+  const Bytes begin =
+      ByteWriter().u8(number).u32(static_cast<std::uint32_t>(content.size())).take();
+  Result<void> written = sink_(begin);
+  if (written) written = sink_(content);
+  if (!written) hasher_.settle();  // so that the content can go
+  return written;
 }
 
 Result<void> BackupReader::must_read(MutableBytes to) {
-  QUIETUS_TRY_AS(const std::size_t got, fill_from(source_, to));
-  if (got < to.size()) return not_a_backup("it ends before its manifest");
-  return {};
+  const auto got = fill_from(source_, to);
+  if (got && *got == to.size()) return {};
+  hasher_.settle();  // so that the block before can go
+  return got ? not_a_backup("it ends before its manifest") : got.error();
 }
 
 Result<BackupHead> BackupReader::head() {
@@ -286,13 +291,14 @@ Result<BackupReader::Kind> BackupReader::read_block() {
   const std::uint32_t size = in.u32();
   if (kind < 1 || kind > static_cast<std::uint8_t>(Kind::kManifest) || size > kMaxBackupBlock)
     return not_a_backup("a block is malformed");
+  // The block before may still be hashed.
+  std::swap(block_, hashed_);
   block_.resize(size);
   QUIETUS_TRY(must_read(block_));
   if (kind != static_cast<std::uint8_t>(Kind::kManifest)) {
     ++content_.blocks;
     content_.bytes += size;
-    QUIETUS_TRY(
-        tree_.push(block_hash(kind, block_), [](NodeId, const Hash&) { return Result<void>(); }));
+    hasher_.add(kind, block_);
   }
   return static_cast<Kind>(kind);
 }
@@ -375,7 +381,7 @@ Result<BackupManifest> BackupReader::finish(const NoteKey& log) {
   if (beyond > 0) return not_a_backup("something comes after its manifest");
   QUIETUS_TRY_AS(const std::string text, open_note(note_, std::span(&log, 1)).within("backup"));
   QUIETUS_TRY_AS(BackupManifest manifest, parse_manifest(text));
-  content_.tree = tree_.root();
+  content_.tree = hasher_.root();
   if (copied_ != seal_.has_value() || (seal_ && seal_->log != manifest.log.head))
     return unverified("backup: its key snapshot is not whole");
   if (manifest.content != content_)

@@ -36,6 +36,7 @@
 #include "base/byte_reader.hpp"
 #include "base/clock.hpp"
 #include "base/ids.hpp"
+#include "block_hasher.hpp"
 #include "evidence/checkpoint.hpp"
 #include "evidence/log_entry.hpp"
 #include "storage/record_store.hpp"
@@ -131,7 +132,8 @@ class BackupWriter {
   const ByteSink& sink_;
   Kind kind_ = Kind::kHead;
   Bytes block_;
-  GrowingTree tree_;
+  Bytes hashed_;  // the block before
+  BlockHasher hasher_;
   BackupContent content_;
 };
 
@@ -176,13 +178,14 @@ class BackupReader {
   const ByteSource& source_;
   BackupHead head_;
   Bytes block_;
+  Bytes hashed_;         // the block before
   ByteReader rest_{{}};  // of the block
   Kind kind_ = Kind::kHead;
   Bytes last_;  // the order of rows
   std::string note_;
   std::optional<KeySeal> seal_;
   bool copied_ = false;  // a row of a copy was seen
-  GrowingTree tree_;
+  BlockHasher hasher_;
   BackupContent content_;
 };
 

@@ -173,10 +173,11 @@ class QUIETUS_EXPORT Backups {
   // all seen destroyed, which waits for key snapshots, or does not know all instances that it would
   // have to name, one of scopes that never were here, or a vault that is open for reading only.
   Result<CertificateImport> import_certificate(std::string_view certificate);
-  // Reads a backup of this vault as check_backup() does, signed with the vault's own log key, and
-  // opens every record of it with the keys that the vault has now. An incremental one is read with
-  // its base. What was opened is wiped; nothing is written. Memory is bounded. kRefused: of another
-  // vault, or the base is missing or the wrong one; errors of check_backup().
+  // Reads a backup of this vault as check_backup() does, signed with a log key that restore() would
+  // accept, and opens every record of it with the keys that the vault has now. An incremental one
+  // is read with its base. What was opened is wiped; nothing is written. Memory is bounded.
+  // kRefused: of another vault or another instance, or the base is missing or the wrong one;
+  // kRolledBack as for restore(); errors of check_backup().
   Result<OpenedBackup> verify(const ByteSource& backup, const ByteSource* base = nullptr);
   // Restores into a scratch place that is removed again, under a root key that is in guarded memory
   // alone; compares what came back with what the vault has, and tries what was erased. The report
