@@ -145,7 +145,9 @@ Result<void> BackupOpening::add_chunk(const BackupReader::Row& row) {
     QUIETUS_TRY(end_stream());
     const auto expected = expected_.find(place);
     if (expected == expected_.end()) return {};  // of nothing that opened
-    stream_.emplace().object = expected->second;
+    Stream begun;
+    begun.object = expected->second;
+    stream_.emplace(std::move(begun));
     expected_.erase(expected);
   }
   if (stream_->broken) return {};
