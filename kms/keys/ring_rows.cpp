@@ -47,6 +47,10 @@ Bytes ring_key() {
   return Bytes{static_cast<std::uint8_t>(kRingTable)};
 }
 
+Bytes opening_key(const EpochId& epoch, const InstanceId& instance) {
+  return ByteWriter().raw(row_key(kRingTable, epoch)).raw(instance).take();
+}
+
 }  // namespace
 
 Result<std::optional<RingRow>> ring(ControlReader& reader, const RowSeal& seal) {
@@ -110,14 +114,13 @@ Result<std::vector<EpochRow>> epochs(ControlReader& reader, const RowSeal& seal)
 }
 
 Result<void> put_opening(ControlWriter& writer, const RowSeal& seal, const OpeningRow& row) {
-  const Bytes key = ByteWriter()
-                        .u8(static_cast<std::uint8_t>(kRingTable))
-                        .raw(row.epoch)
-                        .raw(row.instance)
-                        .take();
   ByteWriter content;
   content.u8(kRingRowVersion).raw(row.vault).u64(static_cast<std::uint64_t>(row.time));
-  return put_sealed(writer, seal, key, content.take());
+  return put_sealed(writer, seal, opening_key(row.epoch, row.instance), content.take());
+}
+
+Result<void> remove_opening(ControlWriter& writer, const EpochId& epoch, const InstanceId& id) {
+  return writer.remove(opening_key(epoch, id));
 }
 
 Result<std::vector<OpeningRow>> openings(ControlReader& reader, const RowSeal& seal) {

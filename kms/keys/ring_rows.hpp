@@ -57,6 +57,7 @@ Result<void> remove_epoch(ControlWriter& writer, const EpochId& id);
 Result<std::vector<EpochRow>> epochs(ControlReader& reader, const RowSeal& seal);
 
 Result<void> put_opening(ControlWriter& writer, const RowSeal& seal, const OpeningRow& row);
+Result<void> remove_opening(ControlWriter& writer, const EpochId& epoch, const InstanceId& id);
 // In no order. kCorrupt when one is damaged.
 Result<std::vector<OpeningRow>> openings(ControlReader& reader, const RowSeal& seal);
 

@@ -62,7 +62,7 @@ class Settling {
     const bool first = ring_.row.issued == 0;
     issued_ = std::max(to_second(now_), ring_.row.issued + kSecond);
     QUIETUS_TRY(note_destroyed());
-    note_opened();
+    QUIETUS_TRY(note_opened());
     end_destroyed();
     QUIETUS_TRY(make_epochs());
     if (!step_.issued) return step_;
@@ -96,13 +96,16 @@ class Settling {
     return {};
   }
 
-  // What was opened since the receipt that stands.
-  void note_opened() {
-    for (const OpeningRow& row : ring_.openings) {
+  // What was opened since the receipt that stands. A clock that was ahead then moves no date of the
+  // ring: it was not later than now.
+  Result<void> note_opened() {
+    for (OpeningRow& row : ring_.openings) {
       if (row.time <= ring_.row.issued) continue;
-      issued_ = std::max(issued_, row.time);
+      row.time = std::min(row.time, issued_);
+      QUIETUS_TRY(rows::put_opening(writer_, seal_, row));
       step_.issued = true;
     }
+    return {};
   }
 
   // One that is destroyed before its time closes, at the earliest a second after it opened. Nobody

@@ -10,8 +10,10 @@
 #include "crypto/random.hpp"
 #include "escrow_site.hpp"
 #include "evidence/log_folder.hpp"
+#include "evidence/ring_text.hpp"
 #include "evidence/takeover.hpp"
 #include "evidence/utc_time.hpp"
+#include "governance/calendar.hpp"
 #include "keys/instances.hpp"
 #include "keys/key_store_steps.hpp"
 #include "keys/log_change.hpp"
@@ -23,7 +25,11 @@
 namespace quietus {
 namespace {
 
-constexpr UnixMillis kDayLength = 86'400'000;
+template <class Id>
+std::optional<Id> id_in(const LogEntry& entry, std::string_view name) {
+  const std::string* text = entry.text(name);
+  return text == nullptr ? std::nullopt : ring_text::hex_of<Id>(*text);
+}
 
 // How far the log was replayed.
 struct Gate {
@@ -64,12 +70,10 @@ class Replay {
   Result<void> add(const LogEntry& entry) {
     ReplayedErasure erasure;
     erasure.time = entry.head().time;
-    const std::string* id = entry.text("erasure");
-    const auto bytes = id == nullptr ? std::nullopt : from_hex(*id);
+    const auto id = id_in<ErasureId>(entry, "erasure");
     const auto* keys = entry.list("keys");
-    if (!bytes || bytes->size() != erasure.id.size() || keys == nullptr)
-      return unverified("log: an erasure that cannot be read");
-    std::ranges::copy(*bytes, erasure.id.begin());
+    if (!id || keys == nullptr) return unverified("log: an erasure that cannot be read");
+    erasure.id = *id;
     for (const std::string& key : *keys) {
       const auto number = from_hex(key);
       if (!number || number->size() != sizeof(KeyId))
@@ -85,16 +89,6 @@ class Replay {
   std::vector<ReplayedErasure> erasures_;
   std::vector<LogEntry> copies_;
 };
-
-template <class Id>
-std::optional<Id> id_in(const LogEntry& entry, std::string_view name) {
-  const std::string* text = entry.text(name);
-  const auto bytes = text == nullptr ? std::nullopt : from_hex(*text);
-  if (!bytes || bytes->size() != sizeof(Id)) return std::nullopt;
-  Id id{};
-  std::ranges::copy(*bytes, id.begin());
-  return id;
-}
 
 // An instance or a key snapshot that the snapshot does not know of: how far it reaches is not
 // known, so that it counts as holding whatever is erased.
@@ -149,20 +143,17 @@ class Recovery {
                                        }},
                                       site_.environment);
     if (made) return report_;
-    // Nothing half recovered is left; what cannot be taken away now, the next attempt does.
-    if (begun.vault != VaultId{})
-      static_cast<void>(VaultCore::take_away_unfinished(folder, begun, site_.environment));
+    if (begun.vault != VaultId{}) give_up(folder, begun);
     return made.error();
   }
 
  private:
   Result<void> fill(VaultCore& fresh) {
     QUIETUS_TRY(load_keys(fresh));
-    QUIETUS_TRY_AS(const RootKey sealed, open_seal());
-    QUIETUS_TRY_AS(const RootKey root, fresh.keys->renew_copy(sealed));
+    // What can be refused is refused before anything is opened.
     QUIETUS_TRY_AS(Gate gate, replay());
     instance_.replayed = std::move(gate.erasures);
-    QUIETUS_TRY(fresh.keys->become_instance(root, instance_));
+    QUIETUS_TRY(open_keys(fresh));
     QUIETUS_TRY(check_origin(fresh));
     QUIETUS_FAILPOINT("recover/keys-loaded");
     QUIETUS_TRY(
@@ -178,6 +169,13 @@ class Recovery {
     if (from_.backup) QUIETUS_TRY(load_records(fresh));
     QUIETUS_TRY(state_takeover());
     return log_restored(fresh, instance_.backup, report_);
+  }
+
+  // No key of the snapshot is kept beyond this.
+  Result<void> open_keys(VaultCore& fresh) {
+    QUIETUS_TRY_AS(const RootKey sealed, open_seal());
+    QUIETUS_TRY_AS(const RootKey root, fresh.keys->renew_copy(sealed));
+    return fresh.keys->become_instance(root, instance_);
   }
 
   Result<void> load_keys(VaultCore& fresh) {
@@ -221,6 +219,21 @@ class Recovery {
                            seal.sealed);
   }
 
+  // Nothing half recovered is left; what cannot be taken away now, the next attempt does. Only when
+  // its root slot was seen to be gone do receipts not name it.
+  void give_up(const std::filesystem::path& folder, const VaultHeader& begun) {
+    const auto gone = VaultCore::take_away_unfinished(folder, begun, site_.environment);
+    if (!gone || !*gone || !opened_) return;
+    const UnixMillis now = site_.environment.clock.now();
+    const auto forgotten =
+        site_.update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+          QUIETUS_TRY(rows::remove_opening(writer, *opened_, instance_.id));
+          return log_change(writer, scopes.seal(),
+                            entry_text(new_entry(now), CopyDropped{instance_.id}));
+        });
+    static_cast<void>(forgotten);  // then it goes on to be named
+  }
+
   // Whoever signs receipts for the lost instance is named by the snapshot: it has to be of the log
   // that is trusted.
   Result<void> check_origin(VaultCore& fresh) const {
@@ -239,13 +252,16 @@ class Recovery {
   // vault, whose certificates name the instance from then on.
   Result<void> log_at_site(const EpochId& epoch) {
     const UnixMillis now = site_.environment.clock.now();
-    return site_.update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
-      const EntryHead head = new_entry(now);
-      QUIETUS_TRY(rows::put_opening(writer, scopes.seal(),
-                                    {epoch, instance_.id, head_.vault, now - now % 1000}));
-      return log_change(writer, scopes.seal(),
-                        entry_text(head, VaultRecovered{head_.vault, instance_.id, epoch}));
-    });
+    QUIETUS_TRY(
+        site_.update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+          const EntryHead head = new_entry(now);
+          QUIETUS_TRY(rows::put_opening(writer, scopes.seal(),
+                                        {epoch, instance_.id, head_.vault, now - now % 1000}));
+          return log_change(writer, scopes.seal(),
+                            entry_text(head, VaultRecovered{head_.vault, instance_.id, epoch}));
+        }));
+    opened_ = epoch;
+    return {};
   }
 
   // For the lost host, should it come back.
@@ -308,7 +324,7 @@ class Recovery {
         " would come back; if there is none, say so with --accept-log-as-of " + day;
     if (!from_.accept_log_as_of_unix_ms) return Error(ErrorCode::kRefused, what);
     const UnixMillis accepted = *from_.accept_log_as_of_unix_ms;
-    if (accepted != manifest_.begun - manifest_.begun % kDayLength)
+    if (accepted != manifest_.begun - manifest_.begun % kDayMillis)
       return Error(ErrorCode::kRefused, what + ", which is not " + date_text(accepted));
     return {};
   }
@@ -342,6 +358,7 @@ class Recovery {
   NoteKey log_key_;
   NewInstance instance_;
   RestoreReport report_;
+  std::optional<EpochId> opened_;  // once the site has noted it
   bool rows_begun_ = false;
 };
 
