@@ -167,7 +167,7 @@ Result<ExitCode> run_restore(const RestoreCommand& command, Invocation& invocati
   print_restore(report, command.making.folder, invocation.terminal);
   Terminal::hint(
       "this is a second holder of the keys: an erasure has to be made in each of the two, and "
-      "certificates of both name the other, until one of them is destroyed");
+      "certificates of both name the other, until its certificate is imported (`cert import`)");
   return report.complete() ? ExitCode::kDone : ExitCode::kIntegrity;
 }
 

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "crypto/derive.hpp"
 #include "keys/key_cache.hpp"
 
 namespace quietus {

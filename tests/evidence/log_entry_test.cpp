@@ -99,6 +99,41 @@ TEST_CASE("each kind of entry about instances has one text", "[log-entry]") {
     CHECK(must(LogEntry::parse(as_bytes(text))).head().id == head().id);
 }
 
+TEST_CASE("each kind of entry about snapshots and recoveries has one text", "[log-entry]") {
+  const std::string one = "01010101010101010101010101010101";
+  const std::string hash = "0202020202020202020202020202020202020202020202020202020202020202";
+  const UnixMillis time = 1780000000000;
+  const auto id = filled<16>(1);
+  const std::pair<std::string, std::string> texts[] = {
+      {entry_text(head(), SnapshotBegun{id, id, id, time}),
+       start("snapshot-begun") + R"(,"snapshot":")" + one + R"(","ring":")" + one +
+           R"(","epoch":")" + one + R"(","expires":"2026-05-28T20:26:40Z"})"},
+      {entry_text(head(), SnapshotDropped{id}),
+       start("snapshot-dropped") + R"(,"snapshot":")" + one + "\"}"},
+      {entry_text(head(), RingImported{id, id, time, 28}),
+       start("ring-imported") + R"(,"site":")" + one + R"(","ring":")" + one +
+           R"(","issued":"2026-05-28T20:26:40Z","epochs":28})"},
+      {entry_text(head(), ReceiptImported{id, time, 2, 3}),
+       start("receipt-imported") + R"(,"ring":")" + one +
+           R"(","issued":"2026-05-28T20:26:40Z","epochs":2,"snapshots":3})"},
+      {entry_text(head(), LogAccepted{5, 9, filled<32>(2), 4, 0}),
+       start("log-accepted") + R"(,"snapshot_size":5,"size":9,"root":")" + hash +
+           R"(","destroyed":4})"},
+      {entry_text(head(), VaultRecovered{id, id, id}), start("vault-recovered") + R"(,"vault":")" +
+                                                           one + R"(","instance":")" + one +
+                                                           R"(","epoch":")" + one + "\"}"},
+      {entry_text(head(), TakenOver{id, 7}),
+       start("taken-over") + R"(,"instance":")" + one + R"(","log_size":7})"},
+      {entry_text(head(), DrillDone{id, 1, 2, 3, true, filled<32>(2)}),
+       start("drill-done") + R"(,"backup":")" + one +
+           R"(","restored":1,"compared":2,"erased":3,"passed":1,"report_sha256":")" + hash + "\"}"},
+  };
+  for (const auto& [text, expected] : texts) {
+    CHECK(text == expected);
+    CHECK(must(LogEntry::parse(as_bytes(text))).head().id == head().id);
+  }
+}
+
 TEST_CASE("an entry reads back", "[log-entry]") {
   const std::string text = entry_text(head(), KeysUnreachable{filled<16>(1), 4, 5, {1, 2}});
   const LogEntry entry = must(LogEntry::parse(as_bytes(text)));

@@ -1,10 +1,12 @@
 // The receipt of a recovery site on hostile bytes: a verdict each, never a crash. What is read
 // keeps the rules of a receipt, and is written again to the same bytes; no stranger's note opens.
+// The same for what a site says to a lost host.
 #include <cstdint>
 #include <cstdlib>
 #include <set>
 
 #include "evidence/ring_receipt.hpp"
+#include "evidence/takeover.hpp"
 
 namespace {
 
@@ -15,6 +17,7 @@ void require(bool holds) {
 using namespace quietus;
 
 void check_text(std::string_view text) {
+  if (const auto takeover = parse_takeover(text)) require(encode_takeover(*takeover) == text);
   const auto receipt = parse_receipt(text);
   if (!receipt) return;
   require(encode_receipt(*receipt) == text);

@@ -126,6 +126,26 @@ TEST_CASE("a record that differs from what the vault has fails the drill", "[dri
   CHECK(office.instances() == 0);
 }
 
+TEST_CASE("of two drills one waits, and one that was killed is forgotten by the next", "[drill]") {
+  const DrillOffice office;
+  must(office.scope("acme").put("a", as_bytes("one")));
+  const Bytes backup = office.backup();
+  {
+    LockFile lock = must(LockFile::make(office.core->files.drill()));
+    REQUIRE(must(lock.try_lock(0, LockFile::Mode::kExclusive)));
+    CHECK_FAILS_WITH(office.try_drill(backup), ErrorCode::kBusy);
+  }
+  const InstanceId killed{7};
+  must(
+      office.core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+        QUIETUS_TRY(rows::put_drill(writer, scopes.seal(), {false, killed, 1, {}, false, {}}));
+        return rows::put_instance(writer, scopes.seal(), {killed, 1, UINT64_MAX, {}, {}});
+      }));
+  CHECK(office.instances() == 1);
+  must(office.try_drill(backup));
+  CHECK(office.instances() == 0);
+}
+
 #ifdef QUIETUS_FAILPOINTS
 TEST_CASE("wherever a drill fails, nothing of it stays", "[drill]") {
   for (int n = 1;; ++n) {

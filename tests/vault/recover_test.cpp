@@ -1,100 +1,19 @@
 // A vault whose host is lost comes back from a backup at the recovery site: the living with all
 // their records, the dead not.
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
-#include "backup_format.hpp"
-#include "support/escrow_office.hpp"
+#include "erase_many.hpp"
 #include "support/failpoint_hook.hpp"
-#include "support/streams.hpp"
+#include "support/lost_world.hpp"
 
 using namespace quietus;        // NOLINT: a test
 using namespace quietus::test;  // NOLINT: a test
 
 namespace {
 
-Trust trust_in(const std::string& vkey) {
-  return must(Trust::parse("log " + vkey + "\nquorum none\n"));
-}
-
-// A vault, its recovery site elsewhere, and room for what is recovered.
-struct World {
-  SiteOffice site;
-  Office live{nullptr};
-  TemporaryFolder folder{TemporaryFolder::in_memory()};
-  int recovered = 0;
-
-  World() {
-    live.clock.set(site.clock.now());
-    import_ring();
-  }
-  void pass(UnixMillis time) {
-    site.pass(time);
-    live.clock.set(site.clock.now());
-  }
-  void import_ring() const {
-    const Trust trust = trust_in(must(site.escrow().ring()).site_vkey);
-    must(live.vault().escrow().import_ring(must(site.escrow().ring()).ring_file, &trust));
-  }
-  Bytes backup() const {
-    Bytes content;
-    must(live.vault().backups().create(sink_into(content)));
-    return content;
-  }
-  Bytes snapshot() const {
-    Bytes content;
-    must(live.vault().escrow().snapshot(sink_into(content)));
-    return content;
-  }
-  std::filesystem::path exported_log() {
-    const auto path = folder / ("log-" + std::to_string(recovered++));
-    must(live.vault().export_log(path));
-    return path;
-  }
-  void erase(const std::string& path) const {
-    const std::string paths[] = {path};
-    must(live.vault().erase(paths, "test"));
-  }
-  nlohmann::json certificate(const std::string& id) const {
-    const auto file = nlohmann::json::parse(must(live.vault().certificate(id)));
-    return nlohmann::json::parse(as_text(*from_base64url(file["payload"].get<std::string>())));
-  }
-
-  struct Given {
-    Bytes keys;
-    Bytes backup;
-    std::filesystem::path log;
-    bool accept = false;
-  };
-  std::filesystem::path place() const { return folder / ("vault-" + std::to_string(recovered)); }
-  Result<RestoreReport> try_recover(const Given& given) {
-    ++recovered;
-    const Trust trust = trust_in(must(live.vault().log_verifier_key()));
-    EscrowRecovery from;
-    from.keys = source_of(given.keys);
-    if (!given.backup.empty()) from.backup = source_of(given.backup);
-    from.trust = &trust;
-    from.log = given.log;
-    const UnixMillis now = site.clock.now();
-    if (given.accept) from.accept_log_as_of_unix_ms = now - now % kDayMillis;
-    RestoreOptions options;
-    options.create.root_folder = folder / "roots";
-    options.create.accept_unknown_medium = true;
-    return site.escrow().recover(from, place(), live.place.unlock(), options);
-  }
-  Vault recovered_vault() const { return must(Vault::open(place(), live.place.unlock())); }
-  std::string read(const std::string& path, const char* name) const {
-    Vault vault = recovered_vault();
-    auto scope = vault.scope(path);
-    if (!scope) return std::string(name_of(scope.error().code()));
-    const auto value = must(scope->get(name));
-    return value ? std::string(as_text(*value)) : "none";
-  }
-};
-
 TEST_CASE("a lost vault comes back from a backup and the site, with its log as far as it is known",
           "[recover]") {
-  World world;
+  LostWorld world;
   must(world.live.scope("acme/data").put("a", as_bytes("one")));
   must(world.live.scope("globex").put("b", as_bytes("two")));
   const Bytes backup = world.backup();
@@ -113,7 +32,7 @@ TEST_CASE("a lost vault comes back from a backup and the site, with its log as f
 
 TEST_CASE("what was erased or purged after the snapshot is dead before anything can be read",
           "[recover]") {
-  World world;
+  LostWorld world;
   must(world.live.scope("acme/data/user").put("a", as_bytes("one")));
   must(world.live.scope("acme/other").put("b", as_bytes("two")));
   must(world.live.scope("globex").put("c", as_bytes("three")));
@@ -146,7 +65,7 @@ TEST_CASE("what was erased or purged after the snapshot is dead before anything 
 TEST_CASE(
     "a recovered vault knows who signs for the lost one, and takes its certificate as a receipt",
     "[recover][receipts]") {
-  World world;
+  LostWorld world;
   must(world.live.scope("globex").put("b", as_bytes("two")));
   const Bytes snapshot = world.snapshot();
   world.pass(15 *
@@ -179,7 +98,7 @@ TEST_CASE(
 }
 
 TEST_CASE("keys come from the newest snapshot, records from the backup", "[recover]") {
-  World world;
+  LostWorld world;
   must(world.live.scope("acme/data").put("a", as_bytes("one")));
   must(world.live.scope("globex").put("b", as_bytes("two")));
   const Bytes backup = world.backup();
@@ -200,68 +119,8 @@ TEST_CASE("keys come from the newest snapshot, records from the backup", "[recov
   CHECK(world.read("globex", "b") == "none");
 }
 
-TEST_CASE("once its epoch has expired a snapshot opens nowhere, and the certificate is final",
-          "[recover][certificate]") {
-  World world;
-  must(world.live.scope("acme").put("a", as_bytes("one")));
-  must(world.live.scope("globex").put("b", as_bytes("two")));
-  const Bytes backup = world.backup();
-  const std::string paths[] = {"acme"};
-  const std::string id = must(world.live.vault().erase(paths, "test")).certificate_id;
-  const auto live = world.certificate(id);
-  CHECK(live["phase"] == "live");
-  REQUIRE(live["key_snapshots"].size() == 1);
-  CHECK(live["key_snapshots"][0]["attested"] == false);
-  CHECK(live["key_snapshots"][0]["clear_date"] == "2027-03-15T00:00:00Z");
-  // What the certificate says is so: until then the site opens it.
-  world.pass(13 * kDayMillis);
-  must(world.site.escrow().roll());
-  CHECK(world.site.key_of(world.site.file().epochs.front().public_key.id) == "lives");
-  world.pass(kDayMillis);
-  const RollReport rolled = must(world.site.escrow().roll());
-  REQUIRE(rolled.destroyed.size() == 1);
-  CHECK_FAILS_WITH(world.try_recover({backup, backup, world.exported_log()}), ErrorCode::kErased);
-  const ReceiptImport imported =
-      must(world.live.vault().escrow().import_receipt(rolled.ring.receipt));
-  CHECK(imported.snapshots == 1);
-  REQUIRE(imported.certificates.size() == 1);
-  const auto last = world.certificate(imported.certificates[0]);
-  CHECK(last["phase"] == "final");
-  CHECK(last["supersedes"] == nlohmann::json::array({id}));
-  CHECK(last["key_snapshots"][0]["attested"] == true);
-  CHECK(last["erasure_id"] == live["erasure_id"]);
-  const auto found = nlohmann::json::parse(must(world.live.vault().certificate_of("acme")));
-  CHECK(found ==
-        nlohmann::json::parse(must(world.live.vault().certificate(imported.certificates[0]))));
-  // Again: nothing is new.
-  const ReceiptImport again = must(world.live.vault().escrow().import_receipt(rolled.ring.receipt));
-  CHECK(again.snapshots == 0);
-  CHECK(again.certificates.empty());
-}
-
-TEST_CASE(
-    "a certificate names the snapshots that were made when the keys were there, and no others",
-    "[recover][certificate]") {
-  World world;
-  must(world.live.scope("early").put("a", as_bytes("one")));
-  static_cast<void>(world.snapshot());
-  world.pass(kDayMillis);
-  must(world.live.scope("late").put("a", as_bytes("one")));
-  const auto snapshots_of = [&](const char* path) {
-    const std::string paths[] = {path};
-    return world
-        .certificate(must(world.live.vault().erase(paths, "test")).certificate_id)["key_snapshots"]
-        .size();
-  };
-  CHECK(snapshots_of("late") == 0);
-  must(world.live.scope("later").put("a", as_bytes("one")));
-  static_cast<void>(world.backup());
-  CHECK(snapshots_of("early") == 2);
-  CHECK(snapshots_of("later") == 1);
-}
-
 TEST_CASE("nothing is recovered from what is not what it claims", "[recover]") {
-  World world;
+  LostWorld world;
   must(world.live.scope("acme").put("a", as_bytes("one")));
   const auto before = world.exported_log();
   const Bytes backup = world.backup();
@@ -282,7 +141,7 @@ TEST_CASE("nothing is recovered from what is not what it claims", "[recover]") {
     CHECK_FALSE(std::filesystem::exists(world.place() / "vault.json"));
   }
   // Another vault's log, another site's ring, no snapshot at all.
-  World other;
+  LostWorld other;
   must(other.live.scope("acme").put("a", as_bytes("one")));
   const Bytes foreign = other.backup();
   CHECK_FALSE(world.try_recover({foreign, foreign, other.exported_log()}).ok());
@@ -299,8 +158,8 @@ TEST_CASE("nothing is recovered from what is not what it claims", "[recover]") {
 }
 
 TEST_CASE("ring files and receipts that are not the site's change nothing", "[recover]") {
-  World world;
-  World other;
+  LostWorld world;
+  LostWorld other;
   const RingInfo foreign = must(other.site.escrow().ring());
   const auto import_without = world.live.vault().escrow().import_ring(foreign.ring_file);
   CHECK_FAILS_WITH(import_without, ErrorCode::kUnverified);
@@ -324,7 +183,7 @@ TEST_CASE("ring files and receipts that are not the site's change nothing", "[re
 }
 
 TEST_CASE("without an open epoch no backup is made, and it says why", "[recover]") {
-  World world;
+  LostWorld world;
   must(world.live.scope("acme").put("a", as_bytes("one")));
   world.pass(29 * kDayMillis);
   Bytes content;
@@ -339,7 +198,7 @@ TEST_CASE("without an open epoch no backup is made, and it says why", "[recover]
 
 TEST_CASE("what comes of one snapshot twice shares no key, and what is made later in one is apart",
           "[recover]") {
-  World world;
+  LostWorld world;
   must(world.live.scope("acme").put("a", as_bytes("one")));
   const Bytes backup = world.backup();
   const auto nodes_of = [](const std::filesystem::path& place, const Unlock& unlock) {
@@ -375,104 +234,90 @@ TEST_CASE("what comes of one snapshot twice shares no key, and what is made late
   CHECK(compared >= 4);
 }
 
-TEST_CASE("copies that were made after an erasure are not named, also by a later certificate",
-          "[recover][certificate]") {
-  World world;
-  must(world.live.scope("acme").put("a", as_bytes("one")));
-  must(world.live.scope("globex").put("a", as_bytes("one")));
-  static_cast<void>(world.backup());
-  const std::string paths[] = {"acme"};
-  must(world.live.vault().erase(paths, "test"));
-  // Snapshots go on, day by day.
-  for (int day = 0; day < 13; ++day) {
-    world.pass(kDayMillis);
-    static_cast<void>(world.snapshot());
-  }
-  world.pass(kDayMillis);
-  const RollReport rolled = must(world.site.escrow().roll());
-  const ReceiptImport imported =
-      must(world.live.vault().escrow().import_receipt(rolled.ring.receipt));
-  REQUIRE(imported.certificates.size() == 1);
-  const auto claims = world.certificate(imported.certificates[0]);
-  CHECK(claims["phase"] == "final");
-  CHECK(claims["key_snapshots"].size() == 1);
-}
-
-TEST_CASE("what the site opened is named by the vault, once it has the receipt", "[recover]") {
-  World world;
-  must(world.live.scope("acme").put("a", as_bytes("one")));
-  const Bytes backup = world.backup();
-  const RestoreReport rehearsal = must(world.try_recover({backup, backup, world.exported_log()}));
-  world.pass(60'000);
-  const RollReport rolled = must(world.site.escrow().roll());
-  CHECK(rolled.ring.receipt.find("opened ") != std::string::npos);
-  must(world.live.vault().escrow().import_receipt(rolled.ring.receipt));
-  const std::string paths[] = {"acme"};
-  const auto claims =
-      world.certificate(must(world.live.vault().erase(paths, "test")).certificate_id);
-  REQUIRE(claims["instances"].size() == 1);
-  CHECK(claims["instances"][0]["instance_id"] == rehearsal.instance_id);
-  CHECK(claims["status"] == "partial");
-  // The site's own log says so too.
-  const LogHead head = must(world.site.vault().log_head());
-  bool logged = false;
-  for (std::uint64_t i = 0; i < head.size; ++i)
-    logged = logged ||
-             must(world.site.vault().log_entry(i)).find("vault-recovered") != std::string::npos;
-  CHECK(logged);
-}
-
-TEST_CASE("a lost host that comes back gives way: it reads and erases, and writes no more",
+TEST_CASE("what a log does not list has to be accepted in so many words, and the rest is replayed",
           "[recover]") {
-  World world;
-  Scope scope = world.live.scope("acme");
-  must(scope.put("a", as_bytes("one")));
+  LostWorld world;
+  const std::uint64_t first = world.live.scope("first").id();
+  const std::uint64_t second = world.live.scope("second").id();
+  must(world.live.scope("first").put("a", as_bytes("one")));
+  must(world.live.scope("third").put("a", as_bytes("three")));
   const Bytes backup = world.backup();
-  const RestoreReport report = must(world.try_recover({backup, backup, world.exported_log()}));
-  REQUIRE_FALSE(report.takeover.empty());
-  std::string changed = report.takeover;
-  changed[changed.find("instance ") + 12] ^= 1;
-  CHECK_FAILS_WITH(world.live.vault().escrow().yield(changed), ErrorCode::kUnverified);
-  must(world.live.vault().escrow().yield(report.takeover));
-  must(world.live.vault().escrow().yield(report.takeover));  // again: nothing changes
-  CHECK_FAILS_WITH(scope.put("a", as_bytes("two")), ErrorCode::kRefused);
-  CHECK(world.live.vault().create_scope("later").error().code() == ErrorCode::kRefused);
-  CHECK(as_text(*must(scope.get("a"))) == "one");
-  const std::string paths[] = {"acme"};
-  const auto claims =
-      world.certificate(must(world.live.vault().erase(paths, "test")).certificate_id);
-  CHECK(claims["instances"][0]["instance_id"] == report.instance_id);
-  // The instance that took over does not give way to itself.
-  {
-    Vault back = world.recovered_vault();
-    CHECK_FAILS_WITH(back.escrow().yield(report.takeover), ErrorCode::kRefused);
-  }
-  World other;
-  CHECK_FAILS_WITH(other.live.vault().escrow().yield(report.takeover), ErrorCode::kUnverified);
+  const DueErasure due[] = {{first, "retention-expired"}, {second, "deletion-request"}};
+  must(erase_many(*world.live.core, due));
+  world.erase("third");
+  const auto log = world.exported_log();
+  const auto refused = world.try_recover({backup, backup, log});
+  CHECK_FAILS_WITH(refused, ErrorCode::kRefused);
+  CHECK(refused.error().context().find("--accept-log-as-of") != std::string::npos);
+  const RestoreReport report = must(world.try_recover({backup, backup, log, true}));
+  CHECK(report.erased == 1);
+  CHECK(world.read("first", "a") == "one");
+  CHECK(world.read("third", "a") == "erased");
+  // One that was made afterwards knows of all.
+  const Bytes snapshot = world.snapshot();
+  must(world.try_recover({snapshot, backup, world.exported_log()}));
+  CHECK(world.read("first", "a") == "erased");
 }
 
-TEST_CASE("snapshots that were made since are known to what is recovered from an older one",
-          "[recover][certificate]") {
-  World world;
+TEST_CASE("a recovery that is refused has opened nothing, and one that failed is forgotten",
+          "[recover]") {
+  LostWorld world;
   must(world.live.scope("acme").put("a", as_bytes("one")));
   const Bytes backup = world.backup();
-  world.pass(2 * kDayMillis);
-  static_cast<void>(world.snapshot());  // lost with the host
+  CHECK_FAILS_WITH(world.try_recover({backup, backup, {}}), ErrorCode::kRefused);
+  Bytes damaged = backup;
+  damaged[damaged.size() / 2] ^= 1;
+  CHECK_FALSE(world.try_recover({backup, damaged, world.exported_log()}).ok());
+  world.pass(60'000);
+  CHECK(must(world.site.escrow().roll()).ring.receipt.find("opened ") == std::string::npos);
+}
+
+TEST_CASE("a clock that is ahead at a recovery moves no date of the ring", "[recover]") {
+  LostWorld world;
+  must(world.live.scope("acme").put("a", as_bytes("one")));
+  const Bytes backup = world.backup();
+  const UnixMillis now = world.site.clock.now();
+  world.site.clock.set(now + 3650 * kDayMillis);
   must(world.try_recover({backup, backup, world.exported_log()}));
-  Vault back = world.recovered_vault();
-  const std::string paths[] = {"acme"};
-  const auto erased = must(back.erase(paths, "test"));
-  const auto file = nlohmann::json::parse(must(back.certificate(erased.certificate_id)));
-  const auto claims =
-      nlohmann::json::parse(as_text(*from_base64url(file["payload"].get<std::string>())));
-  CHECK(claims["key_snapshots"].size() == 2);
+  world.site.clock.set(now + 60'000);
+  const RingInfo ring = must(world.site.escrow().roll()).ring;
+  CHECK(ring.issued_unix_ms <= now + 60'000);
+  CHECK(ring.receipt.find("opened ") != std::string::npos);
+  CHECK_FALSE(must(world.site.escrow().roll()).issued);
+}
+
+TEST_CASE("nothing is recovered into the site, or into a folder where somebody else makes a vault",
+          "[recover]") {
+  LostWorld world;
+  must(world.live.scope("acme").put("a", as_bytes("one")));
+  const Bytes backup = world.backup();
+  const Trust trust = trust_in(must(world.live.vault().log_verifier_key()));
+  const auto log = world.exported_log();
+  EscrowRecovery from;
+  from.keys = source_of(backup);
+  from.trust = &trust;
+  from.log = log;
+  RestoreOptions options;
+  options.create.root_folder = world.folder / "roots";
+  options.create.accept_unknown_medium = true;
+  const Unlock unlock = world.live.place.unlock();
+  CHECK_FAILS_WITH(
+      world.site.escrow().recover(from, world.site.core->files.folder / "inside", unlock, options),
+      ErrorCode::kRefused);
+  const VaultFiles busy(world.folder / "busy");
+  std::filesystem::create_directories(busy.runtime());
+  LockFile lock = must(LockFile::make(busy.making()));
+  REQUIRE(must(lock.try_lock(0, LockFile::Mode::kExclusive)));
+  from.keys = source_of(backup);
+  CHECK_FAILS_WITH(world.site.escrow().recover(from, busy.folder, unlock, options),
+                   ErrorCode::kBusy);
 }
 
 #ifdef QUIETUS_FAILPOINTS
 TEST_CASE("wherever a snapshot fails, it is registered or nobody can open it", "[recover]") {
   for (int n = 1;; ++n) {
     INFO("fail point " << n);
-    World world;
+    LostWorld world;
     must(world.live.scope("acme").put("a", as_bytes("one")));
     bool fired = false;
     Bytes content;
@@ -499,7 +344,7 @@ TEST_CASE("wherever a recovery fails, nothing of it can be read, and the next on
           "[recover]") {
   for (int n = 1;; ++n) {
     INFO("fail point " << n);
-    World world;
+    LostWorld world;
     must(world.live.scope("acme").put("a", as_bytes("one")));
     const Bytes backup = world.backup();
     const auto log = world.exported_log();
@@ -522,6 +367,7 @@ TEST_CASE("wherever a recovery fails, nothing of it can be read, and the next on
     CHECK(world.read("acme", "a") == "one");
   }
 }
+
 #endif
 
 }  // namespace

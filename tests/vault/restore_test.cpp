@@ -232,6 +232,24 @@ TEST_CASE("nothing is restored over a vault", "[restore]") {
   CHECK(text_of(must(must(site.restored().scope("acme")).get("a"))) == "one");
 }
 
+TEST_CASE("a copy of an unfinished vault takes no root slot of the one that it was copied from",
+          "[restore]") {
+  const Site site;
+  must(site.live.scope("acme").put("a", as_bytes("one")));
+  site.restore(site.backup());
+  // As a crash before its last step would leave it: the header's copy elsewhere, and the mark.
+  const VaultHeader header =
+      must(read_header(posix_file_system(), VaultFiles(site.place()).header()));
+  must(write_file(posix_file_system(), unfinished_mark(header.root_folder),
+                  as_bytes(site.place().string())));
+  const VaultFiles copy(site.folder / "copy");
+  std::filesystem::create_directories(copy.folder);
+  must(write_file(posix_file_system(), copy.unfinished_header(), encode_header(header)));
+  const auto gone = VaultCore::take_away_unfinished(copy.folder, header, {});
+  CHECK((gone.ok() && !*gone));
+  CHECK(text_of(must(must(site.restored().scope("acme")).get("a"))) == "one");
+}
+
 #ifdef QUIETUS_FAILPOINTS
 TEST_CASE("wherever a restore fails, there is no instance, or it is named", "[restore]") {
   for (int n = 1;; ++n) {
