@@ -230,6 +230,9 @@ Result<void> KeyStore::copy_public_keys(CopyRun& run) {
 }
 
 Result<KeyCopy> KeyStore::copy_keys(RowSink sink) {
+  // A copy has no staged nodes and no rows that wait to be cleaned; what cannot be cleaned now is
+  // told below.
+  static_cast<void>(clean_all());
   const auto context = openssl_engine().make_context();
   for (int tries = 0; tries < kMaxCopyTries; ++tries) {
     QUIETUS_TRY_AS(RowSpool spool, RowSpool::in(folder_of(parts_.lock_files.control_store)));
