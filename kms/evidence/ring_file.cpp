@@ -148,16 +148,6 @@ const RingEpoch* epoch_for_sealing(const RingFile& ring, UnixMillis now) noexcep
   return found == ring.epochs.end() ? nullptr : &*found;
 }
 
-std::optional<UnixMillis> latest_expiry(const RingFile& ring, UnixMillis from,
-                                        UnixMillis until) noexcept {
-  if (until < from) std::swap(from, until);
-  std::optional<UnixMillis> latest;
-  for (const RingEpoch& epoch : ring.epochs)
-    if (epoch.opens <= until && epoch.closes > from)
-      latest = std::max(latest.value_or(epoch.expires), epoch.expires);
-  return latest;
-}
-
 Result<void> follows(const RingFile& next, const RingFile& before) {
   if (next.site != before.site || next.ring != before.ring)
     return unverified("ring: file is of another ring");

@@ -66,12 +66,6 @@ Result<RingFile> open_ring(std::string_view note, const NoteKey& site_key);
 // The epoch with opens <= now < closes; nullptr when there is none.
 const RingEpoch* epoch_for_sealing(const RingFile& ring, UnixMillis now) noexcept;
 
-// The latest expiry of any epoch that was open for sealing at a time from `from` to `until`, both
-// included: after it, nothing that was sealed to the ring in between opens. The two may come in
-// either order, as they do when the clock was set back. Nothing when no epoch was open.
-std::optional<UnixMillis> latest_expiry(const RingFile& ring, UnixMillis from,
-                                        UnixMillis until) noexcept;
-
 // May `next` take the place of `before`? Both as open_ring() gave them. It must be of the same site
 // and ring and issued later, and no promise of `before` may be broken:
 //

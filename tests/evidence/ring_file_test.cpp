@@ -298,29 +298,6 @@ TEST_CASE("sealing is to the epoch that is open", "[ring]") {
   CHECK(epoch_for_sealing({}, 0) == nullptr);
 }
 
-TEST_CASE("the clear date is the latest expiry of any epoch that was open meanwhile", "[ring]") {
-  RingFile ring = sample_ring();
-  const auto [first, second, third] = std::array{march(1), march(2), march(3)};
-  // One moment is the epoch that is open then.
-  CHECK(latest_expiry(ring, first.opens, first.opens) == first.expires);
-  CHECK(latest_expiry(ring, second.closes - 1, second.closes - 1) == second.expires);
-  CHECK(latest_expiry(ring, second.closes, second.closes) == third.expires);
-  // Both ends count.
-  CHECK(latest_expiry(ring, first.opens, second.opens - 1) == first.expires);
-  CHECK(latest_expiry(ring, first.opens, second.opens) == second.expires);
-  CHECK(latest_expiry(ring, 0, third.closes * 2) == third.expires);
-  // Nothing was open.
-  CHECK(latest_expiry(ring, 0, first.opens - 1) == std::nullopt);
-  CHECK(latest_expiry(ring, third.closes, third.closes + kDay) == std::nullopt);
-  CHECK(latest_expiry({}, 0, third.closes) == std::nullopt);
-  // A clock that was set back hides nothing.
-  CHECK(latest_expiry(ring, second.opens, first.opens) == second.expires);
-  // The latest is not always the last.
-  ring.epochs[2].expires = ring.epochs[2].closes;
-  CHECK(latest_expiry(ring, first.opens, third.opens) == second.expires);
-  CHECK(latest_expiry(ring, third.opens, third.opens) == third.closes);
-}
-
 TEST_CASE("a newer ring file keeps what the older one promised", "[ring]") {
   check_follows(
       {

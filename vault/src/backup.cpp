@@ -361,9 +361,7 @@ Result<std::vector<BackupInfo>> Backups::list() {
 }
 
 Result<BackupInfo> Backups::forget(std::string_view id) {
-  QUIETUS_TRY_AS(const auto core, open_core(core_));
-  if (core->options.read_only)
-    return Error(ErrorCode::kRefused, "the vault is open for reading only");
+  QUIETUS_TRY_AS(const auto core, writable_core(core_));
   QUIETUS_TRY_AS(const BackupId wanted, parse_backup_id(id));
   const UnixMillis now = core->environment.clock.now();
   KeptBackup forgotten;

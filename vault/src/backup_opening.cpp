@@ -5,6 +5,7 @@
 #include "base/text_encoding.hpp"
 #include "object_context.hpp"
 #include "record_keys.hpp"
+#include "record_opening.hpp"
 
 namespace quietus {
 namespace {
@@ -107,30 +108,20 @@ void BackupOpening::look_at_record(const ScopeKeys& keys, const KeyCache::Use& u
 
 Result<void> BackupOpening::open_record(const ScopeKeys& keys, const KeyCache::Use& use,
                                         const HeldRow& held, Findings& found) const {
-  Prf128 row{};
-  if (held.key.size() != row.size()) return Error(ErrorCode::kCorrupt, "record: malformed key");
-  std::ranges::copy(held.key, row.begin());
-  QUIETUS_TRY_AS(const StoredRecord record, StoredRecord::parse(held.value));
-  const auto seal = seal_of_generation(keys_.vault_id(), keys, use, record.generation());
+  QUIETUS_TRY_AS(const RecordRow row, RecordRow::parse(held.key, held.value));
+  const std::uint32_t generation = row.record.generation();
+  const auto seal = seal_of_generation(keys_.vault_id(), keys, use, generation);
   if (!seal) {
-    ++(record.generation() > keys.generation ? found.missing : found.purged);
+    ++(generation > keys.generation ? found.missing : found.purged);
     return {};
   }
-  RecordOpener opener(*seal, row, record);
-  MetadataRoom room;
-  QUIETUS_TRY_AS(const RecordMetadata metadata, opener.open_metadata(room));
-  const GenerationKeys& of = *keys.of_generation(record.generation());
-  if (prf128(of.names, as_bytes(metadata.name)) != row)
-    return Error(ErrorCode::kCorrupt, "record: under another record's key");
-  if (metadata.object) {
-    found.objects.push_back(
-        {scope_, row, record.version(), record.generation(), metadata.size, *metadata.object});
+  QUIETUS_TRY_AS(const auto object, open_whole(*seal, keys.of_generation(generation)->names, row));
+  if (object) {
+    found.objects.push_back(*object);
     return {};
   }
-  PlaintextBuffer content(record.inline_size());
-  QUIETUS_TRY(opener.open_content(content.bytes()));
   ++found.opened;
-  found.bytes += content.size();
+  found.bytes += row.record.inline_size();
   return {};
 }
 

@@ -7,6 +7,7 @@
 #include "object_store.hpp"
 #include "plaintext_buffer.hpp"
 #include "record_keys.hpp"
+#include "record_opening.hpp"
 
 namespace quietus {
 namespace {
@@ -150,27 +151,17 @@ class ScopeCheck {
 
   Result<void> open_row(const ScopeKeys& keys, const KeyCache::Use& use, const RowCopy& copy,
                         PageFindings& found) {
-    Prf128 row{};
-    if (copy.key.size() != row.size()) return Error(ErrorCode::kCorrupt, "record: malformed key");
-    std::ranges::copy(copy.key, row.begin());
-    QUIETUS_TRY_AS(const StoredRecord record, StoredRecord::parse(copy.value));
+    QUIETUS_TRY_AS(const RecordRow row, RecordRow::parse(copy.key, copy.value));
+    const std::uint32_t generation = row.record.generation();
     QUIETUS_TRY_AS(const RecordSeal seal,
-                   seal_of_generation(keys_.vault_id(), keys, use, record.generation()));
-    RecordOpener opener(seal, row, record);
-    MetadataRoom room;
-    QUIETUS_TRY_AS(const RecordMetadata metadata, opener.open_metadata(room));
-    const GenerationKeys& of = *keys.of_generation(record.generation());
-    if (prf128(of.names, as_bytes(metadata.name)) != row)
-      return Error(ErrorCode::kCorrupt, "record: under another record's key");
-    if (metadata.object) {
-      found.objects.push_back(
-          {scope_, row, record.version(), record.generation(), metadata.size, *metadata.object});
+                   seal_of_generation(keys_.vault_id(), keys, use, generation));
+    QUIETUS_TRY_AS(const auto object, open_whole(seal, keys.of_generation(generation)->names, row));
+    if (object) {
+      found.objects.push_back(*object);
       return {};
     }
-    PlaintextBuffer content(record.inline_size());
-    QUIETUS_TRY(opener.open_content(content.bytes()));
     ++found.records;
-    found.bytes += content.size();
+    found.bytes += row.record.inline_size();
     return {};
   }
 

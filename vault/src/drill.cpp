@@ -222,9 +222,7 @@ Result<void> sign_and_log(VaultCore& live, const BackupId& backup, DrillRow row,
 }  // namespace
 
 Result<DrillReport> Backups::drill(const ByteSource& backup, const DrillOptions& options) {
-  QUIETUS_TRY_AS(const auto live, open_core(core_));
-  if (live->options.read_only)
-    return Error(ErrorCode::kRefused, "the vault is open for reading only");
+  QUIETUS_TRY_AS(const auto live, writable_core(core_));
   QUIETUS_TRY_AS(const LockFile alone, lock_against_drills(*live));
   QUIETUS_TRY(forget_killed(*live));
   QUIETUS_TRY_AS(const Scratch scratch, Scratch::make(options.scratch));

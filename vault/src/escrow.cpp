@@ -17,13 +17,6 @@ namespace {
 constexpr int kMaxRollTries = 3;
 constexpr UnixMillis kMaxRingLife = UnixMillis{3660} * kDayMillis;
 
-Result<std::shared_ptr<VaultCore>> writable_site(const std::weak_ptr<VaultCore>& site) {
-  QUIETUS_TRY_AS(auto core, open_core(site));
-  if (core->options.read_only)
-    return Error(ErrorCode::kRefused, "the vault is open for reading only");
-  return core;
-}
-
 EpochState state_of(const EpochRow& row, UnixMillis now) {
   if (row.destroyed != 0) return EpochState::kDestroyed;
   if (row.epoch.expires <= now) return EpochState::kOverdue;
@@ -245,7 +238,7 @@ Escrow Vault::escrow() {
 }
 
 Result<RingInfo> Escrow::init(const RingOptions& options) {
-  QUIETUS_TRY_AS(const auto core, writable_site(core_));
+  QUIETUS_TRY_AS(const auto core, writable_core(core_));
   QUIETUS_TRY_AS(const RingRow lengths, parse_lengths(options));
   const UnixMillis now = core->environment.clock.now();
   QUIETUS_TRY(
@@ -258,12 +251,12 @@ Result<RingInfo> Escrow::init(const RingOptions& options) {
 }
 
 Result<RollReport> Escrow::roll() {
-  QUIETUS_TRY_AS(const auto core, writable_site(core_));
+  QUIETUS_TRY_AS(const auto core, writable_core(core_));
   return Roll(*core, std::nullopt).run();
 }
 
 Result<RollReport> Escrow::roll_now(std::string_view epoch) {
-  QUIETUS_TRY_AS(const auto core, writable_site(core_));
+  QUIETUS_TRY_AS(const auto core, writable_core(core_));
   const auto bytes = from_hex(epoch);
   EpochId id{};
   if (!bytes || bytes->size() != id.size())

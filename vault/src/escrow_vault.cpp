@@ -114,7 +114,7 @@ Result<RingReceipt> open_known_receipt(std::string_view note, std::vector<Truste
 }  // namespace
 
 Result<RingImport> Escrow::import_ring(std::string_view ring_file, const Trust* site) {
-  QUIETUS_TRY_AS(const auto core, open_for_import(core_));
+  QUIETUS_TRY_AS(const auto core, writable_core(core_));
   RingImport imported;
   QUIETUS_TRY(core->update([&](ControlWriter& writer, ScopeTable& scopes,
                                RootRow& root) -> Result<void> {
@@ -169,7 +169,7 @@ Result<void> check_takeover(ControlReader& reader, const VaultHeader& own,
 }  // namespace
 
 Result<void> Escrow::yield(std::string_view takeover) {
-  QUIETUS_TRY_AS(const auto core, open_for_import(core_));
+  QUIETUS_TRY_AS(const auto core, writable_core(core_));
   const UnixMillis now = core->environment.clock.now();
   QUIETUS_TRY(core->keys->update_standing(
       [&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
@@ -195,7 +195,7 @@ Result<BackupInfo> Escrow::snapshot(const ByteSink& sink) {
 }
 
 Result<ReceiptImport> Escrow::import_receipt(std::string_view receipt) {
-  QUIETUS_TRY_AS(const auto core, open_for_import(core_));
+  QUIETUS_TRY_AS(const auto core, writable_core(core_));
   ReceiptImport imported;
   QUIETUS_TRY(
       core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {

@@ -133,7 +133,7 @@ Result<CertificateImport> take_receipt(ReceiptWriter& in, std::string_view file)
 }  // namespace
 
 Result<CertificateImport> Backups::import_certificate(std::string_view certificate) {
-  QUIETUS_TRY_AS(const auto core, open_for_import(core_));
+  QUIETUS_TRY_AS(const auto core, writable_core(core_));
   CertificateImport imported;
   QUIETUS_TRY(
       core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow& root) -> Result<void> {

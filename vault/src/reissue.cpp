@@ -37,13 +37,6 @@ Result<std::size_t> reissue_page(VaultCore& core, CertificateId& from,
 
 }  // namespace
 
-Result<std::shared_ptr<VaultCore>> open_for_import(const std::weak_ptr<VaultCore>& core) {
-  QUIETUS_TRY_AS(auto open, open_core(core));
-  if (open->options.read_only)
-    return Error(ErrorCode::kRefused, "the vault is open for reading only");
-  return open;
-}
-
 Result<void> reissue_certificates(VaultCore& core, std::vector<std::string>& issued) {
   CertificateId from{};
   while (true) {

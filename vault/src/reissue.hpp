@@ -9,9 +9,6 @@
 
 namespace quietus {
 
-// The open vault, for an import into it. kRefused when it is open for reading only.
-Result<std::shared_ptr<VaultCore>> open_for_import(const std::weak_ptr<VaultCore>& core);
-
 // Looks at every certificate that waits for something, a few in each transaction, and writes
 // another one where that is better (reissue_certificate). `issued` gets their ids. After an error
 // those that were not looked at wait for the next import.

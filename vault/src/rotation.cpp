@@ -171,9 +171,7 @@ Result<std::vector<RotationInfo>> Lifecycle::rotations() {
 }
 
 Result<std::uint64_t> Lifecycle::resume_rotations() {
-  QUIETUS_TRY_AS(const auto core, open_core(core_));
-  if (core->options.read_only)
-    return Error(ErrorCode::kRefused, "the vault is open for reading only");
+  QUIETUS_TRY_AS(const auto core, writable_core(core_));
   QUIETUS_TRY_AS(const auto rotations, begun_rotations(*core));
   std::uint64_t finished = 0;
   // Whoever was killed between commit and publication left processes that know only the old key.

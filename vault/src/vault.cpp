@@ -243,4 +243,11 @@ Result<std::shared_ptr<VaultCore>> open_core(const std::weak_ptr<VaultCore>& cor
   return open;
 }
 
+Result<std::shared_ptr<VaultCore>> writable_core(const std::weak_ptr<VaultCore>& core) {
+  QUIETUS_TRY_AS(auto open, open_core(core));
+  if (open->options.read_only)
+    return Error(ErrorCode::kRefused, "the vault is open for reading only");
+  return open;
+}
+
 }  // namespace quietus

@@ -103,6 +103,8 @@ bool lies_inside(const std::filesystem::path& inner, const std::filesystem::path
 // What a handle of a vault answers after the vault was closed.
 Error closed();
 Result<std::shared_ptr<VaultCore>> open_core(const std::weak_ptr<VaultCore>& core);
+// The same for what changes the vault: kRefused when it is open for reading only.
+Result<std::shared_ptr<VaultCore>> writable_core(const std::weak_ptr<VaultCore>& core);
 
 // The secret that an Unlock names, read now.
 struct Unlock::Source {
