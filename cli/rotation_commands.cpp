@@ -4,6 +4,7 @@
 #include "printable_text.hpp"
 #include "progress.hpp"
 
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 namespace quietus::cli {
@@ -32,6 +33,30 @@ std::string purge_plan(const RotateCommand& command) {
         "Records that do not open are removed, logged and listed. A backup that has them whole "
         "is\nworth nothing afterwards.\n";
   return plan;
+}
+
+// What of the scope's own records every backup loses that is still to be kept, and until when key
+// snapshots have what is destroyed here.
+Result<std::string> purge_losses(Vault& vault, const std::string& scope) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const std::int64_t now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+  std::string text;
+  QUIETUS_TRY_AS(const std::vector<BackupInfo> backups, vault.backups().list());
+  for (const BackupInfo& backup : backups)
+    if (backup.needed_until_unix_ms > now_ms)
+      text += "  " + backup.id + "  as of " + timestamp(backup.begun_unix_ms) + "\n";
+  if (!text.empty())
+    text =
+        "These backups lose all that they hold of its own records; make another one afterwards:\n" +
+        text;
+  const std::string one[] = {scope};
+  QUIETUS_TRY_AS(const ErasePlan plan, vault.plan_erase(one));
+  if (plan.snapshots_clear_unix_ms != 0)
+    text +=
+        "Key snapshots that were made before have the old key: a recovery site can open those "
+        "until " +
+        timestamp(plan.snapshots_clear_unix_ms) + ".\n";
+  return text;
 }
 
 Json json_of(const RotationReport& report, const std::string& scope) {
@@ -72,7 +97,8 @@ Result<ExitCode> replace_key(const RotateCommand& command, Invocation& invocatio
   if (command.now) {
     // Nobody is asked about a scope that is not there.
     QUIETUS_TRY(vault.lifecycle().keys(command.scope).within(command.scope));
-    Terminal::plan(purge_plan(command));
+    QUIETUS_TRY_AS(const std::string losses, purge_losses(vault, command.scope));
+    Terminal::plan(purge_plan(command) + losses);
     if (!command.yes)
       QUIETUS_TRY(Terminal::confirm("Replace the key and destroy the old one?", command.scope));
   }

@@ -133,6 +133,12 @@ class Recovery(World):
         self.says(done, "a recovery site can open those until")
         self.assertEqual("pending-snapshots", self.document("cert", "list")["certificates"][0]["status"])
 
+    def test_the_plan_of_a_purge_says_what_each_backup_loses(self):
+        self.backup()
+        made = self.document("backup", "list")["backups"][0]["id"]
+        done = self.exits(DONE, "purge", "acme", "--yes")
+        self.says(done, "These backups lose", made, "a recovery site can open those until")
+
     @unittest.skipUnless(FAKETIME, "faketime is not installed")
     def test_a_receipt_makes_certificates_final(self):
         self.backup()
@@ -143,6 +149,9 @@ class Recovery(World):
                                 env=environment, check=False, capture_output=True, timeout=120)
         self.assertEqual(0, rolled.returncode, rolled.stderr)
         imported = self.document("escrow", "import-receipt", self.folder / "receipt")
+        if " partial\n" in (self.folder / "receipt").read_text():
+            self.assertEqual(0, imported["snapshots"])  # the site's medium is of a kind that nobody knows
+            self.skipTest("the file system here is not known to overwrite in place")
         self.assertEqual((1, 1, 1), (imported["epochs"], imported["snapshots"], len(imported["certificates"])))
         pem = self.write("issuer.pem", self.must("cert", "key"))
         last = self.write("last", self.must("cert", "show", imported["certificates"][0]))
@@ -160,7 +169,7 @@ class Drill(World):
     def test_a_drill_leaves_a_signed_report_and_a_page(self):
         backup = self.backup()
         self.must("erase", "globex", "--reason", "test", "--yes", "--now")
-        before = self.files_below(self.vault)
+        before = sorted([*self.files_below(self.vault), "runtime/drill"])
         document = self.document("backup", "drill", backup, "--scratch", self.folder, "--report", self.folder / "r.json",
                                  "--html", self.folder / "r.html")
         self.assertEqual((True, 1, 1, 1, 0), tuple(document[k] for k in (

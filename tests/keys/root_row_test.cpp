@@ -114,7 +114,7 @@ TEST_CASE("a root row of a newer version is unsupported", "[root-row]") {
 
 TEST_CASE("a root row has one form: states and flags that do not exist are corrupt", "[root-row]") {
   const Bytes good = sample().encode(named_key<RootRole>("root"));
-  for (const std::size_t offset : {18U, 35U}) {  // state, confirmed
+  for (const std::size_t offset : {34U, 51U}) {  // state, confirmed
     Bytes bad = good;
     bad[offset] = 2;
     INFO("offset " << offset);

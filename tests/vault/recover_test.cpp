@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include "backup_format.hpp"
 #include "support/escrow_office.hpp"
 #include "support/failpoint_hook.hpp"
 #include "support/streams.hpp"
@@ -334,6 +335,137 @@ TEST_CASE("without an open epoch no backup is made, and it says why", "[recover]
   must(world.site.escrow().roll());
   must(world.live.vault().escrow().import_ring(must(world.site.escrow().ring()).ring_file));
   static_cast<void>(world.backup());
+}
+
+TEST_CASE("what comes of one snapshot twice shares no key, and what is made later in one is apart",
+          "[recover]") {
+  World world;
+  must(world.live.scope("acme").put("a", as_bytes("one")));
+  const Bytes backup = world.backup();
+  const auto nodes_of = [](const std::filesystem::path& place, const Unlock& unlock) {
+    const auto core = must(VaultCore::open(place, unlock, {}, {}));
+    std::map<Bytes, Bytes> rows;
+    must(core->control->read([&](ControlReader& reader) {
+      return reader.scan(Bytes{'N'}, {}, [&](ByteView key, ByteView value) -> Result<bool> {
+        rows[Bytes(key.begin(), key.end())] = Bytes(value.begin(), value.end());
+        return true;
+      });
+    }));
+    return rows;
+  };
+  must(world.try_recover({backup, {}, world.exported_log()}));
+  const auto first = nodes_of(world.place(), world.live.place.unlock());
+  must(world.try_recover({backup, {}, world.exported_log()}));
+  const auto second = nodes_of(world.place(), world.live.place.unlock());
+  // Neither has a node of the snapshot, nor one of the other.
+  const ByteSource source = source_of(backup);
+  BackupReader reader(source);
+  must(reader.head());
+  int compared = 0;
+  while (const auto row = must(reader.next())) {
+    if (!row->copied || row->key[0] != 'N') continue;
+    const Bytes key(row->key.begin(), row->key.end());
+    const Bytes value(row->value.begin(), row->value.end());
+    REQUIRE(first.contains(key));
+    CHECK(first.at(key) != value);
+    CHECK(second.at(key) != value);
+    CHECK(second.at(key) != first.at(key));
+    ++compared;
+  }
+  CHECK(compared >= 4);
+}
+
+TEST_CASE("copies that were made after an erasure are not named, also by a later certificate",
+          "[recover][certificate]") {
+  World world;
+  must(world.live.scope("acme").put("a", as_bytes("one")));
+  must(world.live.scope("globex").put("a", as_bytes("one")));
+  static_cast<void>(world.backup());
+  const std::string paths[] = {"acme"};
+  must(world.live.vault().erase(paths, "test"));
+  // Snapshots go on, day by day.
+  for (int day = 0; day < 13; ++day) {
+    world.pass(kDayMillis);
+    static_cast<void>(world.snapshot());
+  }
+  world.pass(kDayMillis);
+  const RollReport rolled = must(world.site.escrow().roll());
+  const ReceiptImport imported =
+      must(world.live.vault().escrow().import_receipt(rolled.ring.receipt));
+  REQUIRE(imported.certificates.size() == 1);
+  const auto claims = world.certificate(imported.certificates[0]);
+  CHECK(claims["phase"] == "final");
+  CHECK(claims["key_snapshots"].size() == 1);
+}
+
+TEST_CASE("what the site opened is named by the vault, once it has the receipt", "[recover]") {
+  World world;
+  must(world.live.scope("acme").put("a", as_bytes("one")));
+  const Bytes backup = world.backup();
+  const RestoreReport rehearsal = must(world.try_recover({backup, backup, world.exported_log()}));
+  world.pass(60'000);
+  const RollReport rolled = must(world.site.escrow().roll());
+  CHECK(rolled.ring.receipt.find("opened ") != std::string::npos);
+  must(world.live.vault().escrow().import_receipt(rolled.ring.receipt));
+  const std::string paths[] = {"acme"};
+  const auto claims =
+      world.certificate(must(world.live.vault().erase(paths, "test")).certificate_id);
+  REQUIRE(claims["instances"].size() == 1);
+  CHECK(claims["instances"][0]["instance_id"] == rehearsal.instance_id);
+  CHECK(claims["status"] == "partial");
+  // The site's own log says so too.
+  const LogHead head = must(world.site.vault().log_head());
+  bool logged = false;
+  for (std::uint64_t i = 0; i < head.size; ++i)
+    logged = logged ||
+             must(world.site.vault().log_entry(i)).find("vault-recovered") != std::string::npos;
+  CHECK(logged);
+}
+
+TEST_CASE("a lost host that comes back gives way: it reads and erases, and writes no more",
+          "[recover]") {
+  World world;
+  Scope scope = world.live.scope("acme");
+  must(scope.put("a", as_bytes("one")));
+  const Bytes backup = world.backup();
+  const RestoreReport report = must(world.try_recover({backup, backup, world.exported_log()}));
+  REQUIRE_FALSE(report.takeover.empty());
+  std::string changed = report.takeover;
+  changed[changed.find("instance ") + 12] ^= 1;
+  CHECK_FAILS_WITH(world.live.vault().escrow().yield(changed), ErrorCode::kUnverified);
+  must(world.live.vault().escrow().yield(report.takeover));
+  must(world.live.vault().escrow().yield(report.takeover));  // again: nothing changes
+  CHECK_FAILS_WITH(scope.put("a", as_bytes("two")), ErrorCode::kRefused);
+  CHECK(world.live.vault().create_scope("later").error().code() == ErrorCode::kRefused);
+  CHECK(as_text(*must(scope.get("a"))) == "one");
+  const std::string paths[] = {"acme"};
+  const auto claims =
+      world.certificate(must(world.live.vault().erase(paths, "test")).certificate_id);
+  CHECK(claims["instances"][0]["instance_id"] == report.instance_id);
+  // The instance that took over does not give way to itself.
+  {
+    Vault back = world.recovered_vault();
+    CHECK_FAILS_WITH(back.escrow().yield(report.takeover), ErrorCode::kRefused);
+  }
+  World other;
+  CHECK_FAILS_WITH(other.live.vault().escrow().yield(report.takeover), ErrorCode::kUnverified);
+}
+
+TEST_CASE("snapshots that were made since are known to what is recovered from an older one",
+          "[recover][certificate]") {
+  World world;
+  must(world.live.scope("acme").put("a", as_bytes("one")));
+  const Bytes backup = world.backup();
+  world.pass(2 * kDayMillis);
+  static_cast<void>(world.snapshot());  // lost with the host
+  must(world.try_recover({backup, backup, world.exported_log()}));
+  Vault back = world.recovered_vault();
+  const std::string paths[] = {"acme"};
+  const auto erased = must(back.erase(paths, "test"));
+  const auto file = nlohmann::json::parse(must(back.certificate(erased.certificate_id)));
+  const auto claims =
+      nlohmann::json::parse(as_text(*from_base64url(file["payload"].get<std::string>())));
+  CHECK(claims["key_snapshots"].size() == 2);
 }
 
 #ifdef QUIETUS_FAILPOINTS
