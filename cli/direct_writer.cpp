@@ -29,7 +29,8 @@ std::unique_ptr<DirectWriter> DirectWriter::over(int descriptor) {
   }
 }
 
-DirectWriter::DirectWriter(int descriptor) : descriptor_(descriptor) {
+DirectWriter::DirectWriter(int descriptor)
+    : descriptor_(descriptor), size_(lseek(descriptor, 0, SEEK_CUR)), reserved_(size_) {
   for (Buffer& buffer : buffers_) {
     buffer.reset(static_cast<std::uint8_t*>(std::aligned_alloc(kAlignment, kPiece)));
     if (!buffer) throw std::bad_alloc();
@@ -47,6 +48,8 @@ DirectWriter::~DirectWriter() {
 }
 
 int DirectWriter::write(ByteView bytes) {
+  size_ += static_cast<std::int64_t>(bytes.size());
+  if (const int failed = reserve(); failed != 0) return failed;
   while (!bytes.empty()) {
     const std::size_t size = std::min(bytes.size(), kPiece - filled_);
     std::copy_n(bytes.data(), size, buffers_[filling_].get() + filled_);
@@ -56,6 +59,26 @@ int DirectWriter::write(ByteView bytes) {
     if (const int failed = hand_over(); failed != 0) return failed;
   }
   return 0;
+}
+
+// A full device is told of before what will not fit is taken.
+int DirectWriter::reserve() {
+  if (!reserves_ || size_ <= reserved_) return 0;
+  const std::int64_t needed = size_ - reserved_;
+  for (const std::int64_t more : {std::max(needed, kReserve), needed}) {
+    int done = 0;
+    do done = fallocate(descriptor_, 0, reserved_, more);
+    while (done != 0 && errno == EINTR);
+    if (done == 0) {
+      reserved_ += more;
+      return 0;
+    }
+    if (errno == EOPNOTSUPP || errno == ENOSYS) {
+      reserves_ = false;
+      return 0;
+    }
+  }
+  return errno;
 }
 
 int DirectWriter::hand_over() {
@@ -81,7 +104,8 @@ int DirectWriter::finish() {
   if (const int failed = settle(); failed != 0) return failed;
   // The rest is of any size.
   if (!set_direct(descriptor_, false)) return errno;
-  return write_all({buffers_[filling_].get(), filled_});
+  if (const int failed = write_all({buffers_[filling_].get(), filled_}); failed != 0) return failed;
+  return reserved_ <= size_ || ftruncate(descriptor_, size_) == 0 ? 0 : errno;
 }
 
 void DirectWriter::run() {

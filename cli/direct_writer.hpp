@@ -24,7 +24,8 @@ class DirectWriter {
   DirectWriter& operator=(const DirectWriter&) = delete;
   ~DirectWriter();
 
-  // 0, or the errno of an earlier part: each is told at the latest by finish().
+  // 0, or an errno: of these bytes, when there is no room for them; else of an earlier part. Each
+  // is told at the latest by finish().
   int write(ByteView bytes);
   // The system has all of it when this returns 0; it is not durable yet. Nothing after it.
   int finish();
@@ -32,6 +33,7 @@ class DirectWriter {
   static constexpr std::size_t kAlignment = 4096;
 
  private:
+  static constexpr std::int64_t kReserve = std::int64_t{16} << 20;
   static constexpr std::size_t kPiece = std::size_t{4} << 20;
   struct Free {
     void operator()(std::uint8_t* memory) const { std::free(memory); }
@@ -39,12 +41,16 @@ class DirectWriter {
   using Buffer = std::unique_ptr<std::uint8_t, Free>;
 
   explicit DirectWriter(int descriptor);
+  int reserve();
   void run();
   int hand_over();
   int settle();
   int write_all(ByteView bytes) const;
 
   int descriptor_;
+  std::int64_t size_;      // of the file, with what is still to be written
+  std::int64_t reserved_;  // up to where there is room
+  bool reserves_ = true;
   Buffer buffers_[2];
   std::size_t filling_ = 0;  // which of them
   std::size_t filled_ = 0;
