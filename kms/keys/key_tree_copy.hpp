@@ -3,6 +3,7 @@
 // one's root key does not open, whatever versions of it lie where (docs/erasure.md, I-26).
 #pragma once
 
+#include "base/secret.hpp"
 #include "keys/key_tree.hpp"
 
 namespace quietus {
@@ -23,6 +24,9 @@ class TreeCopy {
  private:
   using RawKey = KeyTree::RawKey;
   Result<void> copy(TreeNode node, RawKey new_key);
+  Result<void> copy_children(const TreeNode& node, ByteView old, ByteView fresh);
+  SecretBuffer renew_entries(TreeNode& node) const;
+  void put_control(TreeNode& node) const;
 
   KeyTree& tree_;
   ControlReader& reader_;

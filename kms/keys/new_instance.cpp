@@ -67,31 +67,38 @@ Result<void> forget_name(ControlWriter& writer, const RowSeal& seal, const KeyRo
   return {};
 }
 
-// A scope that has no data key left is gone; of one that has, older keys were destroyed.
-Result<void> bury_in_copy(ControlWriter& writer, const RowSeal& seal, ScopeId scope,
-                          const ReplayedErasure& erasure, std::vector<LeafRef>& leaves) {
-  QUIETUS_TRY_AS(auto row, rows::key_row(writer, seal, scope));
-  if (!row) return Error(ErrorCode::kCorrupt, "copy: the row of a scope is missing");
-  bool data_lives = false;
-  bool others_live = false;
-  for (KeyRecord& key : row->keys) {
+struct LivingLines {
+  bool data = false;
+  bool others = false;
+};
+LivingLines destroy_in_row(KeyRow& row, const ReplayedErasure& erasure) {
+  LivingLines living;
+  for (KeyRecord& key : row.keys) {
     if (std::ranges::find(erasure.keys, key.id) != erasure.keys.end()) {
       key.state = destroyed_from(key.state);
       key.changed = erasure.time;
       key.wrapped.clear();
     }
-    const bool lives = !is_destroyed(key.state);
-    data_lives = data_lives || (lives && key.line == KeyLine::kData);
-    others_live = others_live || (lives && key.line != KeyLine::kData);
+    if (is_destroyed(key.state)) continue;
+    (key.line == KeyLine::kData ? living.data : living.others) = true;
   }
-  if (data_lives) return rows::put_key_row(writer, seal, *row);
-  if (others_live) {
+  return living;
+}
+
+// A scope that has no data key left is gone; of one that has, older keys were destroyed.
+Result<void> bury_in_copy(ControlWriter& writer, const RowSeal& seal, ScopeId scope,
+                          const ReplayedErasure& erasure, std::vector<LeafRef>& leaves) {
+  QUIETUS_TRY_AS(auto row, rows::key_row(writer, seal, scope));
+  if (!row) return Error(ErrorCode::kCorrupt, "copy: the row of a scope is missing");
+  const LivingLines living = destroy_in_row(*row, erasure);
+  if (living.data) return rows::put_key_row(writer, seal, *row);
+  if (living.others) {
     for (const KeyRecord& key : row->keys)
       if (!is_destroyed(key.state)) QUIETUS_TRY(free_in_copy(writer, seal, key.id, leaves));
     QUIETUS_TRY(forget_name(writer, seal, *row));
   }
   const Tombstone burial{erasure.id, erasure.time,
-                         std::string(others_live ? kPurgedInCopy : kErasedInCopy)};
+                         std::string(living.others ? kPurgedInCopy : kErasedInCopy)};
   QUIETUS_TRY(rows::remove_rotation(writer, scope));
   QUIETUS_TRY(rows::remove_schedule(writer, scope));
   rows::mark_destroyed(*row, burial);

@@ -1,6 +1,7 @@
 #include "keys/snapshots.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/byte_reader.hpp"
 #include "keys/sealed_rows.hpp"
@@ -76,7 +77,7 @@ Result<std::vector<SnapshotRow>> snapshots(ControlReader& reader, const RowSeal&
     if (!in.done()) return damaged('s');
     made.push_back(row);
   }
-  std::ranges::stable_sort(made, {}, &SnapshotRow::begun);
+  std::ranges::sort(made, {}, [](const SnapshotRow& row) { return std::tuple(row.begun, row.id); });
   return made;
 }
 
@@ -119,7 +120,7 @@ Result<std::vector<TrustedRing>> trusted_rings(ControlReader& reader, const RowS
     }
     rings.push_back(std::move(head.ring));
   }
-  std::ranges::stable_sort(rings, std::ranges::greater(), &TrustedRing::imported);
+  std::ranges::sort(rings, std::ranges::greater(), &TrustedRing::imported);
   return rings;
 }
 

@@ -15,12 +15,12 @@ Result<BackupHead> BackupChanges::begin() {
 Result<void> BackupChanges::row(const RecordKeyRef& row, ByteView value) {
   while (row_) {
     const auto order = order_of(place_of(*row_), row);
-    if (order > 0) break;
-    const bool same = order == 0 && std::ranges::equal(row_->value, value);
-    if (order < 0) QUIETUS_TRY(writer_.removed(place_of(*row_)));
+    if (std::is_gt(order)) break;
+    const bool same = std::is_eq(order) && std::ranges::equal(row_->value, value);
+    if (std::is_lt(order)) QUIETUS_TRY(writer_.removed(place_of(*row_)));
     QUIETUS_TRY(step());
     if (same) return {};
-    if (order == 0) break;
+    if (std::is_eq(order)) break;
   }
   return writer_.row(row, value);
 }

@@ -24,6 +24,7 @@ class CountedSource {
         }) {}
   CountedSource(const CountedSource&) = delete;
   CountedSource& operator=(const CountedSource&) = delete;
+  ~CountedSource() = default;
 
   const ByteSource& source() const noexcept { return source_; }
   std::uint64_t bytes() const noexcept { return bytes_; }

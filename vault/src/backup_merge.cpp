@@ -69,11 +69,12 @@ Result<std::optional<BackupReader::Row>> BackupMerge::next_of_both() {
   const auto order = !base_row_      ? std::strong_ordering::greater
                      : !more_records ? std::strong_ordering::less
                                      : order_of(place_of(*base_row_), place_of(*row_));
-  take_base_ = order <= 0;
-  take_backup_ = order >= 0;
-  if (order < 0) return base_row_;
+  take_base_ = std::is_lteq(order);
+  take_backup_ = std::is_gteq(order);
+  if (std::is_lt(order)) return base_row_;
   if (!row_->removed) return row_;
-  if (order > 0) return Error(ErrorCode::kCorrupt, "backup: its base lacks a row that it removes");
+  if (std::is_gt(order))
+    return Error(ErrorCode::kCorrupt, "backup: its base lacks a row that it removes");
   return std::optional<Row>();
 }
 

@@ -60,7 +60,7 @@ Result<void> BackupOpening::finish() {
 Result<void> BackupOpening::flush_records() {
   if (held_.empty()) return {};
   Findings found;
-  const Result<void> looked =
+  Result<void> looked =
       keys_.with_scope(scope_, KeyUse::kMaintain,
                        [&](const ScopeKeys& keys, const KeyCache::Use& use) -> Result<void> {
                          found = {};
@@ -145,7 +145,9 @@ Result<void> BackupOpening::add_chunk(const BackupReader::Row& row) {
     QUIETUS_TRY(end_stream());
     const auto expected = expected_.find(place);
     if (expected == expected_.end()) return {};  // of nothing that opened
-    stream_.emplace().object = expected->second;
+    Stream begun;
+    begun.object = expected->second;
+    stream_.emplace(begun);
     expected_.erase(expected);
   }
   if (stream_->broken) return {};

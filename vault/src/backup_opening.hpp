@@ -53,7 +53,7 @@ class BackupOpening {
   void take_over(Findings found);
   void look_at_record(const ScopeKeys& keys, const KeyCache::Use& use, const HeldRow& row,
                       Findings& found) const;
-  Result<void> open_record(const ScopeKeys& keys, const KeyCache::Use& use, const HeldRow& row,
+  Result<void> open_record(const ScopeKeys& keys, const KeyCache::Use& use, const HeldRow& held,
                            Findings& found) const;
   Result<void> add_chunk(const BackupReader::Row& row);
   Result<void> end_stream();

@@ -23,7 +23,7 @@ Result<std::optional<KeySnapshot>> KeySnapshot::begin(ControlWriter& writer, con
                  append_entry(writer, {seal.key, seal.vault, seal.context},
                               as_bytes(entry_text(new_entry(now), entry))));
   QUIETUS_TRY(rows::put_snapshot(writer, seal, snapshot.row_));
-  return std::optional(std::move(snapshot));
+  return std::optional(snapshot);
 }
 
 Result<TreeHead> KeySnapshot::copy(VaultCore& core, const BackupHead& head, BackupWriter& writer) {

@@ -26,7 +26,7 @@ Result<RestoreReport> restore_on_trial(VaultCore& live, const ByteSource& backup
 
 // Neither the new vault nor its root slots lie in the other one, which would take them along.
 // kRefused.
-Result<void> check_apart(const VaultCore& other, const std::filesystem::path& folder,
+Result<void> check_apart(const VaultCore& live, const std::filesystem::path& folder,
                          const RestoreOptions& options);
 
 // Certificates do not name it any more: it came to nothing, or has ended.
