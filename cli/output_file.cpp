@@ -14,7 +14,9 @@
 namespace quietus::cli {
 namespace {
 
-// Goes to the device at a time while more is written.
+// Larger ones are written past the page cache, from there on. A multiple of any block.
+constexpr std::int64_t kLargeFile = std::int64_t{4} << 20;
+// Goes to the device at a time while more is written, where that cannot be.
 constexpr std::int64_t kWindow = std::int64_t{8} << 20;
 
 std::string writing(const std::filesystem::path& path) {
@@ -67,14 +69,29 @@ OutputFile::OutputFile(OutputFile&& other) noexcept
       temporary_(std::exchange(other.temporary_, {})),
       descriptor_(std::exchange(other.descriptor_, -1)),
       size_(other.size_),
-      begun_(other.begun_) {}
+      begun_(other.begun_),
+      direct_(std::move(other.direct_)) {}
 
 OutputFile::~OutputFile() {
+  direct_.reset();
   if (descriptor_ >= 0) (void)close(descriptor_);
   if (!temporary_.empty()) (void)unlink(temporary_.c_str());
 }
 
 Result<void> OutputFile::write(ByteView bytes) {
+  if (size_ < kLargeFile) {
+    const auto room = static_cast<std::size_t>(kLargeFile - size_);
+    const ByteView first = bytes.first(std::min(room, bytes.size()));
+    QUIETUS_TRY(write_plain(first));
+    bytes = bytes.subspan(first.size());
+    if (size_ == kLargeFile) direct_ = DirectWriter::over(descriptor_);
+  }
+  if (!direct_) return write_plain(bytes);
+  const int failed = direct_->write(bytes);
+  return failed == 0 ? Result<void>() : io_error(writing(path_), failed);
+}
+
+Result<void> OutputFile::write_plain(ByteView bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
@@ -115,6 +132,11 @@ Result<void> OutputFile::commit_new() {
 }
 
 Result<void> OutputFile::close_synced() {
+  if (direct_) {
+    const int failed = direct_->finish();
+    direct_.reset();
+    if (failed != 0) return io_error(writing(path_), failed);
+  }
   if (fsync(descriptor_) != 0) return io_error(writing(path_), errno);
   if (close(std::exchange(descriptor_, -1)) != 0) return io_error(writing(path_), errno);
   return {};

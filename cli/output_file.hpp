@@ -6,7 +6,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
+
+#include "direct_writer.hpp"
 
 namespace quietus::cli {
 
@@ -23,6 +26,7 @@ class OutputFile {
   OutputFile& operator=(const OutputFile&) = delete;
   ~OutputFile();
 
+  // What does not fit any more, of a large file, may be told by commit() first.
   Result<void> write(ByteView bytes);
   // The file is on the device under its name when this returns; one that was there is replaced.
   Result<void> commit();
@@ -33,6 +37,7 @@ class OutputFile {
  private:
   Result<void> close_synced();
   Result<void> named();
+  Result<void> write_plain(ByteView bytes);
   void keep_device_busy();
 
   OutputFile(std::filesystem::path path, std::string temporary, int descriptor);
@@ -40,8 +45,9 @@ class OutputFile {
   std::filesystem::path path_;
   std::string temporary_;
   int descriptor_ = -1;
-  std::int64_t size_ = 0;
+  std::int64_t size_ = 0;   // without what direct_ has
   std::int64_t begun_ = 0;  // up to where writing to the device was begun
+  std::unique_ptr<DirectWriter> direct_;
 };
 
 }  // namespace quietus::cli

@@ -211,7 +211,7 @@ class LmdbRecordStore final : public RecordStore {
           QUIETUS_TRY_AS(more, visit({tables[i], scope_of(key), key.subspan(kScopeSize)}, value));
           return more;
         };
-        QUIETUS_TRY(rows.scan(table_of(*environment_, tables[i]), {}, {}, visit_row));
+        QUIETUS_TRY(rows.scan_all(table_of(*environment_, tables[i]), visit_row));
       }
       return {};
     });

@@ -1,5 +1,7 @@
 #include "storage/lmdb_rows.hpp"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -69,6 +71,55 @@ class Cursor {
   MDB_val value_{};
 };
 
+// Goes ahead of a walk over all rows and tells the system what will be read. The map is read
+// without the kernel's own reading ahead (MDB_NORDAHEAD), which is right for single rows; a walk
+// over values that are not in memory would wait for the device page after page.
+class LookAhead {
+ public:
+  LookAhead(MDB_txn* transaction, MDB_dbi table, std::uint64_t page_size) noexcept
+      : cursor_(transaction, table), page_(page_size), rc_(cursor_.seek({})) {}
+
+  // Before the walk reads its next row.
+  void step(ByteView value) noexcept {
+    while (rc_ == MDB_SUCCESS && rows_ < kRowsAhead && bytes_ < kBytesAhead) {
+      fetch(cursor_.value());
+      ++rows_;
+      bytes_ += cursor_.value().size();
+      rc_ = cursor_.next();
+    }
+    --rows_;
+    bytes_ -= value.size();
+  }
+
+ private:
+  static constexpr std::size_t kRowsAhead = 512;
+  static constexpr std::size_t kBytesAhead = std::size_t{8} << 20;
+  // What lies around a small value is of other rows, which the walk comes to: a device reads that
+  // much about as soon as one page. Of a store that does not fit into memory some is read again.
+  static constexpr std::uintptr_t kAround = std::uintptr_t{64} << 10;
+  static constexpr std::size_t kSmallValue = std::size_t{32} << 10;
+
+  void fetch(ByteView value) noexcept {
+    const std::uintptr_t unit = value.size() > kSmallValue ? page_ : kAround;
+    const std::uintptr_t before = reinterpret_cast<std::uintptr_t>(value.data()) % unit;
+    const std::size_t size = (before + value.size() + unit - 1) / unit * unit;
+    const std::uint8_t* const begin = value.data() - before;
+    if (begin == begin_ && size == size_) return;  // as the one before
+    begin_ = begin;
+    size_ = size;
+    // Advice: where it fails, the walk waits.
+    (void)madvise(const_cast<std::uint8_t*>(begin), size, MADV_WILLNEED);
+  }
+
+  Cursor cursor_;
+  std::uint64_t page_;
+  int rc_;
+  std::size_t rows_ = 0;   // that the walk has not reached
+  std::size_t bytes_ = 0;  // of their values
+  const std::uint8_t* begin_ = nullptr;
+  std::size_t size_ = 0;
+};
+
 }  // namespace
 
 Result<std::optional<ByteView>> LmdbRows::get(MDB_dbi table, ByteView key) {
@@ -96,6 +147,14 @@ Result<void> LmdbRows::scan(MDB_dbi table, ByteView prefix, ByteView from, Visit
   }
   if (rc != MDB_SUCCESS && rc != MDB_NOTFOUND) return lmdb_error(rc, "walking through rows");
   return {};
+}
+
+Result<void> LmdbRows::scan_all(MDB_dbi table, Visitor visit) {
+  LookAhead ahead(transaction_, table, page_size_);
+  return scan(table, {}, {}, [&](ByteView key, ByteView value) {
+    ahead.step(value);
+    return visit(key, value);
+  });
 }
 
 Result<std::optional<ByteView>> LmdbRows::seek(MDB_dbi table, ByteView from) {

@@ -28,6 +28,10 @@ class LmdbRows {
   using Visitor = FunctionRef<Result<bool>(ByteView key, ByteView value)>;
   Result<void> scan(MDB_dbi table, ByteView prefix, ByteView from, Visitor visit);
 
+  // Every row of the table in order, for who reads all of them and changes none: what lies ahead is
+  // fetched meanwhile.
+  Result<void> scan_all(MDB_dbi table, Visitor visit);
+
   // The first key that is not below `from`.
   Result<std::optional<ByteView>> seek(MDB_dbi table, ByteView from);
 

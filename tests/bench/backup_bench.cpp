@@ -20,6 +20,7 @@
 
 #include <quietus/vault.hpp>
 
+#include "direct_writer.hpp"
 #include "support/measuring.hpp"
 
 namespace {
@@ -58,32 +59,20 @@ class SyncedFile {
   SyncedFile(const SyncedFile&) = delete;
   SyncedFile& operator=(const SyncedFile&) = delete;
   ~SyncedFile() {
+    need_system(writer_ == nullptr || writer_->finish() == 0, "write");
     need_system(fsync(descriptor_) == 0, "fsync");
     need_system(close(descriptor_) == 0, "close");
   }
-  // As the command does it: the device works on what was written while more is.
+  // As the command does it.
   Result<void> write(ByteView bytes) {
-    while (!bytes.empty()) {
-      const ssize_t done = ::write(descriptor_, bytes.data(), bytes.size());
-      need_system(done > 0, "write");
-      bytes = bytes.subspan(static_cast<std::size_t>(done));
-      size_ += done;
-    }
-    if (size_ - begun_ < kWindow) return {};
-    constexpr unsigned kWait =
-        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
-    (void)sync_file_range(descriptor_, begun_, size_ - begun_, SYNC_FILE_RANGE_WRITE);
-    const std::int64_t before = std::max<std::int64_t>(begun_ - kWindow, 0);
-    if (begun_ > before) (void)sync_file_range(descriptor_, before, begun_ - before, kWait);
-    begun_ = size_;
+    if (writer_ == nullptr) writer_ = cli::DirectWriter::over(descriptor_);
+    need_system(writer_ != nullptr && writer_->write(bytes) == 0, "write");
     return {};
   }
 
  private:
-  static constexpr std::int64_t kWindow = std::int64_t{8} << 20;
   int descriptor_;
-  std::int64_t size_ = 0;
-  std::int64_t begun_ = 0;
+  std::unique_ptr<cli::DirectWriter> writer_;
 };
 
 class Place {

@@ -102,6 +102,32 @@ TEST_CASE("a scan of a scope sees that scope only, in order, from where it is to
   CHECK(keys(257, "").empty());
 }
 
+TEST_CASE("all rows of some tables are seen once, in order, however large they are") {
+  OpenRecords open;
+  std::vector<std::string> written;
+  for (int i = 0; i < 2500; ++i) {
+    const std::string key = std::to_string(10'000 + i);
+    const std::size_t size = i % 500 == 7 ? 3'000'000 : i % 7 == 0 ? 9000 : i % 3000;
+    must(put(*open.store, record_key(static_cast<ScopeId>(1 + i / 1000), key),
+             std::string(size, 'x')));
+    written.push_back(key + " " + std::to_string(size));
+  }
+  must(put(*open.store, record_key(1, "c", RecordTable::kChunks), "chunk"));
+  must(put(*open.store, record_key(1, "g", RecordTable::kGarbage), "not asked for"));
+  written.push_back("c 5");
+  std::vector<std::string> seen;
+  const RecordTable tables[] = {RecordTable::kRecords, RecordTable::kChunks, RecordTable::kFence};
+  must(open.store->all_rows(tables, [&](const RecordKeyRef& row, ByteView value) -> Result<bool> {
+    seen.push_back(text_of(row.key) + " " + std::to_string(value.size()));
+    return true;
+  }));
+  CHECK(seen == written);
+  int visited = 0;
+  must(open.store->all_rows(
+      tables, [&](const RecordKeyRef&, ByteView) { return Result<bool>(++visited < 3); }));
+  CHECK(visited == 3);
+}
+
 TEST_CASE("every scope of a table is named once, in order") {
   OpenRecords open;
   CHECK(scopes_in(*open.store, RecordTable::kRecords).empty());

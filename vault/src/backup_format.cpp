@@ -169,10 +169,9 @@ Result<BackupManifest> parse_manifest(std::string_view text) {
 
 Result<void> BackupWriter::head(const BackupHead& head) {
   QUIETUS_TRY(sink_(ByteWriter().raw(as_bytes(kBackupMagic)).u16(kBackupVersion).view()));
-  const Bytes content = encode_head(head);
-  QUIETUS_TRY(write(Kind::kHead, content));
-  hasher_.settle();
-  return {};
+  block_ = encode_head(head);
+  kind_ = Kind::kHead;
+  return close_block();
 }
 
 Result<void> BackupWriter::row(const RecordKeyRef& row, ByteView value) {
@@ -217,9 +216,9 @@ Result<void> BackupWriter::seal(const KeySeal& seal) {
   QUIETUS_TRY(close_block());
   ByteWriter out;
   out.raw(seal.ring).raw(seal.epoch).u64(seal.log.size).raw(seal.log.root).raw(seal.sealed);
-  QUIETUS_TRY(write(Kind::kSeal, out.view()));
-  hasher_.settle();
-  return {};
+  block_ = out.take();
+  kind_ = Kind::kSeal;
+  return close_block();
 }
 
 Result<BackupContent> BackupWriter::end_rows() {
@@ -240,33 +239,24 @@ Result<void> BackupWriter::open_block(Kind kind) {
 
 Result<void> BackupWriter::close_block() {
   if (block_.empty()) return {};
-  QUIETUS_TRY(write(kind_, block_));
-  // The block may still be hashed: the next one is filled meanwhile.
-  std::swap(block_, hashed_);
+  ++content_.blocks;
+  content_.bytes += block_.size();
+  const ByteView content = hasher_.add(static_cast<std::uint8_t>(kind_), block_);
   block_.clear();
-  return {};
+  return write(kind_, content);
 }
 
 Result<void> BackupWriter::write(Kind kind, ByteView content) {
   const auto number = static_cast<std::uint8_t>(kind);
-  if (kind != Kind::kManifest) {
-    hasher_.add(number, content);
-    ++content_.blocks;
-    content_.bytes += content.size();
-  }
-  const Bytes begin =
-      ByteWriter().u8(number).u32(static_cast<std::uint32_t>(content.size())).take();
-  Result<void> written = sink_(begin);
-  if (written) written = sink_(content);
-  if (!written) hasher_.settle();  // so that the content can go
-  return written;
+  QUIETUS_TRY(
+      sink_(ByteWriter().u8(number).u32(static_cast<std::uint32_t>(content.size())).view()));
+  return sink_(content);
 }
 
 Result<void> BackupReader::must_read(MutableBytes to) {
-  const auto got = fill_from(source_, to);
-  if (got && *got == to.size()) return {};
-  hasher_.settle();  // so that the block before can go
-  return got ? not_a_backup("it ends before its manifest") : got.error();
+  QUIETUS_TRY_AS(const std::size_t got, fill_from(source_, to));
+  if (got < to.size()) return not_a_backup("it ends before its manifest");
+  return {};
 }
 
 Result<BackupHead> BackupReader::head() {
@@ -291,14 +281,13 @@ Result<BackupReader::Kind> BackupReader::read_block() {
   const std::uint32_t size = in.u32();
   if (kind < 1 || kind > static_cast<std::uint8_t>(Kind::kManifest) || size > kMaxBackupBlock)
     return not_a_backup("a block is malformed");
-  // The block before may still be hashed.
-  std::swap(block_, hashed_);
-  block_.resize(size);
-  QUIETUS_TRY(must_read(block_));
+  room_.resize(size);
+  QUIETUS_TRY(must_read(room_));
+  block_ = room_;
   if (kind != static_cast<std::uint8_t>(Kind::kManifest)) {
     ++content_.blocks;
     content_.bytes += size;
-    hasher_.add(kind, block_);
+    block_ = hasher_.add(kind, room_);
   }
   return static_cast<Kind>(kind);
 }

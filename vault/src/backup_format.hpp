@@ -132,7 +132,6 @@ class BackupWriter {
   const ByteSink& sink_;
   Kind kind_ = Kind::kHead;
   Bytes block_;
-  Bytes hashed_;  // the block before
   BlockHasher hasher_;
   BackupContent content_;
 };
@@ -177,8 +176,8 @@ class BackupReader {
 
   const ByteSource& source_;
   BackupHead head_;
-  Bytes block_;
-  Bytes hashed_;         // the block before
+  Bytes room_;           // for the next block
+  ByteView block_;       // the last one
   ByteReader rest_{{}};  // of the block
   Kind kind_ = Kind::kHead;
   Bytes last_;  // the order of rows

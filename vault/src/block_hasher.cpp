@@ -85,29 +85,46 @@ class BlockHasher::Worker {
 BlockHasher::BlockHasher() = default;
 BlockHasher::~BlockHasher() = default;
 
-void BlockHasher::add(std::uint8_t kind, ByteView content) {
-  settle();
-  if (content.size() >= kLargeBlock && !worker_) {
-    try {
-      worker_ = std::make_unique<Worker>();
-    } catch (const std::system_error&) {
-      // No more threads: it takes longer then.
-    }
+ByteView BlockHasher::add(std::uint8_t kind, Bytes& block) {
+  Slot& slot = slots_[next_];
+  settle(slot);
+  std::swap(slot.block, block);
+  next_ = (next_ + 1) % slots_.size();
+  if (slot.block.size() >= kLargeBlock && has_worker(slot)) {
+    slot.worker->begin(kind, slot.block);
+    slot.pending = true;
+  } else {
+    settle_all();
+    push(block_hash(kind, slot.block));
   }
-  if (content.size() < kLargeBlock || !worker_) return push(block_hash(kind, content));
-  worker_->begin(kind, content);
-  pending_ = true;
-}
-
-void BlockHasher::settle() {
-  if (!pending_) return;
-  pending_ = false;
-  push(worker_->take());
+  return slot.block;
 }
 
 Hash BlockHasher::root() {
-  settle();
+  settle_all();
   return tree_.root();
+}
+
+void BlockHasher::settle(Slot& slot) {
+  if (!slot.pending) return;
+  slot.pending = false;
+  push(slot.worker->take());
+}
+
+// The one that would be next has the oldest block.
+void BlockHasher::settle_all() {
+  for (std::size_t i = 0; i < slots_.size(); ++i) settle(slots_[(next_ + i) % slots_.size()]);
+}
+
+bool BlockHasher::has_worker(Slot& slot) const {
+  if (slot.worker) return true;
+  if (std::thread::hardware_concurrency() == 1) return false;
+  try {
+    slot.worker = std::make_unique<Worker>();
+  } catch (const std::system_error&) {
+    return false;  // no more threads: it takes longer then
+  }
+  return true;
 }
 
 void BlockHasher::push(const Hash& leaf) {
