@@ -136,7 +136,8 @@ Result<ExitCode> run_status(const NoOptions&, Invocation& invocation) {
   Upcoming upcoming;
   QUIETUS_TRY_AS(upcoming.retention, vault.retention().status());
   upcoming.erasures = waiting_erasures(vault);
-  QUIETUS_TRY_AS(upcoming.inbox, vault.escrow().inbox());
+  // What is damaged there is no reason to show nothing of the rest.
+  if (auto inbox = vault.escrow().inbox()) upcoming.inbox = *std::move(inbox);
   if (invocation.terminal.json) {
     invocation.terminal.document(
         status_json(invocation.options.vault, status, rotations, upcoming));

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "base/byte_reader.hpp"
-#include "base/byte_writer.hpp"
 #include "evidence/ring_text.hpp"
 #include "evidence/utc_time.hpp"
 
@@ -20,13 +18,24 @@ Error malformed() {
 }
 
 std::string key_line(KeyId key) {
-  return std::string(kKeyWord).append(to_hex(ByteWriter().u64(key).view())).append("\n");
+  return std::string(kKeyWord).append(hex_id(key)).append("\n");
+}
+
+std::string head_text(const TreeHead& head) {
+  return std::to_string(head.size) + " " + to_hex(head.root);
+}
+
+std::optional<TreeHead> parse_head(std::string_view line, std::string_view first) {
+  const auto words = ring_text::words_of<2>(line, first);
+  if (!words) return std::nullopt;
+  const auto size = parse_decimal((*words)[0]);
+  const auto root = ring_text::hex_of<Hash>((*words)[1]);
+  return size && root ? std::optional(TreeHead{*size, *root}) : std::nullopt;
 }
 
 std::optional<KeyId> parse_key(std::string_view line) {
   if (!line.starts_with(kKeyWord)) return std::nullopt;
-  const auto id = ring_text::exactly<sizeof(KeyId)>(from_hex(line.substr(kKeyWord.size())));
-  return id ? std::optional(ByteReader(*id).u64()) : std::nullopt;
+  return parse_hex_id(line.substr(kKeyWord.size()));
 }
 
 std::optional<NoticedErasure> parse_erasure(std::string_view line) {
@@ -40,7 +49,7 @@ std::optional<NoticedErasure> parse_erasure(std::string_view line) {
 }
 
 Result<void> check_order(const ErasureNotice& notice) {
-  std::uint64_t next = notice.from;
+  std::uint64_t next = notice.from.size;
   for (const NoticedErasure& erasure : notice.erasures) {
     if (erasure.index < next || erasure.index >= notice.to.size)
       return unverified("erasure notice: an erasure is not where it says");
@@ -49,7 +58,7 @@ Result<void> check_order(const ErasureNotice& notice) {
         erasure.keys.end())
       return unverified("erasure notice: its keys are not in order");
   }
-  if (notice.from >= notice.to.size) return unverified("erasure notice: it tells nothing");
+  if (notice.from.size >= notice.to.size) return unverified("erasure notice: it tells nothing");
   return {};
 }
 
@@ -80,9 +89,9 @@ Result<std::optional<NoticedErasure>> erasure_in(const LogEntry& entry, std::uin
   NoticedErasure erasure{index, *id, entry.head().time, {}};
   if (!one) return std::optional(std::move(erasure));
   for (const std::string& key : *keys) {
-    const auto number = ring_text::exactly<sizeof(KeyId)>(from_hex(key));
+    const auto number = parse_hex_id(key);
     if (!number) return unreadable();
-    erasure.keys.push_back(ByteReader(*number).u64());
+    erasure.keys.push_back(*number);
   }
   std::ranges::sort(erasure.keys);
   const auto [twice, end] = std::ranges::unique(erasure.keys);
@@ -97,11 +106,9 @@ std::string encode_erasure_notice(const ErasureNotice& notice) {
       .append("\nlog ")
       .append(notice.origin)
       .append("\nfrom ")
-      .append(std::to_string(notice.from))
+      .append(head_text(notice.from))
       .append("\nto ")
-      .append(std::to_string(notice.to.size))
-      .append(" ")
-      .append(to_hex(notice.to.root))
+      .append(head_text(notice.to))
       .append("\n");
   for (const NoticedErasure& erasure : notice.erasures) {
     text.append(kErasureWord)
@@ -123,15 +130,12 @@ Result<ErasureNotice> parse_erasure_notice(std::string_view text) {
   const auto vault = ring_text::hex_of<VaultId>(ring_text::value_of(lines, "vault "));
   ErasureNotice notice;
   notice.origin = ring_text::value_of(lines, "log ");
-  const auto from = parse_decimal(ring_text::value_of(lines, "from "));
-  const auto to = ring_text::words_of<2>(lines.next().value_or(""), "to ");
+  const auto from = parse_head(lines.next().value_or(""), "from ");
+  const auto to = parse_head(lines.next().value_or(""), "to ");
   if (!vault || notice.origin.empty() || !from || !to) return malformed();
-  const auto size = parse_decimal((*to)[0]);
-  const auto root = ring_text::hex_of<Hash>((*to)[1]);
-  if (!size || !root) return malformed();
   notice.vault = *vault;
   notice.from = *from;
-  notice.to = {*size, *root};
+  notice.to = *to;
   QUIETUS_TRY(parse_erasures(lines, notice));
   QUIETUS_TRY(check_order(notice));
   if (encode_erasure_notice(notice) != text)
@@ -145,13 +149,14 @@ Result<std::string> sign_erasure_notice(const ErasureNotice& notice, const Signi
 
 Result<ErasureNotice> open_erasure_notice(std::string_view note, std::span<const NoteKey> logs) {
   if (note.size() > kMaxErasureNotice) return unverified("erasure notice: too long");
-  for (const NoteKey& log : logs) {
-    const auto text = open_note(note, std::span(&log, 1));
-    if (!text) continue;
-    QUIETUS_TRY_AS(ErasureNotice notice, parse_erasure_notice(*text));
-    if (notice.origin == log.name) return notice;
-  }
-  return unverified("erasure notice: not signed by a log that is trusted");
+  QUIETUS_TRY_AS(const SignedNote parsed, parse_note(note));
+  QUIETUS_TRY_AS(ErasureNotice notice, parse_erasure_notice(parsed.text));
+  std::vector<NoteKey> own;
+  std::ranges::copy_if(logs, std::back_inserter(own),
+                       [&](const NoteKey& log) { return log.name == notice.origin; });
+  if (!open_note(note, own))
+    return unverified("erasure notice: not signed by a log that is trusted");
+  return notice;
 }
 
 }  // namespace quietus

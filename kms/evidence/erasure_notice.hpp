@@ -4,7 +4,7 @@
 //   quietus-erasure-notice/v1
 //   vault <vault id, 32 hex>
 //   log <origin of the log>
-//   from <entries of it that earlier notices told>
+//   from <entries of it that earlier notices told> <root at that size, 64 hex>
 //   to <entries of it that this one tells> <root at that size, 64 hex>
 //   erasure <index of its entry> <erasure id, 32 hex> <time of the entry>
 //   key <key id, 16 hex>
@@ -30,8 +30,8 @@
 
 namespace quietus {
 
-// Bytes in a notice, its signature included: an erasure of three million keys.
-inline constexpr std::size_t kMaxErasureNotice = std::size_t{64} << 20;
+// Bytes in a notice, its signature included: an erasure of twelve million keys.
+inline constexpr std::size_t kMaxErasureNotice = std::size_t{256} << 20;
 
 struct NoticedErasure {
   std::uint64_t index = 0;  // in the log
@@ -45,7 +45,7 @@ struct NoticedErasure {
 struct ErasureNotice {
   VaultId vault{};
   std::string origin;
-  std::uint64_t from = 0;
+  TreeHead from;
   TreeHead to;
   std::vector<NoticedErasure> erasures;
 

@@ -247,6 +247,7 @@ Result<std::optional<CertificateId>> reissue_certificate(ControlWriter& writer, 
   if (claims.log.origin != reissue.origin) return std::optional<CertificateId>();
   const ErasureClaims before = claims;
   QUIETUS_TRY(claim_copies(writer, seal, claims));
+  if (before.site_inbox == SiteInbox::kDelivered) claims.site_inbox = SiteInbox::kDelivered;
   if (!is_better(claims, before)) return std::optional<CertificateId>();
   claims.supersedes.push_back(claims.certificate);
   random_bytes(claims.certificate);

@@ -5,6 +5,7 @@
 
 #include "base/byte_reader.hpp"
 #include "base/text_encoding.hpp"
+#include "crypto/random.hpp"
 #include "evidence/log_store.hpp"
 #include "keys/batch_rows.hpp"
 #include "keys/key_store_steps.hpp"
@@ -20,51 +21,86 @@ constexpr std::size_t kMaxFolder = 4096;
 constexpr std::size_t kMaxOrigin = 1024;
 constexpr std::size_t kKeysInRow = 4000;
 constexpr std::size_t kStatementsAtOnce = 1000;
+constexpr std::size_t kKeysInNotice = 1'000'000;  // then it ends behind that entry
 constexpr std::size_t kHeardLogKeySize = 1 + sizeof(VaultId) + 16;
 constexpr std::string_view kNoticeSuffix = ".erasures";
 
 // The log has the root of their statements only.
-Result<void> add_keys_of_batch(ControlReader& reader, const RowSeal& seal,
+Result<void> add_keys_of_batch(ControlReader& reader, const RowSeal& seal, std::uint64_t scopes,
                                NoticedErasure& erasure) {
+  std::uint64_t found = 0;
   for (ScopeId from = 0;;) {
     QUIETUS_TRY_AS(const auto some,
                    rows::statements(reader, seal, erasure.erasure, from, kStatementsAtOnce));
     for (const BatchStatement& statement : some)
       for (const ClaimedKey& key : statement.target.keys) erasure.keys.push_back(key.id);
+    found += some.size();
     if (some.size() < kStatementsAtOnce) break;
     from = some.back().target.scope + 1;
   }
+  if (found != scopes)
+    return Error(ErrorCode::kCorrupt, "control store: statements of an erasure are missing");
   std::ranges::sort(erasure.keys);
+  const auto [twice, end] = std::ranges::unique(erasure.keys);
+  erasure.keys.erase(twice, end);
   return {};
 }
 
-std::string notice_file_name(const ErasureNotice& notice) {
-  // Two instances of a vault may tell the same site.
-  const auto log = sha256(as_bytes(notice.origin));
-  return to_hex(notice.vault) + "-" + to_hex(ByteView(log).first(4)) + "-" +
-         std::to_string(notice.from) + "-" + std::to_string(notice.to.size) +
-         std::string(kNoticeSuffix);
+// What the entry says, if it says that keys are unreachable.
+Result<std::optional<NoticedErasure>> told_by(ControlReader& reader, const RowSeal& seal,
+                                              std::uint64_t index, bool with_keys) {
+  QUIETUS_TRY_AS(const Bytes text, read_entry(reader, {seal.key, seal.vault, seal.context}, index));
+  QUIETUS_TRY_AS(const LogEntry entry, LogEntry::parse(text));
+  QUIETUS_TRY_AS(auto erasure, erasure_in(entry, index));
+  if (!erasure || !with_keys || entry.kind() != entry_kinds::kBatchUnreachable) return erasure;
+  const std::uint64_t* scopes = entry.number("scopes");
+  QUIETUS_TRY(add_keys_of_batch(reader, seal, scopes == nullptr ? 0 : *scopes, *erasure));
+  return erasure;
 }
 
-// What the log says from entry `from` on.
-Result<ErasureNotice> notice_from(ControlReader& reader, const RowSeal& seal,
-                                  const std::string& origin, std::uint64_t from) {
-  ErasureNotice notice;
-  notice.vault = seal.vault;
-  notice.origin = origin;
-  notice.from = from;
+// Who else tells the same at this moment writes another file.
+std::string notice_file_name(const ErasureNotice& notice) {
+  std::array<std::uint8_t, 4> own{};
+  random_bytes(own);
+  return to_hex(notice.vault) + "-" + std::to_string(notice.from.size) + "-" +
+         std::to_string(notice.to.size) + "-" + to_hex(own) + std::string(kNoticeSuffix);
+}
+
+// What the log says from entry `from` on, as far as one notice has room. Nothing: no erasure.
+Result<std::optional<ErasureNotice>> notice_from(ControlReader& reader, const RowSeal& seal,
+                                                 const std::string& origin, std::uint64_t from) {
+  ErasureNotice notice{seal.vault, origin, {from, {}}, {}, {}};
+  QUIETUS_TRY_AS(notice.from.root, root_at(reader, from));
   QUIETUS_TRY_AS(notice.to, log_head(reader));
-  const LogSeal log{seal.key, seal.vault, seal.context};
+  std::size_t keys = 0;
   for (std::uint64_t index = from; index < notice.to.size; ++index) {
-    QUIETUS_TRY_AS(const Bytes text, read_entry(reader, log, index));
-    QUIETUS_TRY_AS(const LogEntry entry, LogEntry::parse(text));
-    QUIETUS_TRY_AS(auto erasure, erasure_in(entry, index));
+    QUIETUS_TRY_AS(auto erasure, told_by(reader, seal, index, true));
     if (!erasure) continue;
-    if (entry.kind() == entry_kinds::kBatchUnreachable)
-      QUIETUS_TRY(add_keys_of_batch(reader, seal, *erasure));
+    keys += erasure->keys.size();
     notice.erasures.push_back(*std::move(erasure));
+    if (keys < kKeysInNotice) continue;
+    notice.to.size = index + 1;
+    QUIETUS_TRY_AS(notice.to.root, root_at(reader, index + 1));
   }
-  return notice;
+  if (notice.erasures.empty()) return std::optional<ErasureNotice>();
+  return std::optional(std::move(notice));
+}
+
+struct SignedNotice {
+  std::string file;
+  std::string note;
+  std::uint64_t told = 0;
+};
+Result<std::optional<SignedNotice>> signed_notice(ControlReader& reader, const RowSeal& seal,
+                                                  const std::string& origin, std::uint64_t from) {
+  QUIETUS_TRY_AS(const auto notice, notice_from(reader, seal, origin, from));
+  if (!notice) return std::optional<SignedNotice>();
+  QUIETUS_TRY_AS(const SigningKey key, rows::signing_key(reader, seal, kLogKey));
+  SignedNotice made{notice_file_name(*notice), {}, notice->to.size};
+  QUIETUS_TRY_AS(made.note, sign_erasure_notice(*notice, key));
+  if (made.note.size() > kMaxErasureNotice)
+    return Error(ErrorCode::kFull, "an erasure of more keys than a notice has room for");
+  return std::optional(std::move(made));
 }
 
 std::optional<InboxRow> decode_inbox(ByteView content) {
@@ -117,33 +153,51 @@ std::optional<NoticedErasure> decode_heard_piece(ByteView content) {
 
 }  // namespace
 
-Result<std::optional<UntoldErasures>> untold_erasures(ControlReader& reader, const RowSeal& seal,
-                                                      const std::string& origin) {
-  QUIETUS_TRY_AS(const auto row, rows::inbox(reader, seal));
-  if (!row) return std::optional<UntoldErasures>();
-  UntoldErasures untold{seal.vault, row->folder, {}, {}, row->told, row->told, 0};
-  QUIETUS_TRY_AS(const ErasureNotice notice, notice_from(reader, seal, origin, row->told));
-  if (notice.erasures.empty()) return std::optional(std::move(untold));
-  QUIETUS_TRY_AS(const SigningKey key, rows::signing_key(reader, seal, kLogKey));
-  QUIETUS_TRY_AS(untold.note, sign_erasure_notice(notice, key));
-  untold.file = notice_file_name(notice);
-  untold.told = notice.to.size;
-  untold.erasures = notice.erasures.size();
-  return std::optional(std::move(untold));
+Result<std::uint64_t> count_untold(ControlReader& reader, const RowSeal& seal, std::uint64_t from) {
+  std::uint64_t untold = 0;
+  QUIETUS_TRY_AS(const TreeHead head, log_head(reader));
+  for (std::uint64_t index = from; index < head.size; ++index) {
+    QUIETUS_TRY_AS(const auto erasure, told_by(reader, seal, index, false));
+    if (erasure) ++untold;
+  }
+  return untold;
 }
 
-Result<void> write_notice(FileSystem& files, const UntoldErasures& untold) {
-  if (untold.note.empty()) return {};
-  const std::filesystem::path mark = inbox_mark(untold.folder, untold.vault);
-  QUIETUS_TRY_AS(const bool there, files.exists(mark));
-  if (!there)
-    return Error(ErrorCode::kNotFound, untold.folder.string() + ": the inbox is not there (no " +
-                                           mark.filename().string() + ")");
-  return write_file(files, untold.folder / untold.file, as_bytes(untold.note));
+Result<std::optional<Told>> tell_inbox(ReadInbox read, FileSystem& files,
+                                       const std::string& origin) {
+  std::optional<InboxRow> row;
+  VaultId vault{};
+  QUIETUS_TRY(read([&](ControlReader& reader, const RowSeal& seal) -> Result<void> {
+    vault = seal.vault;
+    QUIETUS_TRY_AS(row, rows::inbox(reader, seal));
+    return {};
+  }));
+  if (!row) return std::optional<Told>();
+  QUIETUS_TRY(check_inbox(files, row->folder, vault));
+  Told told{row->folder, row->told, row->told};
+  while (true) {
+    std::optional<SignedNotice> notice;
+    QUIETUS_TRY(read([&](ControlReader& reader, const RowSeal& seal) -> Result<void> {
+      QUIETUS_TRY_AS(notice, signed_notice(reader, seal, origin, told.told));
+      return {};
+    }));
+    if (!notice) return std::optional(std::move(told));
+    QUIETUS_TRY(write_file(files, std::filesystem::path(told.folder) / notice->file,
+                           as_bytes(notice->note)));
+    told.told = notice->told;
+  }
 }
 
 std::filesystem::path inbox_mark(const std::filesystem::path& folder, const VaultId& vault) {
   return folder / (to_hex(vault) + ".inbox");
+}
+
+Result<void> check_inbox(FileSystem& files, const std::string& folder, const VaultId& vault) {
+  const std::filesystem::path mark = inbox_mark(folder, vault);
+  QUIETUS_TRY_AS(const bool there, files.exists(mark));
+  if (there) return {};
+  return Error(ErrorCode::kNotFound,
+               folder + ": the inbox is not there (no " + mark.filename().string() + ")");
 }
 
 bool is_notice_file(std::string_view name) {
@@ -170,20 +224,20 @@ Result<void> remove_inbox(ControlWriter& writer) {
   return writer.remove(inbox_key());
 }
 
-Result<void> note_told(ControlWriter& writer, const RowSeal& seal, std::uint64_t told) {
-  if (told == 0) return {};
+Result<void> note_told(ControlWriter& writer, const RowSeal& seal, const Told& told) {
   auto row = inbox(writer, seal);
   // One that is damaged is no reason not to finish an erasure.
-  if (!row || !*row || (*row)->told >= told) return {};
-  (*row)->told = told;
+  if (!row || !*row || (*row)->folder != told.folder) return {};
+  if ((*row)->told < told.from || (*row)->told >= told.told) return {};
+  (*row)->told = told.told;
   return put_inbox(writer, seal, **row);
 }
 
 Result<void> tell_anew(ControlWriter& writer, const RowSeal& seal) {
-  QUIETUS_TRY_AS(auto row, inbox(writer, seal));
-  if (!row) return {};
-  row->told = 0;
-  return put_inbox(writer, seal, *row);
+  const auto row = inbox(writer, seal);
+  if (!row) return remove_inbox(writer);
+  if (!*row) return {};
+  return put_inbox(writer, seal, {0, (*row)->folder});
 }
 
 Result<std::optional<HeardLog>> heard_log(ControlReader& reader, const RowSeal& seal,

@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "base/function_ref.hpp"
 #include "evidence/erasure_notice.hpp"
 #include "keys/control_rows.hpp"
 #include "storage/file.hpp"
@@ -30,25 +31,27 @@ struct InboxRow {
   std::string folder;
 };
 
-// A signed notice that is to be written.
-struct UntoldErasures {
-  VaultId vault{};
-  std::filesystem::path folder;
-  std::string file;        // its name there
-  std::string note;        // empty: nothing is to be told
-  std::uint64_t from = 0;  // entries of the log that the inbox has been told of
-  std::uint64_t told = 0;  // and that it has been told of then
-  std::uint64_t erasures = 0;
+// Entries of the log from `from` on that say that keys are unreachable.
+Result<std::uint64_t> count_untold(ControlReader& reader, const RowSeal& seal, std::uint64_t from);
+
+// How far an inbox was told.
+struct Told {
+  std::string folder;
+  std::uint64_t from = 0;  // before
+  std::uint64_t told = 0;  // and now
 };
-// Empty when there is no inbox.
-Result<std::optional<UntoldErasures>> untold_erasures(ControlReader& reader, const RowSeal& seal,
-                                                      const std::string& origin);
-// The inbox has it on its device when this returns. kNotFound: it is not there; kIo, kFull.
-Result<void> write_notice(FileSystem& files, const UntoldErasures& untold);
+// Signs and writes what is not told yet, one notice after the other; the inbox has them on its
+// device when this returns. `read` makes a snapshot, which is not held while anything is written.
+// Empty when there is no inbox. kNotFound: it is not there; kIo, kFull.
+using ReadInbox =
+    FunctionRef<Result<void>(FunctionRef<Result<void>(ControlReader&, const RowSeal&)>)>;
+Result<std::optional<Told>> tell_inbox(ReadInbox read, FileSystem& files,
+                                       const std::string& origin);
 
 // A folder is an inbox of the vault when this file of it is there: an empty place where a disk or a
 // remote folder should be mounted is none.
 std::filesystem::path inbox_mark(const std::filesystem::path& folder, const VaultId& vault);
+Result<void> check_inbox(FileSystem& files, const std::string& folder, const VaultId& vault);
 bool is_notice_file(std::string_view name);
 // Of whose vault it says to be.
 bool is_notice_of(std::string_view name, const VaultId& vault);
@@ -66,9 +69,10 @@ namespace rows {
 Result<std::optional<InboxRow>> inbox(ControlReader& reader, const RowSeal& seal);
 Result<void> put_inbox(ControlWriter& writer, const RowSeal& seal, const InboxRow& row);
 Result<void> remove_inbox(ControlWriter& writer);
-// Unless the inbox was told more already, or there is none any more.
-Result<void> note_told(ControlWriter& writer, const RowSeal& seal, std::uint64_t told);
-// Of a log with another origin, which is to be told from its beginning.
+// Unless the inbox is another one by now, or was told more.
+Result<void> note_told(ControlWriter& writer, const RowSeal& seal, const Told& told);
+// Of a log with another origin, which is to be told from its beginning. A row that is damaged is
+// removed.
 Result<void> tell_anew(ControlWriter& writer, const RowSeal& seal);
 
 Result<std::optional<HeardLog>> heard_log(ControlReader& reader, const RowSeal& seal,

@@ -107,7 +107,7 @@ inline constexpr std::string_view kPurgedInCopy = "purged";
 struct ReplayedErasure {
   ErasureId id{};
   UnixMillis time = 0;
-  std::vector<KeyId> keys;
+  std::vector<KeyId> keys;  // ascending
 };
 
 // Another instance of a vault, that is to be made.

@@ -75,7 +75,7 @@ struct LivingLines {
 LivingLines destroy_in_row(KeyRow& row, const ReplayedErasure& erasure) {
   LivingLines living;
   for (KeyRecord& key : row.keys) {
-    if (std::ranges::find(erasure.keys, key.id) != erasure.keys.end()) {
+    if (std::ranges::binary_search(erasure.keys, key.id)) {
       key.state = destroyed_from(key.state);
       key.changed = erasure.time;
       key.wrapped.clear();

@@ -82,8 +82,6 @@ Result<void> RootChange::remember_destroyed(RootChangeOutcome& outcome) {
 // T3: the slot is gone and nobody holds the keys (I-8, I-9).
 Result<void> RootChange::finish(RootChangeOutcome& outcome) {
   QUIETUS_FAILPOINT("change/before-t3");
-  tell_site();
-  QUIETUS_FAILPOINT("change/site-told");
   auto finished = parts_.control.update(
       WriteClass::kErasure, [&](ControlWriter& writer) { return finish_in(writer, outcome); });
   if (!finished) return incomplete(finished.error());
@@ -94,17 +92,16 @@ Result<void> RootChange::finish(RootChangeOutcome& outcome) {
 // What cannot be told now is told by the next erasure, or when somebody asks for it; the
 // certificate says so. Nobody waits for it under a lock.
 void RootChange::tell_site() {
-  std::optional<UntoldErasures> untold;
-  const auto looked = parts_.control.read([&](ControlReader& reader) -> Result<void> {
-    QUIETUS_TRY_AS(untold, untold_erasures(reader, seal(), parts_.origin));
-    return {};
-  });
-  if (looked && untold && write_notice(*parts_.files, *untold)) told_ = untold->told;
+  const auto read = [&](FunctionRef<Result<void>(ControlReader&, const RowSeal&)> work) {
+    return parts_.control.read([&](ControlReader& reader) { return work(reader, seal()); });
+  };
+  auto told = tell_inbox(read, *parts_.files, parts_.origin);
+  if (told) told_ = *std::move(told);
 }
 
 Result<void> RootChange::finish_in(ControlWriter& writer, RootChangeOutcome& outcome) {
   const Intent& intent = outcome.intent;
-  QUIETUS_TRY(rows::note_told(writer, seal(), told_));
+  if (told_) QUIETUS_TRY(rows::note_told(writer, seal(), *told_));
   // Another process may have finished it meanwhile, and certified it.
   QUIETUS_TRY_AS(const auto stored, rows::intent(writer, seal(), intent.id));
   if (!stored) return find_certificate(writer, outcome);

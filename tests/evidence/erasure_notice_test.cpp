@@ -11,7 +11,7 @@ ErasureNotice some_notice() {
   ErasureNotice notice;
   notice.vault = {1, 2, 3};
   notice.origin = "quietus.example/log";
-  notice.from = 4;
+  notice.from = {4, {8}};
   notice.to = {12, {9}};
   notice.erasures = {{5, {7}, 1'800'000'000'000, {1, 2, 0xFFFF'FFFF'FFFF'FFFF}},
                      {6, {8}, 1'800'000'001'000, {}},
@@ -23,7 +23,7 @@ constexpr std::string_view kText =
     "quietus-erasure-notice/v1\n"
     "vault 01020300000000000000000000000000\n"
     "log quietus.example/log\n"
-    "from 4\n"
+    "from 4 0800000000000000000000000000000000000000000000000000000000000000\n"
     "to 12 0900000000000000000000000000000000000000000000000000000000000000\n"
     "erasure 5 07000000000000000000000000000000 2027-01-15T08:00:00Z\n"
     "key 0000000000000001\n"
@@ -50,9 +50,9 @@ TEST_CASE("an erasure notice that could mislead is none", "[notice]") {
       with("/v1", "/v0"),
       with("vault 0102", "vault 102"),
       with("log quietus.example/log", "log "),
-      with("from 4", "from 6"),           // an erasure before
-      with("from 4", "from 04"),          // another form
-      with("from 4", "from 12"),          // and so it tells nothing
+      with("from 4 08", "from 6 08"),     // an erasure before
+      with("from 4 08", "from 04 08"),    // another form
+      with("from 4 08", "from 12 08"),    // and so it tells nothing
       with("to 12 09", "to 11 09"),       // an erasure behind its end
       with("erasure 6 ", "erasure 5 "),   // twice
       with("erasure 11 ", "erasure 6 "),  // not in order

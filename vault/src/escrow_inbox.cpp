@@ -15,24 +15,19 @@
 namespace quietus {
 namespace {
 
-Result<std::optional<UntoldErasures>> untold_in(VaultCore& core) {
-  std::optional<UntoldErasures> untold;
-  QUIETUS_TRY(
-      core.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
-        QUIETUS_TRY_AS(untold, untold_erasures(reader, scopes.seal(), log_origin(core.header)));
-        return {};
-      }));
-  return untold;
-}
-
 Result<InboxInfo> tell_now(VaultCore& core) {
-  QUIETUS_TRY_AS(const auto untold, untold_in(core));
-  if (!untold) return InboxInfo{};
-  QUIETUS_TRY(write_notice(core.environment.files, *untold));
+  const auto read = [&](FunctionRef<Result<void>(ControlReader&, const RowSeal&)> work) {
+    return core.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) {
+      return work(reader, scopes.seal());
+    });
+  };
+  QUIETUS_TRY_AS(const auto told,
+                 tell_inbox(read, core.environment.files, log_origin(core.header)));
+  if (!told) return InboxInfo{};
   QUIETUS_TRY(core.update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) {
-    return rows::note_told(writer, scopes.seal(), untold->told);
+    return rows::note_told(writer, scopes.seal(), *told);
   }));
-  return InboxInfo{untold->folder.string(), untold->told, 0};
+  return InboxInfo{told->folder, told->told, 0};
 }
 
 Result<void> check_has_ring(VaultCore& core) {
@@ -63,21 +58,21 @@ class Reception {
  public:
   Reception(VaultCore& site, const Trust& logs) : site_(site), logs_(logs.rules().logs) {}
 
-  // Files that cannot be read are the folder's errors.
-  Result<void> add(const std::filesystem::path& file) {
-    QUIETUS_TRY_AS(const Bytes note, read_file(site_.environment.files, file, kMaxErasureNotice));
-    auto notice = open_erasure_notice(as_text(note), logs_);
-    if (notice)
-      notices_.push_back({file.filename().string(), *std::move(notice)});
-    else
-      disbelieve(file.filename().string(), notice.error());
-    return {};
+  // Whatever is wrong with one file keeps no other out.
+  void add(const std::filesystem::path& file) {
+    const std::string name = file.filename().string();
+    const auto note = read_file(site_.environment.files, file, kMaxErasureNotice);
+    if (!note) return disbelieve(name, note.error());
+    auto notice = open_erasure_notice(as_text(*note), logs_);
+    if (!notice) return disbelieve(name, notice.error());
+    notices_.push_back({name, *std::move(notice)});
   }
 
   // In the order of the log, whatever the files are called.
   Result<Received> run() {
     std::ranges::sort(notices_, {}, [](const NoticeFile& one) {
-      return std::tuple(one.notice.vault, one.notice.origin, one.notice.from, one.notice.to.size);
+      return std::tuple(one.notice.vault, one.notice.origin, one.notice.from.size,
+                        one.notice.to.size);
     });
     for (const NoticeFile& one : notices_) {
       const auto taken =
@@ -98,22 +93,44 @@ class Reception {
     ErasureNotice notice;
   };
 
+  // A vault whose store was set back tells another story of what it told before.
+  static Result<void> check_goes_on(ControlReader& reader, const RowSeal& seal, const HeardLog& log,
+                                    const ErasureNotice& notice) {
+    const auto parted = [] {
+      return unverified("it is of a log that parted from the one that was heard of before");
+    };
+    for (const TreeHead& head : {notice.from, notice.to})
+      if (head.size != 0 && head.size == log.head.size && head.root != log.head.root)
+        return parted();
+    if (notice.from.size >= log.head.size) return {};
+    QUIETUS_TRY_AS(const auto heard, rows::heard_erasures(reader, seal, log, notice.from.size));
+    const std::uint64_t end = std::min(notice.to.size, log.head.size);
+    const auto below = [&](const NoticedErasure& erasure) { return erasure.index < end; };
+    std::vector<NoticedErasure> before;
+    std::vector<NoticedErasure> now;
+    std::ranges::copy_if(heard, std::back_inserter(before), below);
+    std::ranges::copy_if(notice.erasures, std::back_inserter(now), below);
+    return before == now ? Result<void>() : parted();
+  }
+
   // kUnverified: it says something else than was heard before.
   Result<void> take(ControlWriter& writer, const RowSeal& seal, const ErasureNotice& notice) {
     step_ = Step::kNothing;
+    new_erasures_ = 0;
     QUIETUS_TRY_AS(auto known, rows::heard_log(writer, seal, notice.vault, notice.origin));
     HeardLog log = known ? *std::move(known) : HeardLog{notice.vault, notice.origin, {}, 0};
-    if (notice.to.size == log.head.size && notice.to.root != log.head.root)
-      return unverified("it is of a log that parted from the one that was heard of before");
+    QUIETUS_TRY(check_goes_on(writer, seal, log, notice));
     if (notice.to.size <= log.head.size) return {};
     log.seen = std::max(log.seen, notice.to.size);
-    if (notice.from > log.head.size) {
+    if (notice.from.size > log.head.size) {
       step_ = Step::kMissing;
       return rows::put_heard_log(writer, seal, log);
     }
-    for (const NoticedErasure& erasure : notice.erasures)
-      if (erasure.index >= log.head.size)
-        QUIETUS_TRY(rows::put_heard_erasure(writer, seal, log, erasure));
+    for (const NoticedErasure& erasure : notice.erasures) {
+      if (erasure.index < log.head.size) continue;
+      QUIETUS_TRY(rows::put_heard_erasure(writer, seal, log, erasure));
+      ++new_erasures_;
+    }
     log.head = notice.to;
     step_ = Step::kTaken;
     return rows::put_heard_log(writer, seal, log);
@@ -129,7 +146,7 @@ class Reception {
       found_.receipt.problems.push_back(one.file + ": a notice before it is missing");
     if (step_ != Step::kTaken) return;
     ++found_.receipt.notices;
-    found_.receipt.erasures += one.notice.erasures.size();
+    found_.receipt.erasures += new_erasures_;
     origins_.insert(one.notice.origin);
   }
 
@@ -138,6 +155,7 @@ class Reception {
   std::vector<NoticeFile> notices_;
   std::set<std::string> origins_;
   Received found_;
+  std::uint64_t new_erasures_ = 0;
   enum class Step { kNothing, kTaken, kMissing } step_ = Step::kNothing;
 };
 
@@ -146,11 +164,32 @@ Result<Received> receive_files(VaultCore& site, const std::filesystem::path& inb
   QUIETUS_TRY_AS(const auto names, site.environment.files.list(inbox));
   Reception reception(site, logs);
   for (const std::string& name : names)
-    if (wanted(name)) QUIETUS_TRY(reception.add(inbox / name));
+    if (wanted(name)) reception.add(inbox / name);
   return reception.run();
 }
 
 }  // namespace
+
+void tell_if_possible(VaultCore& core) {
+  const auto told = tell_now(core);
+  static_cast<void>(told);  // `status` says what waits
+}
+
+Result<void> check_last_words(VaultCore& core) {
+  std::optional<InboxRow> row;
+  const auto looked =
+      core.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        QUIETUS_TRY_AS(row, rows::inbox(reader, scopes.seal()));
+        return {};
+      });
+  if (!looked || !row) return {};  // a row that is damaged keeps nobody from destroying
+  const auto there = check_inbox(core.environment.files, row->folder, core.header.vault);
+  if (there) return {};
+  return Error(ErrorCode::kRefused,
+               there.error().context() +
+                   "; afterwards nothing can tell the site that the vault is destroyed, and it "
+                   "could recover it: bring the inbox back, or `escrow inbox --none` first");
+}
 
 Result<void> receive_all_of(VaultCore& site, const EscrowRecovery& from, const VaultId& vault) {
   QUIETUS_TRY_AS(const Received received,
@@ -187,9 +226,18 @@ Result<InboxInfo> Escrow::set_inbox(const std::filesystem::path& folder) {
 
 Result<InboxInfo> Escrow::inbox() {
   QUIETUS_TRY_AS(const auto core, open_core(core_));
-  QUIETUS_TRY_AS(const auto untold, untold_in(*core));
-  if (!untold) return InboxInfo{};
-  return InboxInfo{untold->folder.string(), untold->from, untold->erasures};
+  InboxInfo info;
+  QUIETUS_TRY(
+      core->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        QUIETUS_TRY_AS(const auto row, rows::inbox(reader, scopes.seal()));
+        info = {};
+        if (!row) return {};
+        QUIETUS_TRY_AS(info.waiting, count_untold(reader, scopes.seal(), row->told));
+        info.folder = row->folder;
+        info.told = row->told;
+        return {};
+      }));
+  return info;
 }
 
 Result<InboxInfo> Escrow::tell() {

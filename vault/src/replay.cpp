@@ -80,8 +80,10 @@ class Replay {
 
  private:
   Result<void> add_batch(const NoticedErasure& batch) {
-    const auto heard = std::ranges::find(heard_.erasures, batch.index, &NoticedErasure::index);
-    if (heard != heard_.erasures.end() && heard->erasure == batch.erasure) {
+    const auto heard =
+        std::ranges::lower_bound(heard_.erasures, batch.index, {}, &NoticedErasure::index);
+    if (heard != heard_.erasures.end() && heard->index == batch.index &&
+        heard->erasure == batch.erasure) {
       erasures_.push_back(replayed(*heard));
       return {};
     }
@@ -140,6 +142,12 @@ Result<std::optional<GivenLog>> given_log(const EscrowRecovery& from,
   return std::optional(std::move(given));
 }
 
+Result<void> check_snapshot(const Heard& heard, const TreeHead& snapshot) {
+  if (heard.log.head.size == snapshot.size && heard.log.head.root != snapshot.root)
+    return parted("the snapshot is not of the log that the site has heard of");
+  return {};
+}
+
 // Nothing that the site has heard of may be missing.
 Result<void> check_heard(const Heard& heard, const TreeHead& known) {
   if (heard.log.seen <= std::max(known.size, heard.log.head.size)) return {};
@@ -147,6 +155,17 @@ Result<void> check_heard(const Heard& heard, const TreeHead& known) {
                "the site has heard that the log has " + std::to_string(heard.log.seen) +
                    " entries, and notices before that are missing: give a log that goes as far "
                    "(--log), or the inbox with all of them (--inbox)");
+}
+
+// The log given is of an instance: what the one that the snapshot is of went on to destroy itself
+// is gone too. Keys that it made meanwhile are not in the snapshot.
+Result<void> add_of_origin(VaultCore& site, const SnapshotPoint& snapshot, Gate& gate) {
+  QUIETUS_TRY_AS(const Heard heard,
+                 heard_of(site, snapshot.vault, snapshot.origin, snapshot.log.size));
+  QUIETUS_TRY(check_heard(heard, snapshot.log));
+  QUIETUS_TRY(check_snapshot(heard, snapshot.log));
+  for (const NoticedErasure& erasure : heard.erasures) gate.erasures.push_back(replayed(erasure));
+  return {};
 }
 
 }  // namespace
@@ -161,11 +180,11 @@ Result<Gate> replay_erasures(VaultCore& site, const EscrowRecovery& from,
   }
   if (!from.inbox.empty()) QUIETUS_TRY(receive_all_of(site, from, snapshot.vault));
   QUIETUS_TRY_AS(const auto log, given_log(from, snapshot));
-  QUIETUS_TRY_AS(
-      const Heard heard,
-      heard_of(site, snapshot.vault, log ? log->origin : snapshot.origin, snapshot.log.size));
+  const std::string& origin = log ? log->origin : snapshot.origin;
+  QUIETUS_TRY_AS(const Heard heard, heard_of(site, snapshot.vault, origin, snapshot.log.size));
   TreeHead known = log ? log->head : snapshot.log;
   QUIETUS_TRY(check_heard(heard, known));
+  if (!log) QUIETUS_TRY(check_snapshot(heard, snapshot.log));
   if (log) {
     Replay replay(snapshot.log, heard, gate.entry.as_of != 0);
     QUIETUS_TRY(replay.check_at(log->head.size, log->head.root));
@@ -177,6 +196,7 @@ Result<Gate> replay_erasures(VaultCore& site, const EscrowRecovery& from,
   }
   for (const NoticedErasure& erasure : heard.erasures)
     if (erasure.index >= known.size) gate.erasures.push_back(replayed(erasure));
+  if (origin != snapshot.origin) QUIETUS_TRY(add_of_origin(site, snapshot, gate));
   if (heard.log.head.size > known.size) known = heard.log.head;
   gate.entry.size = known.size;
   gate.entry.root = known.root;
