@@ -202,12 +202,9 @@ std::string_view name_of(CertificatePhase phase) noexcept {
 
 std::string_view name_of(SiteInbox inbox) noexcept {
   switch (inbox) {
-    case SiteInbox::kNone:
-      return "none";
-    case SiteInbox::kDelivered:
-      return "delivered";
-    case SiteInbox::kNotYet:
-      return "not-yet";
+    case SiteInbox::kNone: return "none";
+    case SiteInbox::kDelivered: return "delivered";
+    case SiteInbox::kNotYet: return "not-yet";
   }
   return "unknown";
 }
