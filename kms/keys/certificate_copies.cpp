@@ -156,8 +156,7 @@ bool names_without_receipt(const ErasureClaims& claims, const InstanceId& instan
   });
 }
 
-// Whose keys the clear dates of the other do not end: what a recovery site made of a snapshot
-// since.
+// What a recovery site made of a snapshot since: no clear date and no receipt of another's ends it.
 bool names_another(const ErasureClaims& now, const ErasureClaims& before) {
   return std::ranges::any_of(now.instances, [&](const ClaimedInstance& other) {
     return !other.receipt &&
@@ -172,7 +171,7 @@ bool is_better(const ErasureClaims& now, const ErasureClaims& before) {
   if (now.phase == CertificatePhase::kLive && before.phase == CertificatePhase::kFinal)
     return false;
   if (now.phase != before.phase) return true;
-  if (now.phase == CertificatePhase::kLive && names_another(now, before)) return true;
+  if (names_another(now, before)) return true;
   return now.instances_known &&
          std::ranges::any_of(before.instances, [&](const ClaimedInstance& other) {
            return !other.receipt && !names_without_receipt(now, other.instance);
