@@ -23,6 +23,8 @@ CopiesMachine::CopiesMachine() {
   holders_[0].roots = live_.place.roots();
   loot_.vault = live_.core->header.vault;
   loot_.secrets = {must(load_secret(posix_file_system(), live_.place.unlock()))};
+  site_loot_.vault = site_.core->header.vault;
+  site_loot_.secrets = {must(load_secret(posix_file_system(), site_.place.unlock()))};
 }
 
 void CopiesMachine::run(const std::vector<CopiesOp>& ops) {
@@ -180,6 +182,8 @@ void CopiesMachine::copy(const Holder& from, bool records) {
   made.maker = index_of(from);
   made.has_records = records;
   made.expires = info.epoch_expires_unix_ms;
+  made.epoch = site_.open_epoch().public_key;
+  REQUIRE(to_hex(made.epoch.id) == info.epoch_id);
   made.keys = from.keys;
   if (records) made.records = from.records;
   copies_.push_back(std::move(made));
@@ -322,6 +326,7 @@ void CopiesMachine::offer(Holder& from, const std::string& certificate,
 
 // Everything that lies anywhere now, for good.
 void CopiesMachine::steal() {
+  site_loot_.control.add(0, bytes_of_file(site_.place.vault() / "control.mdb"));
   for (const Holder& holder : holders_)
     for (const auto& [name, pages] :
          {std::pair("control.mdb", &loot_.control), std::pair("records.mdb", &loot_.records)})

@@ -92,6 +92,7 @@ class CopiesMachine {
     bool has_records = false;
     Bytes stream;
     UnixMillis expires = 0;
+    EpochPublicKey epoch;
     Keys keys;
     Records records;
   };
@@ -128,6 +129,7 @@ class CopiesMachine {
   bool anybody_opens(std::size_t tenant, const std::set<int>& generations) const;
   bool anybody_holds(std::size_t tenant) const;
   void open_at_site();
+  std::map<EpochId, RawKey> epochs_left();
   void check_adversary();
   void check_certificates() const;
   void check_certificate(const Holder& of, std::size_t tenant) const;
@@ -149,6 +151,7 @@ class CopiesMachine {
   std::vector<Copy> copies_;
   UnixMillis rolled_ = 0;
   Loot loot_;
+  Loot site_loot_;
 };
 
 }  // namespace quietus::test

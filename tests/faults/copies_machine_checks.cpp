@@ -38,9 +38,26 @@ bool CopiesMachine::anybody_holds(std::size_t tenant) const {
   return anybody_opens(tenant, all);
 }
 
+// The epochs whose private key derives from anything that is in the site's files of every time, and
+// what it derives from.
+std::map<EpochId, RawKey> CopiesMachine::epochs_left() {
+  site_loot_.slots.clear();
+  for (const auto& file : files_below(site_.place.roots()))
+    if (auto slot = stolen_slot(file.filename(), bytes_of_file(file)))
+      site_loot_.slots.insert(std::move(*slot));
+  std::map<EpochId, X25519PublicKey> epochs;
+  for (const Copy& copy : copies_) epochs[copy.epoch.id] = copy.epoch.key;
+  std::map<EpochId, RawKey> found;
+  for (const RawKey& secret : Adversary(site_loot_).all_secrets())
+    for (const auto& [id, key] : epochs)
+      if (epoch_public_key(epoch_key_of(made<LastingKey>(secret), id)) == key) found[id] = secret;
+  return found;
+}
+
 // The roots of all snapshots whose epoch the site still has, and their rows with them.
 void CopiesMachine::open_at_site() {
   loot_.roots.clear();
+  const auto left = epochs_left();
   for (const Copy& copy : copies_) {
     INFO("copy of step " << copy.step);
     const ByteSource source = source_of(copy.stream);
@@ -50,12 +67,13 @@ void CopiesMachine::open_at_site() {
       if (row->copied) loot_.control.add_row(row->key, row->value);
     REQUIRE(reader.seal());
     const KeySeal& seal = *reader.seal();
-    const auto key = epoch_private_key(*site_.core, seal.epoch);
-    CHECK(key.ok() == epoch_lives(copy));
-    if (!key) continue;
+    const auto from = left.find(seal.epoch);
+    CHECK((from != left.end()) == epoch_lives(copy));
+    if (from == left.end()) continue;
+    const EpochPrivateKey key = epoch_key_of(made<LastingKey>(from->second), seal.epoch);
     const auto context = openssl_engine().make_context();
     loot_.roots.insert(raw(must(open_with_epoch(
-        *context, seal.epoch, *key, key_seal_data(head, seal.ring, seal.log), seal.sealed))));
+        *context, seal.epoch, key, key_seal_data(head, seal.ring, seal.log), seal.sealed))));
   }
 }
 
