@@ -42,6 +42,7 @@ void attach_restore_command(CLI::App& group, Action& chosen);  // backup restore
 void attach_drill_command(CLI::App& group, Action& chosen);    // backup drill
 void attach_escrow_commands(CLI::App& app, Action& chosen);    // escrow
 void attach_escrow_vault_commands(CLI::App& group, Action& chosen);  // escrow import-… snapshot
+void attach_inbox_commands(CLI::App& group, Action& chosen);         // escrow inbox tell receive
 void attach_sweep_commands(CLI::App& app, Action& chosen);           // sweep clock
 void attach_certificate_commands(CLI::App& app, Action& chosen);     // cert
 void attach_receipt_command(CLI::App& group, Action& chosen);        // cert import

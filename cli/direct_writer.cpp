@@ -24,9 +24,10 @@ std::unique_ptr<DirectWriter> DirectWriter::over(int descriptor) {
   try {
     return std::unique_ptr<DirectWriter>(new DirectWriter(descriptor));
   } catch (const std::system_error&) {  // no more threads
-    (void)set_direct(descriptor, false);
-    return nullptr;
+  } catch (const std::bad_alloc&) {
   }
+  (void)set_direct(descriptor, false);
+  return nullptr;
 }
 
 DirectWriter::DirectWriter(int descriptor)

@@ -259,6 +259,7 @@ void attach_escrow_commands(CLI::App& app, Action& chosen) {
 
   attach_roll(group, chosen);
   attach_escrow_vault_commands(group, chosen);
+  attach_inbox_commands(group, chosen);
   plain_command(group, "list", "Every epoch, and whether its key still lives", chosen,
                 run_escrow_list);
 }

@@ -24,6 +24,7 @@ struct RestoreCommand {
   std::string snapshot;
   std::string trust;
   std::string log;
+  std::string inbox;
   std::string accept_log_as_of;
   std::string takeover;
 };
@@ -87,6 +88,7 @@ Result<RestoreReport> restore_at_site(Vault& site, Streams& streams, const Resto
   from.base = base ? &base : nullptr;
   from.trust = &trust;
   from.log = command.log;
+  from.inbox = command.inbox;
   if (!command.accept_log_as_of.empty()) {
     QUIETUS_TRY_AS(from.accept_log_as_of_unix_ms, parse_date(command.accept_log_as_of));
   }
@@ -95,13 +97,12 @@ Result<RestoreReport> restore_at_site(Vault& site, Streams& streams, const Resto
 
 Result<void> check_options(const RestoreCommand& command) {
   const bool of_site = !command.snapshot.empty() || !command.trust.empty() ||
-                       !command.log.empty() || !command.accept_log_as_of.empty() ||
-                       !command.takeover.empty();
+                       !command.log.empty() || !command.inbox.empty() ||
+                       !command.accept_log_as_of.empty() || !command.takeover.empty();
   if (command.escrow.empty() && of_site)
     return Error(ErrorCode::kInvalidArgument,
-                 "--snapshot, --trust, --log, --accept-log-as-of and --takeover are for --escrow: "
-                 "here the keys "
-                 "and the log are those that the vault has now");
+                 "--snapshot, --trust, --log, --inbox, --accept-log-as-of and --takeover are for "
+                 "--escrow: here the keys and the log are those that the vault has now");
   return {};
 }
 
@@ -192,6 +193,8 @@ void attach_restore_command(CLI::App& group, Action& chosen) {
                      "A newer backup or key snapshot, for the keys (default: FILE)");
   restore.add_option("--trust", options->trust, "A trust file that names the lost vault's log");
   restore.add_option("--log", options->log, "The newest exported copy of that log: a folder");
+  restore.add_option("--inbox", options->inbox,
+                     "The site's inbox: what it tells of erasures is received first");
   restore.add_option("--accept-log-as-of", options->accept_log_as_of,
                      "The day of the snapshot: what cannot be replayed since then comes back");
   restore.add_option("--takeover", options->takeover,

@@ -1,5 +1,6 @@
 // init, status, doctor, check, unlock change.
 #include "attach.hpp"
+#include "inbox_output.hpp"
 #include "printable_text.hpp"
 #include "progress.hpp"
 
@@ -74,6 +75,7 @@ std::vector<ScheduleInfo> waiting_erasures(Vault& vault) {
 struct Upcoming {
   RetentionStatus retention;
   std::vector<ScheduleInfo> erasures;
+  InboxInfo inbox;
 };
 
 Json status_json(const std::string& folder, const VaultStatus& status,
@@ -96,6 +98,8 @@ Json status_json(const std::string& folder, const VaultStatus& status,
   document["last_drill"] = when(status.drill_unix_ms);
   document["last_drill_passed"] =
       status.drill_unix_ms == 0 ? Json(nullptr) : Json(status.drill_passed);
+  document["site_inbox"] =
+      upcoming.inbox.folder.empty() ? Json(nullptr) : inbox_json(upcoming.inbox);
   document["processes"] = status.processes;
   document["read_only"] = status.read_only;
   document["key_memory_locked"] = status.key_memory_locked;
@@ -132,6 +136,8 @@ Result<ExitCode> run_status(const NoOptions&, Invocation& invocation) {
   Upcoming upcoming;
   QUIETUS_TRY_AS(upcoming.retention, vault.retention().status());
   upcoming.erasures = waiting_erasures(vault);
+  // What is damaged there is no reason to show nothing of the rest.
+  if (auto inbox = vault.escrow().inbox()) upcoming.inbox = *std::move(inbox);
   if (invocation.terminal.json) {
     invocation.terminal.document(
         status_json(invocation.options.vault, status, rotations, upcoming));
@@ -147,6 +153,7 @@ Result<ExitCode> run_status(const NoOptions&, Invocation& invocation) {
   rows.push_back(
       {"last drill", age_text(status.drill_unix_ms) +
                          (status.drill_unix_ms != 0 && !status.drill_passed ? ", FAILED" : "")});
+  if (!upcoming.inbox.folder.empty()) rows.push_back({"site's inbox", inbox_text(upcoming.inbox)});
   rows.push_back({"open in", status.processes == 1
                                  ? std::string("this process alone")
                                  : std::to_string(status.processes) + " processes"});

@@ -40,6 +40,7 @@ const TOLD = [
   'key_snapshots',
   'instances',
   'instances_known',
+  'site_inbox',
   'copies',
   'claims',
   'exclusions',
@@ -274,6 +275,14 @@ function receipts({ instances, key_snapshots: snapshots }) {
   return lines;
 }
 
+// What its recovery site knows of the erasure.
+function told({ site_inbox: inbox }) {
+  if (inbox === 'delivered') return ['The recovery site was told: its inbox has a notice of it.'];
+  if (inbox === 'not-yet')
+    return ['The recovery site was not told yet when this was signed; it might recover them.'];
+  return [];
+}
+
 function remains(payload, later) {
   const { status, phase, root, exports: taken, exports_known: known } = payload;
   const lines = later
@@ -286,7 +295,7 @@ function remains(payload, later) {
     );
   else if (status !== 'partial' && phase === 'final' && lines.length === 0)
     lines.push('Of the keys: nothing, in this vault and the systems listed here.');
-  lines.push(...receipts(payload));
+  lines.push(...receipts(payload), ...told(payload));
   lines.push('Of the data: only its encrypted form, which nobody can read without the keys.');
   for (const copy of taken ?? [])
     lines.push(

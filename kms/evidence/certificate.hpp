@@ -98,6 +98,10 @@ struct ClaimedInstance {
       {};  // its certificate that covers every target of this one
 };
 
+// Whether the inbox of the recovery site has been told of the erasure.
+enum class SiteInbox { kNone, kDelivered, kNotYet };
+std::string_view name_of(SiteInbox inbox) noexcept;  // "none", "delivered", "not-yet"
+
 struct ClaimedSlot {
   SlotId id{};
   std::uint64_t generation = 0;
@@ -163,6 +167,7 @@ struct ErasureClaims {
   std::vector<ClaimedSnapshot> snapshots;
   std::vector<ClaimedInstance> instances;  // ascending; `partial` while one has no receipt
   bool instances_known = true;  // false: damaged rows may have named more; always `partial`
+  SiteInbox site_inbox = SiteInbox::kNone;
 };
 
 // Whether every root slot was seen overwritten, read back and gone, on a medium that is known to

@@ -197,6 +197,9 @@ ErasureClaims decode_members(JsonFields json, std::string& fault) {
   for (const Json& other : json.list("instances"))
     claims.instances.push_back(decode_instance({other, fault}));
   claims.instances_known = json.boolean("instances_known");
+  if (json.has("site_inbox"))
+    claims.site_inbox =
+        decode_choice(json, "site_inbox", std::array{SiteInbox::kDelivered, SiteInbox::kNotYet});
   return claims;
 }
 

@@ -200,6 +200,18 @@ std::string_view name_of(CertificatePhase phase) noexcept {
   return phase == CertificatePhase::kFinal ? "final" : "live";
 }
 
+std::string_view name_of(SiteInbox inbox) noexcept {
+  switch (inbox) {
+    case SiteInbox::kNone:
+      return "none";
+    case SiteInbox::kDelivered:
+      return "delivered";
+    case SiteInbox::kNotYet:
+      return "not-yet";
+  }
+  return "unknown";
+}
+
 std::string proof_kind(ByteView entry) {
   const Result<LogEntry> parsed = LogEntry::parse(entry);
   return parsed ? parsed->kind() : "unknown";
@@ -243,6 +255,7 @@ std::string encode_claims(const ErasureClaims& claims) {
   json["key_snapshots"] = list_of(claims.snapshots, encode_snapshot);
   json["instances"] = list_of(claims.instances, encode_instance);
   json["instances_known"] = claims.instances_known;
+  if (claims.site_inbox != SiteInbox::kNone) json["site_inbox"] = name_of(claims.site_inbox);
   json["copies"] = encode_copies(claims);
   json["claims"] = encode_sentences(certificate_claims(claims));
   json["exclusions"] = encode_sentences(certificate_exclusions());

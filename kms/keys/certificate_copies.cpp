@@ -8,6 +8,7 @@
 #include "crypto/random.hpp"
 #include "evidence/jws.hpp"
 #include "evidence/tlog_proof.hpp"
+#include "keys/inbox.hpp"
 #include "keys/instances.hpp"
 #include "keys/key_store_steps.hpp"
 #include "keys/log_change.hpp"
@@ -145,6 +146,18 @@ Result<void> claim_snapshots(ControlReader& reader, const RowSeal& seal, const H
   return {};
 }
 
+// A row that is damaged says nothing of what was delivered.
+void claim_inbox(ControlReader& reader, const RowSeal& seal, const HeldSpan& held,
+                 ErasureClaims& claims) {
+  const auto inbox = rows::inbox(reader, seal);
+  if (inbox && !*inbox) {
+    claims.site_inbox = SiteInbox::kNone;
+    return;
+  }
+  const bool delivered = inbox && held.unreachable < (*inbox)->told;
+  claims.site_inbox = delivered ? SiteInbox::kDelivered : SiteInbox::kNotYet;
+}
+
 bool all_attested(const ErasureClaims& claims) {
   return std::ranges::all_of(claims.snapshots,
                              [](const ClaimedSnapshot& snapshot) { return snapshot.attested; });
@@ -190,6 +203,7 @@ Result<void> claim_copies(ControlReader& reader, const RowSeal& seal, ErasureCla
   QUIETUS_TRY_AS(const HeldSpan held, held_span(reader, seal, claims));
   QUIETUS_TRY(claim_instances(reader, seal, held, claims));
   QUIETUS_TRY(claim_snapshots(reader, seal, held, claims));
+  claim_inbox(reader, seal, held, claims);
   claims.phase = all_attested(claims) ? CertificatePhase::kFinal : CertificatePhase::kLive;
   claims.status = carried_status(claims);
   return {};
@@ -245,6 +259,7 @@ Result<std::optional<CertificateId>> reissue_certificate(ControlWriter& writer, 
   if (claims.log.origin != reissue.origin) return std::optional<CertificateId>();
   const ErasureClaims before = claims;
   QUIETUS_TRY(claim_copies(writer, seal, claims));
+  if (before.site_inbox == SiteInbox::kDelivered) claims.site_inbox = SiteInbox::kDelivered;
   if (!is_better(claims, before)) return std::optional<CertificateId>();
   claims.supersedes.push_back(claims.certificate);
   random_bytes(claims.certificate);

@@ -107,7 +107,7 @@ inline constexpr std::string_view kPurgedInCopy = "purged";
 struct ReplayedErasure {
   ErasureId id{};
   UnixMillis time = 0;
-  std::vector<KeyId> keys;
+  std::vector<KeyId> keys;  // ascending
 };
 
 // Another instance of a vault, that is to be made.
@@ -134,6 +134,7 @@ class KeyStore {
     std::chrono::milliseconds lock_timeout{10000};
     std::chrono::milliseconds acknowledgement_timeout{5000};
     bool read_only = false;
+    FileSystem* files = &posix_file_system();  // where the inbox of the recovery site lies
     std::size_t batch_step = 500;  // scopes, or twice as many nodes, in one transaction of a batch
   };
   explicit KeyStore(Parts parts) : parts_(std::move(parts)) {}

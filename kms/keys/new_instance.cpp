@@ -6,6 +6,7 @@
 #include "base/failpoint.hpp"
 #include "crypto/random.hpp"
 #include "crypto/row_seal.hpp"
+#include "keys/inbox.hpp"
 #include "keys/instances.hpp"
 #include "keys/key_store.hpp"
 #include "keys/key_store_steps.hpp"
@@ -74,7 +75,7 @@ struct LivingLines {
 LivingLines destroy_in_row(KeyRow& row, const ReplayedErasure& erasure) {
   LivingLines living;
   for (KeyRecord& key : row.keys) {
-    if (std::ranges::find(erasure.keys, key.id) != erasure.keys.end()) {
+    if (std::ranges::binary_search(erasure.keys, key.id)) {
       key.state = destroyed_from(key.state);
       key.changed = erasure.time;
       key.wrapped.clear();
@@ -326,6 +327,7 @@ Result<void> KeyStore::write_instance_rows(ControlWriter& writer, GcmContext& co
   QUIETUS_TRY(rows::put_signing_key(writer, seal, kIssuingKey, random_key<SigningRole>()));
   QUIETUS_TRY(rows::put_signing_key(writer, seal, kLogKey, random_key<SigningRole>()));
   QUIETUS_TRY(move_again(writer, seal));
+  QUIETUS_TRY(rows::tell_anew(writer, seal));
   // The one that was copied holds the same keys.
   QUIETUS_TRY(rows::put_instance(writer, seal,
                                  {next.row.instance, now, origin.size, signs.log, signs.issuing}));

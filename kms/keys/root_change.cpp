@@ -65,6 +65,8 @@ Result<RootChangeOutcome> RootChange::carry_out(const RootChangeRequest& request
 Result<void> RootChange::complete(RootChangeOutcome& outcome,
                                   std::vector<RootChangeOutcome>& earlier, std::uint64_t epoch) {
   QUIETUS_TRY(await_holders(outcome, epoch, parts_.acknowledgement_timeout));
+  if (outcome.intent.kind != ChangeKind::kUnlock) tell_site();
+  QUIETUS_FAILPOINT("change/site-told");
   QUIETUS_TRY(finish(outcome));
   // The holders that were waited for answer for earlier changes too.
   recovered_ = true;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "keys/batch_rows.hpp"
+#include "keys/inbox.hpp"
 #include "keys/key_store.hpp"
 
 namespace quietus {
@@ -98,6 +99,7 @@ class RootChange {
   Result<void> complete(RootChangeOutcome& outcome, std::vector<RootChangeOutcome>& earlier,
                         std::uint64_t epoch);
   Result<void> finish(RootChangeOutcome& outcome);
+  void tell_site();
   Result<void> finish_in(ControlWriter& writer, RootChangeOutcome& outcome);
   Result<void> find_certificate(ControlReader& reader, RootChangeOutcome& outcome);
   Result<void> free_leaves(ControlWriter& writer, const Intent& intent);
@@ -125,6 +127,7 @@ class RootChange {
   std::optional<RowKey> row_key_;          // outlives every root
   RootRow row_;
   RootRow next_row_;          // what T2 writes; stands once that is committed
+  std::optional<Told> told_;  // what the site's inbox was told
   bool decided_ = false;      // T2 was committed for certain
   bool gave_up_ = false;      // nothing was decided, for certain
   std::uint64_t staged_ = 0;  // root generation that the whole tree is staged for; 0: none

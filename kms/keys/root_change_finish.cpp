@@ -4,6 +4,7 @@
 #include "base/failpoint.hpp"
 #include "crypto/random.hpp"
 #include "keys/erasure_certificate.hpp"
+#include "keys/inbox.hpp"
 #include "keys/root_change.hpp"
 
 namespace quietus {
@@ -88,8 +89,19 @@ Result<void> RootChange::finish(RootChangeOutcome& outcome) {
   return {};
 }
 
+// What cannot be told now is told by the next erasure, or when somebody asks for it; the
+// certificate says so. Nobody waits for it under a lock.
+void RootChange::tell_site() {
+  const auto read = [&](FunctionRef<Result<void>(ControlReader&, const RowSeal&)> work) {
+    return parts_.control.read([&](ControlReader& reader) { return work(reader, seal()); });
+  };
+  auto told = tell_inbox(read, *parts_.files, parts_.origin);
+  if (told) told_ = *std::move(told);
+}
+
 Result<void> RootChange::finish_in(ControlWriter& writer, RootChangeOutcome& outcome) {
   const Intent& intent = outcome.intent;
+  if (told_) QUIETUS_TRY(rows::note_told(writer, seal(), *told_));
   // Another process may have finished it meanwhile, and certified it.
   QUIETUS_TRY_AS(const auto stored, rows::intent(writer, seal(), intent.id));
   if (!stored) return find_certificate(writer, outcome);

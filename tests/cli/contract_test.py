@@ -30,7 +30,7 @@ KEYS = {
     "status": PLACE + ["root_generation", "tenants", "log_size", "certificates", "last_backup", "last_snapshot",
                        "last_drill", "last_drill_passed", "processes",
                        "read_only", "key_memory_locked", "pending_erasures", "rotations",
-                       "retention", "scheduled_erasures"],
+                       "retention", "scheduled_erasures", "site_inbox"],
     "doctor": ["findings"],
     "check": ["scopes", "records", "bytes", "log_entries", "erased_records", "orphaned_rows", "damages"],
     "tenant create": SCOPE,
@@ -90,6 +90,9 @@ KEYS = {
                      "erased_scopes_tried", "erased_scopes_readable", "key_memory_locked", "report"],
     "escrow import-ring": ["ring", "site", "verifier_key", "epochs", "seals_until"],
     "escrow snapshot": [*BACKUP, "file"],
+    "escrow inbox": ["folder", "told", "waiting"],
+    "escrow tell": ["folder", "told", "waiting"],
+    "escrow receive": ["notices", "erasures", "logs", "problems"],
     "escrow import-receipt": ["ring", "epochs", "snapshots", "certificates"],
     "escrow init": [*PLACE, "key_file_made", "ring", "epochs", "verifier_key", "ring_file", "file"],
     "escrow roll": [*RING, "new", "made", "destroyed", "held", "ring_file", "receipt", "folder"],
@@ -122,7 +125,8 @@ COMMANDS = ["init", "status", "doctor", "check", "unlock", "unlock change", "ten
             "policy diff", "policy plan", "sweep", "clock", "clock accept", "tenant terminate", "scope withdraw",
             "scope expire", "scope keep", "scope schedule", "erase", "vault", "vault destroy", "backup", "backup create", "backup verify",
             "backup list", "backup forget", "backup restore", "backup drill", "escrow", "escrow init", "escrow roll",
-            "escrow list", "escrow import-ring", "escrow snapshot", "escrow import-receipt", "escrow takeover", "cert",
+            "escrow list", "escrow import-ring", "escrow snapshot", "escrow import-receipt", "escrow takeover",
+            "escrow inbox", "escrow tell", "escrow receive", "cert",
             "cert list", "cert show", "cert verify", "cert key", "cert timestamp-request",
             "cert timestamp-import", "cert render", "cert import", "audit", "audit report", "audit log",
             "audit verify", "audit checkpoint", "audit proof", "audit export", "audit witness-key", "audit cosign",
@@ -170,7 +174,8 @@ tenant-override = { min = "1d", max = "9d" }
             ("backup restore", self.folder / "backup", self.folder / "restored", *self.anywhere("restored-roots")),
             ("escrow init", self.folder / "site", *self.anywhere("site-roots")), ("escrow roll",),
             ("escrow list",), ("escrow import-ring",), ("escrow snapshot", self.folder / "snapshot"),
-            ("escrow import-receipt",),
+            ("escrow import-receipt",), ("escrow inbox", self.folder), ("escrow tell",),
+            ("escrow receive", self.folder),
             ("erase", "acme", "--reason", "x", "--yes", "--now", "--certificate", certificate),
             ("erase --resume",), ("cert list",), ("cert show",), ("cert key",),
             ("cert verify", certificate, "--key", pem),
@@ -199,7 +204,10 @@ tenant-override = { min = "1d", max = "9d" }
                 arguments = [self.write("ring", rolled["ring_file"].encode()), "--trust", site]
             if name == "escrow import-receipt":
                 arguments = [self.write("receipt", rolled["receipt"].encode())]
-            at_site = name in ("escrow init", "escrow roll", "escrow list")
+            if name == "escrow receive":
+                log = self.document("audit", "verify")["verifier_key"]
+                arguments += ["--trust", self.write("own.trust", f"log {log}\nquorum none\n".encode())]
+            at_site = name in ("escrow init", "escrow roll", "escrow list", "escrow receive")
             at = ("--vault", self.folder / "site") if at_site else ()
             document = self.document(*at, *name.split(), *arguments)
             if name == "escrow roll":

@@ -1,6 +1,7 @@
 """backup restore and drill, escrow import-ring, snapshot and import-receipt: beside the walk through
 docs/recovery.md, what is refused and what is shown."""
 
+import base64
 import datetime
 import json
 import shutil
@@ -117,6 +118,39 @@ class Recovery(World):
         self.assertEqual(b"globex", self.must("get", "globex", "a", **new))
         entries = self.document("audit", "log", **new)["entries"]
         self.assertTrue(any(e["kind"] == "log-accepted" and e["as_of"].startswith(day) for e in entries), entries)
+
+    def test_what_the_inbox_tells_is_dead_without_any_log(self):
+        inbox = self.folder / "inbox"
+        self.exits(NOT_FOUND, "escrow", "inbox", inbox)
+        inbox.mkdir()
+        self.assertIn(b"no inbox", self.must("escrow", "inbox"))
+        self.must("escrow", "inbox", inbox)
+        backup = self.backup()
+        self.must("erase", "acme", "--reason", "test", "--yes", "--now")
+        self.assertIn('"site_inbox":"delivered"', self.claims_of("acme"))
+        inbox.rename(self.folder / "away")
+        self.must("erase", "globex", "--reason", "test", "--yes", "--now")
+        self.assertIn('"site_inbox":"not-yet"', self.claims_of("globex"))
+        self.assertRegex(self.must("status").decode(), r"site's inbox +.*, 1 erasure not told yet")
+        self.says(self.exits(NOT_FOUND, "escrow", "tell"), "the inbox is not there")
+        (self.folder / "away").rename(inbox)
+        self.assertEqual((0, str(inbox)), tuple(self.document("escrow", "tell")[k] for k in ("waiting", "folder")))
+        (inbox / "x.erasures").write_bytes(b"nobody's")
+        received = self.exits(INTEGRITY, "escrow", "receive", inbox, "--trust", self.trust, "--json", **self.site)
+        self.assertEqual((2, 2), tuple(json.loads(received.stdout)[k] for k in ("notices", "erasures")))
+        self.says(received, "x.erasures")
+        (inbox / "x.erasures").unlink()
+        day = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+        self.recover(DONE, backup, "new", "--accept-log-as-of", day, "--inbox", inbox)
+        new = {"QUIETUS_VAULT": str(self.folder / "new"), "QUIETUS_KEY_FILE": str(self.folder / "new.key")}
+        for tenant in ("acme", "globex"):
+            self.exits(ERASED, "get", tenant, "a", **new)
+        self.must("escrow", "inbox", "--none")
+        self.assertIsNone(self.document("status")["site_inbox"])
+
+    def claims_of(self, scope):
+        payload = json.loads(self.must("cert", "show", scope))["payload"]
+        return base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)).decode()
 
     def test_a_backup_without_a_snapshot_says_so(self):
         other = self.folder / "other"

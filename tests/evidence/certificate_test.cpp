@@ -153,6 +153,24 @@ TEST_CASE("every place of a copy is named with what is known of it", "[certifica
   CHECK(states(claims).find("restored-instances destroyed; ") != std::string::npos);
 }
 
+TEST_CASE("a certificate says whether the site was told, where there is one to tell",
+          "[certificate]") {
+  const SampleVault vault;
+  ErasureClaims claims = vault.claims();
+  CHECK(encode_claims(claims).find("site_inbox") == std::string::npos);
+  for (const SiteInbox inbox : {SiteInbox::kDelivered, SiteInbox::kNotYet}) {
+    claims.site_inbox = inbox;
+    const std::string payload = encode_claims(claims);
+    const std::string member = "\"site_inbox\":\"" + std::string(name_of(inbox)) + "\",\"copies\"";
+    REQUIRE(payload.find(member) != std::string::npos);
+    CHECK(must(decode_claims(as_bytes(payload))).site_inbox == inbox);
+    std::string other = payload;
+    other.replace(payload.find(member), member.size(), R"("site_inbox":"none","copies")");
+    CHECK_FAILS_WITH(decode_claims(as_bytes(other)), ErrorCode::kUnverified);
+    CHECK(issue_certificate(claims, vault.issuer()).ok());
+  }
+}
+
 TEST_CASE("with the receipts of all other instances a certificate is complete", "[certificate]") {
   const SampleVault vault;
   ErasureClaims claims = vault.claims();

@@ -1,10 +1,12 @@
 // The receipt of a recovery site on hostile bytes: a verdict each, never a crash. What is read
 // keeps the rules of a receipt, and is written again to the same bytes; no stranger's note opens.
-// The same for what a site says to a lost host.
+// The same for what a site says to a lost host, and for what a vault tells the site of its
+// erasures.
 #include <cstdint>
 #include <cstdlib>
 #include <set>
 
+#include "evidence/erasure_notice.hpp"
 #include "evidence/ring_receipt.hpp"
 #include "evidence/takeover.hpp"
 
@@ -16,7 +18,19 @@ void require(bool holds) {
 
 using namespace quietus;
 
+void check_notice(std::string_view text) {
+  const auto notice = parse_erasure_notice(text);
+  if (!notice) return;
+  require(encode_erasure_notice(*notice) == text);
+  std::uint64_t next = notice->from;
+  for (const NoticedErasure& erasure : notice->erasures) {
+    require(erasure.index >= next && erasure.index < notice->to.size);
+    next = erasure.index + 1;
+  }
+}
+
 void check_text(std::string_view text) {
+  check_notice(text);
   if (const auto takeover = parse_takeover(text)) require(encode_takeover(*takeover) == text);
   const auto receipt = parse_receipt(text);
   if (!receipt) return;

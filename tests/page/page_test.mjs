@@ -146,6 +146,25 @@ describe('the words', () => {
     assert.deepEqual(await bench.accessibility(unknown), []);
   });
 
+  test('tell what the recovery site knows', async () => {
+    const told = (inbox) =>
+      Object.fromEntries(
+        Object.entries(payload).flatMap(([name, value]) =>
+          name === 'copies' ? [['site_inbox', inbox], [name, value]] : [[name, value]],
+        ),
+      );
+    for (const [inbox, text] of [
+      ['delivered', 'The recovery site was told'],
+      ['not-yet', 'The recovery site was not told yet'],
+    ]) {
+      const page = await bench.judged(bench.signed(told(inbox)));
+      assert.equal(await bench.verdictOf(page), 'confirmed');
+      assert.ok((await bench.contentOf(page)).includes(text), text);
+    }
+    const page = await bench.judged(bench.signed(payload));
+    assert.ok(!(await bench.contentOf(page)).includes('The recovery site'));
+  });
+
   test('tell of the receipts of other instances, and of snapshots that are gone', async () => {
     const receipted = structuredClone(payload);
     receipted.status = 'complete';

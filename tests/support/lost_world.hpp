@@ -61,6 +61,7 @@ struct LostWorld {
     Bytes backup;
     std::filesystem::path log;
     bool accept = false;
+    std::filesystem::path inbox = {};
   };
   std::filesystem::path place() const { return folder / ("vault-" + std::to_string(recovered)); }
   Result<RestoreReport> try_recover(const Given& given) {
@@ -71,6 +72,7 @@ struct LostWorld {
     if (!given.backup.empty()) from.backup = source_of(given.backup);
     from.trust = &trust;
     from.log = given.log;
+    from.inbox = given.inbox;
     const UnixMillis now = site.clock.now();
     if (given.accept) from.accept_log_as_of_unix_ms = now - now % kDayMillis;
     RestoreOptions options;

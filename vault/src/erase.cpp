@@ -9,6 +9,7 @@
 #include "base/text_encoding.hpp"
 #include "erase_many.hpp"
 #include "erase_scopes.hpp"
+#include "escrow_inbox.hpp"
 #include "keys/certificate_copies.hpp"
 #include "keys/schedule.hpp"
 #include "keys/scope_graph.hpp"
@@ -283,6 +284,7 @@ Result<std::vector<ErasureReport>> Vault::resume() {
   if (!core_) return closed();
   QUIETUS_TRY_AS(const auto finished, core_->keys->recover(core_->options.acknowledgement_timeout));
   core_->recovery_pending = false;
+  tell_if_possible(*core_);
   std::vector<ErasureReport> reports;
   for (const RootChangeOutcome& outcome : finished)
     if (outcome.intent.kind == ChangeKind::kErase) reports.push_back(report_of(outcome));
@@ -308,6 +310,7 @@ Result<ErasureReport> Vault::destroy(const std::filesystem::path& certificate,
   QUIETUS_TRY_AS(const bool taken, files.exists(certificate));
   if (taken)
     return Error(ErrorCode::kAlreadyExists, certificate.string() + ": there is a file already");
+  QUIETUS_TRY(check_last_words(*core_));
   // The certificate is the last thing the vault says: there must be room for it before anything
   // dies.
   QUIETUS_TRY(write_file(files, certificate, Bytes(kRoomForCertificate)));

@@ -9,17 +9,16 @@
 #include "base/unverified.hpp"
 #include "crypto/random.hpp"
 #include "escrow_site.hpp"
-#include "evidence/log_folder.hpp"
 #include "evidence/ring_text.hpp"
 #include "evidence/takeover.hpp"
 #include "evidence/utc_time.hpp"
-#include "governance/calendar.hpp"
 #include "keys/instances.hpp"
 #include "keys/key_store_steps.hpp"
 #include "keys/log_change.hpp"
 #include "keys/ring_rows.hpp"
 #include "keys/row_loader.hpp"
 #include "keys/snapshots.hpp"
+#include "replay.hpp"
 #include "restore.hpp"
 
 namespace quietus {
@@ -30,65 +29,6 @@ std::optional<Id> id_in(const LogEntry& entry, std::string_view name) {
   const std::string* text = entry.text(name);
   return text == nullptr ? std::nullopt : ring_text::hex_of<Id>(*text);
 }
-
-// How far the log was replayed.
-struct Gate {
-  std::vector<ReplayedErasure> erasures;
-  std::vector<LogEntry> copies;
-  LogAccepted entry;
-};
-
-// Takes the erasures out of entries behind the snapshot, in the order of the log.
-class Replay {
- public:
-  // `accepted`: somebody said that erasures may come back that cannot be replayed.
-  Replay(const TreeHead& snapshot, bool accepted) : snapshot_(snapshot), accepted_(accepted) {}
-
-  Result<void> entry(ByteView text, const GrowingTree& before) {
-    if (before.size() == snapshot_.size && before.root() != snapshot_.root)
-      return Error(ErrorCode::kRolledBack,
-                   "the log given does not go on from the snapshot: they parted before");
-    if (before.size() < snapshot_.size) return {};
-    QUIETUS_TRY_AS(const LogEntry entry, LogEntry::parse(text));
-    if (entry.kind() == entry_kinds::kKeysUnreachable) return add(entry);
-    if (entry.kind() == entry_kinds::kCopyMade || entry.kind() == entry_kinds::kSnapshotBegun)
-      copies_.emplace_back(entry);
-    if (entry.kind() == entry_kinds::kBatchUnreachable && !accepted_)
-      return Error(ErrorCode::kRefused,
-                   "entry " + std::to_string(before.size()) +
-                       " of the log is an erasure of many scopes that is newer than the snapshot; "
-                       "the log does not list their keys: recover with a snapshot that was made "
-                       "after it, or say with --accept-log-as-of that they come back");
-    return {};
-  }
-
-  std::vector<ReplayedErasure> take() { return std::move(erasures_); }
-  // Copies of the keys that were made since the snapshot.
-  std::vector<LogEntry> take_copies() { return std::move(copies_); }
-
- private:
-  Result<void> add(const LogEntry& entry) {
-    ReplayedErasure erasure;
-    erasure.time = entry.head().time;
-    const auto id = id_in<ErasureId>(entry, "erasure");
-    const auto* keys = entry.list("keys");
-    if (!id || keys == nullptr) return unverified("log: an erasure that cannot be read");
-    erasure.id = *id;
-    for (const std::string& key : *keys) {
-      const auto number = from_hex(key);
-      if (!number || number->size() != sizeof(KeyId))
-        return unverified("log: an erasure that cannot be read");
-      erasure.keys.push_back(ByteReader(*number).u64());
-    }
-    erasures_.push_back(std::move(erasure));
-    return {};
-  }
-
-  const TreeHead& snapshot_;
-  const bool accepted_;
-  std::vector<ReplayedErasure> erasures_;
-  std::vector<LogEntry> copies_;
-};
 
 // An instance or a key snapshot that the snapshot does not know of: how far it reaches is not
 // known, so that it counts as holding whatever is erased.
@@ -107,10 +47,6 @@ Result<void> note_copy(ControlWriter& writer, const RowSeal& seal, const LogEntr
     return unverified("log: a snapshot that cannot be read");
   return rows::put_snapshot(writer, seal,
                             {*snapshot, *ring, *epoch, entry.head().time, *time, 0, UINT64_MAX, 0});
-}
-
-std::string date_text(UnixMillis time) {
-  return format_utc(time).substr(0, 10);
 }
 
 class Recovery {
@@ -151,7 +87,9 @@ class Recovery {
   Result<void> fill(VaultCore& fresh) {
     QUIETUS_TRY(load_keys(fresh));
     // What can be refused is refused before anything is opened.
-    QUIETUS_TRY_AS(Gate gate, replay());
+    QUIETUS_TRY_AS(Gate gate, replay_erasures(site_, from_,
+                                              {head_.vault, manifest_.log.origin, keys_.seal()->log,
+                                               manifest_.begun}));
     instance_.replayed = std::move(gate.erasures);
     QUIETUS_TRY(open_keys(fresh));
     QUIETUS_TRY(check_origin(fresh));
@@ -275,58 +213,6 @@ class Recovery {
           QUIETUS_TRY_AS(report_.takeover, sign_takeover(takeover, log_origin(site_.header), key));
           return {};
         });
-  }
-
-  // Before anything can be read (attacks I4).
-  Result<Gate> replay() {
-    const TreeHead& snapshot = keys_.seal()->log;
-    Gate gate;
-    gate.entry = {snapshot.size, snapshot.size, snapshot.root, 0, 0};
-    if (from_.log.empty() || from_.accept_log_as_of_unix_ms) {
-      QUIETUS_TRY(check_accepted_date());
-      gate.entry.as_of = *from_.accept_log_as_of_unix_ms;
-    }
-    if (from_.log.empty()) return gate;
-    LogExpectations expectations;
-    expectations.trust = *from_.trust;
-    QUIETUS_TRY_AS(const VerifiedLog log, verify_log_folder(from_.log, expectations));
-    const auto root = from_hex(log.head.root_hash);
-    // Also that of an instance that goes on from it: that the beginning is the same is looked at
-    // below.
-    const std::string vault = log_origin(head_.vault);
-    if (log.head.origin != vault && !log.head.origin.starts_with(vault + "/"))
-      return Error(ErrorCode::kRefused, "the log given is of another vault: " + log.head.origin);
-    if (log.head.size < snapshot.size)
-      return Error(ErrorCode::kRolledBack, "the log given is older than the snapshot: it has " +
-                                               std::to_string(log.head.size) +
-                                               " entries, the snapshot " +
-                                               std::to_string(snapshot.size));
-    std::ranges::copy(*root, gate.entry.root.begin());
-    gate.entry.size = log.head.size;
-    if (log.head.size == snapshot.size && gate.entry.root != snapshot.root)
-      return Error(ErrorCode::kRolledBack,
-                   "the log given does not go on from the snapshot: they parted before");
-    Replay replay(snapshot, gate.entry.as_of != 0);
-    QUIETUS_TRY(read_log_folder(
-        from_.log, gate.entry.size, gate.entry.root,
-        [&](ByteView text, const GrowingTree& before) { return replay.entry(text, before); }));
-    gate.erasures = replay.take();
-    gate.copies = replay.take_copies();
-    for (const ReplayedErasure& erasure : gate.erasures)
-      gate.entry.destroyed += erasure.keys.size();
-    return gate;
-  }
-
-  Result<void> check_accepted_date() const {
-    const std::string day = date_text(manifest_.begun);
-    const std::string what =
-        "no newer log is at hand (--log), so what was erased since " + format_utc(manifest_.begun) +
-        " would come back; if there is none, say so with --accept-log-as-of " + day;
-    if (!from_.accept_log_as_of_unix_ms) return Error(ErrorCode::kRefused, what);
-    const UnixMillis accepted = *from_.accept_log_as_of_unix_ms;
-    if (accepted != manifest_.begun - manifest_.begun % kDayMillis)
-      return Error(ErrorCode::kRefused, what + ", which is not " + date_text(accepted));
-    return {};
   }
 
   Result<void> load_records(VaultCore& fresh) {

@@ -204,6 +204,7 @@ Result<void> VaultCore::connect(std::shared_ptr<const UnlockSecret> secret, bool
   parts.lock_timeout = options.lock_timeout;
   parts.acknowledgement_timeout = options.acknowledgement_timeout;
   parts.read_only = options.read_only;
+  parts.files = &environment.files;
   keys = std::make_unique<KeyStore>(parts);
   records = std::make_unique<Records>(*keys, *record_store, environment.clock);
   const Activity::Mode written = cached ? Activity::Mode::kThread : Activity::Mode::kAtOnce;

@@ -80,6 +80,21 @@ struct ReceiptImport {
   std::vector<std::string> certificates;  // ids of those that were issued in the place of others
 };
 
+// Where the vault tells the site of its erasures, on the way.
+struct InboxInfo {
+  std::string folder;         // empty: nowhere
+  std::uint64_t told = 0;     // entries of the vault's log whose erasures the inbox has
+  std::uint64_t waiting = 0;  // erasures and purges that are still to be told
+};
+// What a site found in an inbox. Logs are those that anything new was heard of.
+struct InboxReceipt {
+  std::uint64_t notices = 0;   // that were new
+  std::uint64_t erasures = 0;  // that they tell of
+  std::vector<std::string> logs;
+  std::vector<std::string>
+      problems;  // files that are none of these logs', or of which one is missing
+};
+
 // What a vault that is lost is recovered from. Sources are read to their end, once.
 struct EscrowRecovery {
   ByteSource keys;    // the newest backup with a key snapshot that there is, or snapshot alone
@@ -87,6 +102,7 @@ struct EscrowRecovery {
   const ByteSource* base = nullptr;  // of an incremental `backup`
   const Trust* trust = nullptr;      // names the log of the lost vault
   std::filesystem::path log;         // a newer copy of that log, exported; empty: there is none
+  std::filesystem::path inbox;       // is received first; empty: as it was received before
   // Without `log`: the day (0:00 UTC) as of which the log is accepted, which has to be that of the
   // snapshot. Erasures since are not known then, and what they erased comes back.
   std::optional<std::int64_t> accept_log_as_of_unix_ms;
@@ -116,13 +132,20 @@ class QUIETUS_EXPORT Escrow {
   // kNotFound in a vault without a ring.
   Result<RingInfo> ring();
 
+  // Reads the notices in an inbox, and keeps what they tell: nobody recovers less at this site from
+  // then on. `logs` names the logs of the vaults that tell it. A file that cannot be believed is
+  // passed over and told of; errors are those of the folder and of the site's own store. Durable on
+  // return.
+  Result<InboxReceipt> receive(const std::filesystem::path& inbox, const Trust& logs);
+
   // Makes an instance of a lost vault in `folder`, with a root slot of its own, from what the
-  // site's living epoch keys open. Before anything can be read, what the log says was erased and
-  // purged since the snapshot is destroyed in it. kErased: the epoch of the snapshot is gone;
-  // kRefused: no log and no date, or another date than the snapshot's, which the text names; a log
-  // that has an erasure of many scopes since, whose keys it does not list; kRolledBack: the log, or
-  // the snapshot, is older than what it has to go on from; kUnverified: not of the vault that the
-  // trust file names; errors of Backups::restore().
+  // site's living epoch keys open. Before anything can be read, what the log, and the inbox, say
+  // was erased and purged since the snapshot is destroyed in it. kErased: the epoch of the snapshot
+  // is gone; kRefused: no log and no date, or another date than the snapshot's, which the text
+  // names; a log that has an erasure of many scopes since, whose keys neither it nor the inbox
+  // lists; kRolledBack: the log, or the snapshot, is older than what it has to go on from, or than
+  // what the site has heard of; kUnverified: not of the vault that the trust file names; errors of
+  // Backups::restore().
   Result<RestoreReport> recover(const EscrowRecovery& from, const std::filesystem::path& folder,
                                 const Unlock& unlock, const RestoreOptions& options = {});
 
@@ -139,6 +162,14 @@ class QUIETUS_EXPORT Escrow {
   // waited for nothing else. kUnverified: not a receipt of an imported ring. Durable on return; an
   // import that was interrupted is finished by the next.
   Result<ReceiptImport> import_receipt(std::string_view receipt);
+
+  // From now on each erasure and purge tells the site before it is certified, by a signed file in
+  // this folder, which has to be there; so does this call of all before. Empty: no more. What
+  // cannot be told waits. kRefused without a ring. Durable on return.
+  Result<InboxInfo> set_inbox(const std::filesystem::path& folder);
+  Result<InboxInfo> inbox();
+  // Tells what waits. Errors of the folder.
+  Result<InboxInfo> tell();
 
   // In a host that was lost and came back: what the site stated when another instance took its
   // place (RestoreReport::takeover). From then on nothing is written here, for ever; reading,
