@@ -41,8 +41,10 @@ struct HeldSpan {
   std::uint64_t oldest = 0;
   std::uint64_t unreachable = UINT64_MAX;
 
-  bool contains(std::uint64_t size) const noexcept {
-    return oldest < size && (size == UINT64_MAX || size <= unreachable);
+  bool contains(std::uint64_t size) const noexcept { return contains(size, size); }
+  // Of a copy that was made between the two.
+  bool contains(std::uint64_t least, std::uint64_t most) const noexcept {
+    return oldest < most && (most == UINT64_MAX || least <= unreachable);
   }
 };
 
@@ -116,7 +118,7 @@ Result<void> claim_instances(ControlReader& reader, const RowSeal& seal, const H
   if (others.empty()) return {};
   const Receipts receipts(reader, seal, claims);
   for (const InstanceRow& other : others)
-    if (held.contains(other.log_size))
+    if (held.contains(other.least_log_size.value_or(other.log_size), other.log_size))
       claims.instances.push_back({other.instance, other.copied, receipts.covering(other.instance)});
   return {};
 }
@@ -167,12 +169,22 @@ bool names_without_receipt(const ErasureClaims& claims, const InstanceId& instan
   });
 }
 
+// What a recovery site made of a snapshot since: no clear date and no receipt of another's ends it.
+bool names_another(const ErasureClaims& now, const ErasureClaims& before) {
+  return std::ranges::any_of(now.instances, [&](const ClaimedInstance& other) {
+    return !other.receipt &&
+           std::ranges::find(before.instances, other.instance, &ClaimedInstance::instance) ==
+               before.instances.end();
+  });
+}
+
 // Whether the one says more than the other that was written before, and takes nothing back. An
 // instance that is not there any more came to nothing, like that of a drill.
 bool is_better(const ErasureClaims& now, const ErasureClaims& before) {
   if (now.phase == CertificatePhase::kLive && before.phase == CertificatePhase::kFinal)
     return false;
   if (now.phase != before.phase) return true;
+  if (names_another(now, before)) return true;
   return now.instances_known &&
          std::ranges::any_of(before.instances, [&](const ClaimedInstance& other) {
            return !other.receipt && !names_without_receipt(now, other.instance);

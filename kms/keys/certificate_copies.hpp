@@ -27,9 +27,9 @@ Result<std::vector<CertificateId>> waiting_certificates(ControlReader& reader, c
                                                         const CertificateId& from,
                                                         std::size_t limit);
 // Writes another certificate of the same erasure if more can be said now than this one says: all
-// snapshots that it names are attested to be gone, or another instance that it names as uncovered
-// has a receipt now, or came to nothing. `tool` and `now` are the new one's. Its id, if it was
-// written.
+// snapshots that it names are attested to be gone, or an instance that it does not name turned out
+// to hold the keys, or one that it names as uncovered has a receipt now, or came to nothing. `tool`
+// and `now` are the new one's. Its id, if it was written.
 struct Reissue {
   CertificateId id{};
   std::string origin;  // of the log of this instance: others' certificates are not its to replace

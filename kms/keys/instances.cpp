@@ -7,6 +7,7 @@ namespace quietus::rows {
 namespace {
 
 constexpr std::uint8_t kInstanceRowVersion = 1;
+constexpr std::uint8_t kVersionWithLeastSize = 2;
 
 std::optional<InstanceRow> decode_instance_row(ByteView key, ByteView content) {
   ByteReader id(key);
@@ -18,7 +19,9 @@ std::optional<InstanceRow> decode_instance_row(ByteView key, ByteView content) {
   row.log_size = in.u64();
   row.log_key = in.array<sizeof(Ed25519PublicKey)>();
   row.issuing_key = in.array<sizeof(Ed25519PublicKey)>();
-  const bool whole = id.done() && in.done() && version == kInstanceRowVersion;
+  if (version == kVersionWithLeastSize) row.least_log_size = in.u64();
+  const bool known = version == kInstanceRowVersion || version == kVersionWithLeastSize;
+  const bool whole = id.done() && in.done() && known;
   return whole ? std::optional(row) : std::nullopt;
 }
 
@@ -49,8 +52,10 @@ std::optional<OriginKeys> decode_origin_row(ByteView content) {
 
 Result<void> put_instance(ControlWriter& writer, const RowSeal& seal, const InstanceRow& row) {
   ByteWriter content;
-  content.u8(kInstanceRowVersion).u64(static_cast<std::uint64_t>(row.copied)).u64(row.log_size);
+  content.u8(row.least_log_size ? kVersionWithLeastSize : kInstanceRowVersion);
+  content.u64(static_cast<std::uint64_t>(row.copied)).u64(row.log_size);
   content.raw(row.log_key).raw(row.issuing_key);
+  if (row.least_log_size) content.u64(*row.least_log_size);
   return put_sealed(writer, seal, row_key('O', row.instance), content.take());
 }
 

@@ -1,8 +1,9 @@
 // The other instances of this vault: whoever made a copy of it that lives on holds the keys that
 // there were then, and nothing that is destroyed here is destroyed there.
 //
-//   "O" instance id   InstanceRow, sealed under the vault's row key: version u8 (1) || copied u64
-//                     || log size u64 || log key 32 || issuing key 32
+//   "O" instance id   InstanceRow, sealed under the vault's row key: version u8 (1, or 2 with the
+//                     least size) || copied u64 || log size u64 || log key 32 || issuing key 32 ||
+//                     least log size u64
 //   "o" instance id || scope u64   that instance destroyed the scope too, and what it certified it
 //                     with: version u8 (1) || certificate id 16. Scope 0: that whole instance
 //   "i"               in a copy that is no instance yet: OriginKeys, version u8 (1) || log key 32
@@ -30,6 +31,9 @@ struct InstanceRow {
   // That sign its log and its certificates; zero: not known.
   Ed25519PublicKey log_key{};
   Ed25519PublicKey issuing_key{};
+  // When it is known only that the log had at least this size, and at most the other, when the copy
+  // was made.
+  std::optional<std::uint64_t> least_log_size = {};
 };
 
 struct InstanceReceipt {

@@ -194,14 +194,12 @@ Result<RotationRow> begin_rotation(ControlWriter& writer, ScopeTable& scopes, Ro
   // What was asked to be destroyed, and is not yet, will be.
   const bool destroys = request.destroys || (begun && begun->destroys);
   const bool compromised = row.state == KeyState::kCompromised;
-  // One whose new key is compromised too is not taken up: there must be another key.
-  if (begun && begun->stage == RotationStage::kMoving && !compromised) {
-    RotationRow taken_up = *begun;
-    taken_up.destroys = destroys;
-    if (taken_up.destroys != begun->destroys)
-      QUIETUS_TRY(rows::put_rotation(writer, seal, taken_up));
-    return taken_up;
-  }
+  // One whose new key is compromised too is not taken up: there must be another key. Nor is one
+  // that destroys nothing taken up by a purge: what was removed or replaced since it began was
+  // sealed under its new key.
+  if (begun && begun->stage == RotationStage::kMoving && !compromised &&
+      begun->destroys == destroys)
+    return *begun;
   if (!destroys) QUIETUS_TRY(check_older_keys(row));
   if (compromised) {
     row.state = KeyState::kActive;

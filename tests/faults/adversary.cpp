@@ -57,6 +57,7 @@ Adversary::Adversary(const Loot& loot)
 }
 
 void Adversary::open_slots() {
+  roots_ = loot_.roots;
   for (const StolenSlot& stolen : loot_.slots)
     for (const auto& secret : loot_.secrets) {
       const auto key =

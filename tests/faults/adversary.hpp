@@ -38,6 +38,7 @@ struct Loot {
   VaultId vault{};
   std::vector<std::shared_ptr<const UnlockSecret>> secrets;
   std::set<StolenSlot> slots;
+  std::set<RawKey> roots;  // that were sealed to epochs, opened at the recovery site
   LmdbPages control;
   LmdbPages records;
 };

@@ -40,15 +40,20 @@ void LmdbPages::add(std::uint64_t offset, ByteView bytes) {
   }
 }
 
+void LmdbPages::add_row(ByteView key, ByteView value) {
+  rows_[copy_of(key)].insert(copy_of(value));
+  single_pages_.insert(copy_of(value));
+}
+
 void LmdbPages::add_leaf(ByteView page) {
   const std::size_t lower = little_endian(page.subspan(12, 2));
   for (std::size_t at = kHeaderSize; at + 2 <= lower && lower <= kPageSize; at += 2) {
     const std::size_t row = little_endian(page.subspan(at, 2));
-    if (row + kRowHeaderSize <= kPageSize) add_row(page.subspan(row));
+    if (row + kRowHeaderSize <= kPageSize) add_stored_row(page.subspan(row));
   }
 }
 
-void LmdbPages::add_row(ByteView row) {
+void LmdbPages::add_stored_row(ByteView row) {
   const std::size_t size = little_endian(row.first(4));
   const std::uint64_t flags = little_endian(row.subspan(4, 2));
   const std::size_t key_size = little_endian(row.subspan(6, 2));

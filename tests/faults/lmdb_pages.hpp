@@ -20,13 +20,16 @@ class LmdbPages {
 
   // Bytes that were written to, or read from, a file at this offset.
   void add(std::uint64_t offset, ByteView bytes);
+  // A row that lay elsewhere, in a backup.
+  void add_row(ByteView key, ByteView value);
 
   // Every value that a key ever had; of values in pages of their own, whatever these pages ever
   // held.
   using Rows = std::map<Bytes, std::set<Bytes>>;
   Rows rows() const;
 
-  // Contents of pages that held one value each, without their headers.
+  // Contents of pages that held one value each, without their headers, and values of rows that were
+  // added so.
   const std::set<Bytes>& single_pages() const noexcept { return single_pages_; }
 
  private:
@@ -38,7 +41,7 @@ class LmdbPages {
                             const Outlier&) = default;  // NOLINT(modernize-use-nullptr)
   };
   void add_leaf(ByteView page);
-  void add_row(ByteView row);
+  void add_stored_row(ByteView row);
 
   Rows rows_;
   std::set<Outlier> outliers_;

@@ -408,6 +408,29 @@ TEST_CASE("a certificate that waits for key snapshots is a receipt once it is fi
   CHECK(last["supersedes"].size() == 2);
 }
 
+TEST_CASE(
+    "an instance that is destroyed before its key snapshots are gone leaves a receipt for then",
+    "[receipts][certificate]") {
+  SiteOffice site;
+  Twins twins;
+  twins.office.clock.set(site.clock.now());
+  const Instance& first = twins.first;
+  const RingInfo ring = must(site.escrow().ring());
+  const Trust trust = must(Trust::parse("log " + ring.site_vkey + "\nquorum none\n"));
+  must(first.vault().escrow().import_ring(ring.ring_file, &trust));
+  Instance second = twins.restore(first);
+  const std::string last = twins.destroyed(second);
+  first.erase({"globex"});
+  CHECK_FAILS_WITH(first.try_import(last), ErrorCode::kRefused);
+  site.pass(15 * kDayMillis);
+  twins.office.clock.set(site.clock.now());
+  must(first.vault().escrow().import_receipt(must(site.escrow().roll()).ring.receipt));
+  CHECK(first.standing("globex")["status"] == "partial");
+  CHECK(first.import(last).certificates.size() == 1);
+  CHECK(first.standing("globex")["status"] == "complete");
+  CHECK(receipt_of(first.standing("globex"), second) == id_in(last));
+}
+
 #ifdef QUIETUS_FAILPOINTS
 TEST_CASE("an import that was interrupted is finished by the next", "[receipts]") {
   for (int n = 1;; ++n) {

@@ -116,6 +116,59 @@ TEST_CASE("what the site opened is named by the vault, once it has the receipt",
   CHECK(logged);
 }
 
+TEST_CASE(
+    "a certificate that waits for a snapshot names what the site made of it once that is known",
+    "[recover][certificate]") {
+  LostWorld world;
+  must(world.live.scope("acme").put("a", as_bytes("one")));
+  const Bytes backup = world.backup();
+  const std::string paths[] = {"acme"};
+  const std::string id = must(world.live.vault().erase(paths, "test")).certificate_id;
+  // Without a log what was erased comes back, and outlives the clear date.
+  const RestoreReport report = must(world.try_recover({backup, backup, {}, true}));
+  CHECK(world.read("acme", "a") == "one");
+  world.pass(60'000);
+  const std::string receipt = must(world.site.escrow().roll()).ring.receipt;
+  const ReceiptImport imported = must(world.live.vault().escrow().import_receipt(receipt));
+  REQUIRE(imported.certificates.size() == 1);
+  const auto claims = world.certificate(imported.certificates[0]);
+  CHECK(claims["supersedes"] == nlohmann::json::array({id}));
+  CHECK(claims["phase"] == "live");
+  CHECK(claims["status"] == "partial");
+  REQUIRE(claims["instances"].size() == 1);
+  CHECK(claims["instances"][0]["instance_id"] == report.instance_id);
+  CHECK(must(world.live.vault().escrow().import_receipt(receipt)).certificates.empty());
+}
+
+TEST_CASE("an instance names what the site made of a snapshot that another one took meanwhile",
+          "[recover][certificate]") {
+  LostWorld world;
+  must(world.live.scope("globex").put("a", as_bytes("one")));
+  const Bytes older = world.backup();
+  must(world.live.scope("acme").put("a", as_bytes("one")));
+  RestoreOptions options;
+  options.create.root_folder = world.folder / "roots-of-another";
+  options.create.accept_unknown_medium = true;
+  const auto place = world.folder / "another";
+  must(world.live.vault().backups().restore(source_of(older), place, world.live.place.unlock(),
+                                            options));
+  Vault another(must(VaultCore::open(place, world.live.place.unlock(), {},
+                                     {posix_file_system(), world.live.clock})));
+  // Of the same epoch as the one that the other instance knows, and it has a scope more.
+  const Bytes newer = world.snapshot();
+  const RestoreReport report = must(world.try_recover({newer, {}, world.exported_log()}));
+  world.pass(60'000);
+  must(another.escrow().import_receipt(must(world.site.escrow().roll()).ring.receipt));
+  const std::string paths[] = {"acme"};
+  const auto file = nlohmann::json::parse(must(another.erase(paths, "test")).certificate);
+  const auto claims =
+      nlohmann::json::parse(as_text(*from_base64url(file["payload"].get<std::string>())));
+  std::set<std::string> named;
+  for (const auto& instance : claims["instances"])
+    named.insert(instance["instance_id"].get<std::string>());
+  CHECK(named == std::set<std::string>{std::string(32, '0'), report.instance_id});
+}
+
 TEST_CASE("a lost host that comes back gives way: it reads and erases, and writes no more",
           "[recover]") {
   LostWorld world;

@@ -390,9 +390,22 @@ TEST_CASE("the caller can stop a rotation, and it is taken up by the next", "[ro
   CHECK_FAILS_WITH(t.lifecycle.rotate("acme/customer-data/user-7", "test", options), kRefused);
   CHECK(t.generations() == std::set<std::uint32_t>{1, 2});
   t.check_all();
-  const auto report = must(t.lifecycle.purge("acme/customer-data/user-7", "test"));
+  const auto report = must(t.lifecycle.rotate("acme/customer-data/user-7", "test"));
   CHECK(report.generation == 2);
-  CHECK(report.keys_destroyed == 1);
+  t.check_all();
+}
+
+TEST_CASE("a purge does not leave the key of a stopped rotation, under which records were removed",
+          "[rotation]") {
+  Rotated t(1500, 0);
+  RotationOptions options;
+  options.progress = [](std::uint64_t done, std::uint64_t) { return done < 600; };
+  CHECK_FAILS_WITH(t.lifecycle.rotate("acme/customer-data/user-7", "test", options), kRefused);
+  must(t.user.put("removed", as_bytes("sealed under the new key")));
+  must(t.user.remove("removed"));
+  const auto report = must(t.lifecycle.purge("acme/customer-data/user-7", "test"));
+  CHECK(report.generation == 3);
+  CHECK(report.keys_destroyed == 2);
   t.check_all();
 }
 

@@ -81,6 +81,24 @@ Result<ReceiptImport> mark_destroyed(ControlWriter& writer, const RowSeal& seal,
   return found;
 }
 
+// An instance that the site made of a snapshot that is sealed to that epoch; of which one, it does
+// not say. It may be one of this instance, or one of another that is not known here, and then has
+// what that one shares with this one.
+InstanceRow opened_instance(const OpenedEpoch& opened, const std::vector<SnapshotRow>& snapshots,
+                            const std::vector<InstanceRow>& others) {
+  std::vector<std::uint64_t> sizes;
+  for (const SnapshotRow& row : snapshots)
+    if (row.epoch == opened.epoch) sizes.push_back(row.log_size);
+  if (sizes.empty())  // of a snapshot that is not known here
+    return {opened.instance, opened.opened, UINT64_MAX, {}, {}};
+  for (const InstanceRow& other : others) {
+    sizes.push_back(other.least_log_size.value_or(other.log_size));
+    sizes.push_back(other.log_size);
+  }
+  const auto [least, most] = std::ranges::minmax(sizes);
+  return {opened.instance, opened.opened, most, {}, {}, least};
+}
+
 // Instances of this vault that the site made: they hold what the snapshots of that epoch hold.
 Result<void> note_opened(ControlWriter& writer, const RowSeal& seal, const InstanceId& own,
                          const RingReceipt& receipt) {
@@ -89,12 +107,7 @@ Result<void> note_opened(ControlWriter& writer, const RowSeal& seal, const Insta
   for (const OpenedEpoch& opened : receipt.opened) {
     if (opened.vault != seal.vault || opened.instance == own) continue;
     if (std::ranges::find(known, opened.instance, &InstanceRow::instance) != known.end()) continue;
-    std::uint64_t reaches = 0;
-    for (const SnapshotRow& row : snapshots)
-      if (row.epoch == opened.epoch) reaches = std::max(reaches, row.log_size);
-    if (reaches == 0) reaches = UINT64_MAX;  // of a snapshot that is not known here
-    QUIETUS_TRY(
-        rows::put_instance(writer, seal, {opened.instance, opened.opened, reaches, {}, {}}));
+    QUIETUS_TRY(rows::put_instance(writer, seal, opened_instance(opened, snapshots, known)));
   }
   return {};
 }

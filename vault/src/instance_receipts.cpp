@@ -14,6 +14,7 @@
 #include "keys/instances.hpp"
 #include "keys/key_store_steps.hpp"
 #include "keys/log_change.hpp"
+#include "keys/snapshots.hpp"
 #include "reissue.hpp"
 
 namespace quietus {
@@ -55,6 +56,17 @@ bool is_of_whole_instance(const ErasureClaims& claims) {
   return claims.targets.size() == 1 && claims.targets.front().scope == kVaultScope;
 }
 
+// Whether all snapshots that held the keys when that was written have gone since. A destroyed
+// instance cannot say so any more; but the site's receipts say it here as well as there.
+Result<bool> snapshots_are_gone(const ReceiptWriter& in, const ErasureClaims& claims) {
+  QUIETUS_TRY_AS(const auto snapshots, rows::snapshots(in.writer, in.seal));
+  return std::ranges::all_of(claims.snapshots, [&](const ClaimedSnapshot& claimed) {
+    return claimed.attested || std::ranges::any_of(snapshots, [&](const SnapshotRow& row) {
+             return row.epoch == claimed.epoch && row.destroyed != 0;
+           });
+  });
+}
+
 // What the other instance exported, or who else has copies from it, is no matter of its own keys.
 Result<void> check_is_receipt(const ReceiptWriter& in, const ErasureClaims& claims) {
   if (claims.vault != in.seal.vault)
@@ -62,10 +74,11 @@ Result<void> check_is_receipt(const ReceiptWriter& in, const ErasureClaims& clai
   if (!slots_are_destroyed(claims.root))
     return Error(ErrorCode::kRefused,
                  "that instance did not see all its root slots destroyed; it may hold the keys");
-  if (claims.phase == CertificatePhase::kLive)
+  QUIETUS_TRY_AS(const bool gone, snapshots_are_gone(in, claims));
+  if (!gone)
     return Error(ErrorCode::kRefused,
-                 "key snapshots of that instance still hold the keys; import the certificate that "
-                 "takes the place of this one, once the recovery site's receipt is there");
+                 "key snapshots of that instance still hold the keys; import this again, or the "
+                 "certificate that takes its place, once the recovery site's receipt is there");
   if (!claims.instances_known)
     return Error(ErrorCode::kRefused,
                  "that instance does not know any more which other instances there are");
