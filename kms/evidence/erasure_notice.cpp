@@ -94,8 +94,7 @@ Result<std::optional<NoticedErasure>> erasure_in(const LogEntry& entry, std::uin
     erasure.keys.push_back(*number);
   }
   std::ranges::sort(erasure.keys);
-  const auto [twice, end] = std::ranges::unique(erasure.keys);
-  erasure.keys.erase(twice, end);
+  erasure.keys.erase(std::unique(erasure.keys.begin(), erasure.keys.end()), erasure.keys.end());
   return std::optional(std::move(erasure));
 }
 

@@ -41,8 +41,7 @@ Result<void> add_keys_of_batch(ControlReader& reader, const RowSeal& seal, std::
   if (found != scopes)
     return Error(ErrorCode::kCorrupt, "control store: statements of an erasure are missing");
   std::ranges::sort(erasure.keys);
-  const auto [twice, end] = std::ranges::unique(erasure.keys);
-  erasure.keys.erase(twice, end);
+  erasure.keys.erase(std::unique(erasure.keys.begin(), erasure.keys.end()), erasure.keys.end());
   return {};
 }
 

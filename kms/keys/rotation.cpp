@@ -194,12 +194,11 @@ Result<RotationRow> begin_rotation(ControlWriter& writer, ScopeTable& scopes, Ro
   // What was asked to be destroyed, and is not yet, will be.
   const bool destroys = request.destroys || (begun && begun->destroys);
   const bool compromised = row.state == KeyState::kCompromised;
-  // One whose new key is compromised too is not taken up: there must be another key. Nor is one
-  // that destroys nothing taken up by a purge: what was removed or replaced since it began was
-  // sealed under its new key.
-  if (begun && begun->stage == RotationStage::kMoving && !compromised &&
-      begun->destroys == destroys)
-    return *begun;
+  // One whose new key is compromised too is not taken up: there must be another key. Nor does a
+  // purge take up any, while there is room for keys: what was removed or replaced since it began
+  // was sealed under its new key.
+  const bool another = request.destroys && check_older_keys(row).ok();
+  if (begun && begun->stage == RotationStage::kMoving && !compromised && !another) return *begun;
   if (!destroys) QUIETUS_TRY(check_older_keys(row));
   if (compromised) {
     row.state = KeyState::kActive;

@@ -63,11 +63,11 @@ inline constexpr std::size_t kMaxOlderKeys = 64;
 // Of those that are destroyed, its key row remembers so many; the log has them all.
 inline constexpr std::size_t kMaxDestroyedKeys = 64;
 
-// Begins a rotation, or takes up one that was begun and is not moved yet; one that was to destroy
-// and did not yet makes it one that destroys. A compromised scope gets a new key in any case, and
-// is active again afterwards. For KeyStore::update_standing(). kErased; kNotFound; kRefused before
-// its activation, and when it leaves more than kMaxOlderKeys behind; kHeld when it destroys and a
-// legal hold covers the scope.
+// Begins a rotation, or takes up one that was begun and is not moved yet; one that destroys takes
+// up none, unless there are kMaxOlderKeys. What an earlier one was to destroy, and did not yet, is
+// destroyed too. A compromised scope gets a new key in any case, and is active again afterwards.
+// For KeyStore::update_standing(). kErased; kNotFound; kRefused before its activation, and when it
+// leaves more than kMaxOlderKeys behind; kHeld when it destroys and a legal hold covers the scope.
 Result<RotationRow> begin_rotation(ControlWriter& writer, ScopeTable& scopes, RootRow& root,
                                    const RotationRequest& request);
 

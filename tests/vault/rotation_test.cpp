@@ -409,6 +409,20 @@ TEST_CASE("a purge does not leave the key of a stopped rotation, under which rec
   t.check_all();
 }
 
+TEST_CASE("a purge does not leave the key of a stopped purge, under which records were removed",
+          "[rotation]") {
+  Rotated t(1500, 0);
+  RotationOptions options;
+  options.progress = [](std::uint64_t done, std::uint64_t) { return done < 600; };
+  CHECK_FAILS_WITH(t.lifecycle.purge("acme/customer-data/user-7", "test", options), kRefused);
+  must(t.user.put("removed", as_bytes("sealed under the new key")));
+  must(t.user.remove("removed"));
+  const auto report = must(t.lifecycle.purge("acme/customer-data/user-7", "test"));
+  CHECK(report.generation == 3);
+  CHECK(report.keys_destroyed == 2);
+  t.check_all();
+}
+
 TEST_CASE("a damaged record keeps the old key alive", "[rotation]") {
   Rotated t(10, 0);
   RawRow row = rows_of(t.place.store(), RecordTable::kRecords, t.user.id()).at(4);
