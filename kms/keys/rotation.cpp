@@ -198,7 +198,13 @@ Result<RotationRow> begin_rotation(ControlWriter& writer, ScopeTable& scopes, Ro
   // purge take up any, while there is room for keys: what was removed or replaced since it began
   // was sealed under its new key.
   const bool another = request.destroys && check_older_keys(row).ok();
-  if (begun && begun->stage == RotationStage::kMoving && !compromised && !another) return *begun;
+  if (begun && begun->stage == RotationStage::kMoving && !compromised && !another) {
+    RotationRow taken_up = *begun;
+    taken_up.destroys = destroys;
+    if (taken_up.destroys != begun->destroys)
+      QUIETUS_TRY(rows::put_rotation(writer, seal, taken_up));
+    return taken_up;
+  }
   if (!destroys) QUIETUS_TRY(check_older_keys(row));
   if (compromised) {
     row.state = KeyState::kActive;

@@ -108,7 +108,7 @@ TEST_CASE("all rows of some tables are seen once, in order, however large they a
   for (int i = 0; i < 2500; ++i) {
     const std::string key = std::to_string(10'000 + i);
     const std::size_t size = i % 500 == 7 ? 3'000'000 : i % 7 == 0 ? 9000 : i % 3000;
-    must(put(*open.store, record_key(static_cast<ScopeId>(1 + i / 1000), key),
+    must(put(*open.store, record_key(1 + static_cast<ScopeId>(i) / 1000, key),
              std::string(size, 'x')));
     written.push_back(key + " " + std::to_string(size));
   }
