@@ -113,7 +113,7 @@ class CopiesMachine {
   void recover(bool with_log);
   const Copy* newest_records(std::size_t maker) const;
   void add_instance(std::size_t parent, const std::string& id, Keys keys, const Records& records);
-  void destroy(Holder& instance);
+  void destroy(Holder& of);
   void steal();
 
   // Every certificate of every instance, to all others.
