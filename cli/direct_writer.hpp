@@ -3,7 +3,7 @@
 // nothing piles up that who wants something durable would have to wait for.
 #pragma once
 
-#include <quietus/bytes.hpp>
+#include <quietus/result.hpp>
 
 #include <condition_variable>
 #include <cstdint>

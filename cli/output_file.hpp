@@ -1,7 +1,6 @@
 // A file that appears under its name whole or not at all.
 #pragma once
 
-#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 
 #include <cstdint>

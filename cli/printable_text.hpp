@@ -1,7 +1,7 @@
 // Text that a terminal can be trusted with, and numbers as people read them.
 #pragma once
 
-#include <quietus/bytes.hpp>
+#include <quietus/result.hpp>
 
 #include <cstdint>
 #include <string>

@@ -2,7 +2,7 @@
 // once failed keeps failing, so a parser reads all its fields first and asks done() once.
 #pragma once
 
-#include <quietus/bytes.hpp>
+#include <quietus/result.hpp>
 
 #include <algorithm>
 #include <array>

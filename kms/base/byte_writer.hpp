@@ -2,7 +2,7 @@
 // that one content has one encoding.
 #pragma once
 
-#include <quietus/bytes.hpp>
+#include <quietus/result.hpp>
 
 #include <array>
 #include <cstdint>

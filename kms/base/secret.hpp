@@ -3,7 +3,7 @@
 // are never compared or printed, and let nobody look inside except through expose().
 #pragma once
 
-#include <quietus/bytes.hpp>
+#include <quietus/result.hpp>
 
 #include <array>
 #include <cstddef>

@@ -1,7 +1,7 @@
 // Strict text encodings of bytes: one text for one value, anything else is refused.
 #pragma once
 
-#include <quietus/bytes.hpp>
+#include <quietus/result.hpp>
 
 #include <optional>
 #include <string>

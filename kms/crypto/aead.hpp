@@ -3,7 +3,6 @@
 // 192-bit nonces.
 #pragma once
 
-#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 
 #include <array>

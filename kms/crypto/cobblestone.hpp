@@ -8,7 +8,6 @@
 //            shorter than 16,384 (it may be empty)
 #pragma once
 
-#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 
 #include <array>

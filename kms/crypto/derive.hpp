@@ -2,7 +2,6 @@
 // names.
 #pragma once
 
-#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 
 #include <array>

@@ -18,7 +18,6 @@
 // follows is its own.
 #pragma once
 
-#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 
 #include <array>

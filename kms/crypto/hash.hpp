@@ -1,7 +1,7 @@
 // SHA-256 (FIPS 180-4).
 #pragma once
 
-#include <quietus/bytes.hpp>
+#include <quietus/result.hpp>
 
 #include <array>
 #include <cstdint>

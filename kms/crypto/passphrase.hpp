@@ -1,7 +1,6 @@
 // From a passphrase to a key: Argon2id version 1.3 (RFC 9106), parallelism 1, through libsodium.
 #pragma once
 
-#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 
 #include <array>

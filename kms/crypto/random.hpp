@@ -2,7 +2,7 @@
 // repeat itself in a cloned machine.
 #pragma once
 
-#include <quietus/bytes.hpp>
+#include <quietus/result.hpp>
 
 #include <cstdint>
 

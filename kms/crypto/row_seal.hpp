@@ -3,7 +3,6 @@
 // || tag.
 #pragma once
 
-#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 
 #include "base/ids.hpp"

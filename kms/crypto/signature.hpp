@@ -1,7 +1,6 @@
 // Ed25519 signatures (RFC 8032).
 #pragma once
 
-#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 
 #include <array>

@@ -3,7 +3,6 @@
 // that has more than one encoding is refused in all but one.
 #pragma once
 
-#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 
 #include <cstdint>

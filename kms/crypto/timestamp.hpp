@@ -2,7 +2,6 @@
 // error, stands in <quietus/trust.hpp>.
 #pragma once
 
-#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 #include <quietus/trust.hpp>
 

@@ -5,7 +5,6 @@
 #include <openssl/err.h>
 #include <openssl/ts.h>
 
-#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 
 #include <new>

@@ -18,7 +18,6 @@
 // docs/certificate.schema.json is the same as a JSON Schema.
 #pragma once
 
-#include <quietus/bytes.hpp>
 #include <quietus/certificate.hpp>
 #include <quietus/result.hpp>
 

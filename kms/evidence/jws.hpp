@@ -7,7 +7,6 @@
 // The name that RFC 9864 gives the same algorithm, "Ed25519", is accepted too.
 #pragma once
 
-#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 
 #include <string>

@@ -7,7 +7,6 @@
 // The random id makes an entry's hash say nothing about its content to those who see only hashes.
 #pragma once
 
-#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 
 #include <array>

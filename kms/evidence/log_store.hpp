@@ -9,7 +9,6 @@
 // Numbers are big-endian. An append reads and writes O(log n) rows.
 #pragma once
 
-#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 
 #include <cstdint>

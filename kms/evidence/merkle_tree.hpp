@@ -6,7 +6,7 @@
 //   node   SHA-256(01 || left || right)  split at the largest power of two below the size
 #pragma once
 
-#include <quietus/bytes.hpp>
+#include <quietus/result.hpp>
 
 #include <cstdint>
 #include <span>

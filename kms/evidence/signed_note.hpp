@@ -10,7 +10,6 @@
 // witness, is in cosignature.hpp. Lines of other keys are read and ignored.
 #pragma once
 
-#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 
 #include <array>

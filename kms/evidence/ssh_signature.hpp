@@ -4,7 +4,6 @@
 // was touched is told, not passed over.
 #pragma once
 
-#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 
 #include <string>

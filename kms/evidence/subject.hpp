@@ -2,7 +2,7 @@
 // given the salt can show whose scope it was. Without the salt not even guesses can be tested.
 #pragma once
 
-#include <quietus/bytes.hpp>
+#include <quietus/result.hpp>
 
 #include <string_view>
 

@@ -8,7 +8,6 @@
 //   <signed checkpoint>
 #pragma once
 
-#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 
 #include <cstdint>

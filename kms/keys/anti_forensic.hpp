@@ -3,7 +3,7 @@
 // encryption", 2005, chapter 5) with SHA-256 as diffusion.
 #pragma once
 
-#include <quietus/bytes.hpp>
+#include <quietus/result.hpp>
 
 namespace quietus {
 

@@ -2,7 +2,6 @@
 // log. Ordered keys, transactions, nothing else; an engine across a network fits behind it.
 #pragma once
 
-#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 
 #include <optional>

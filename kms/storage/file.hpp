@@ -3,7 +3,6 @@
 // fails and forgets what was not synced.
 #pragma once
 
-#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 
 #include <cstdint>

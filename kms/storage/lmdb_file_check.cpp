@@ -3,7 +3,7 @@
 #include <lmdb.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <quietus/bytes.hpp>
+#include <quietus/result.hpp>
 
 #include <array>
 #include <bit>

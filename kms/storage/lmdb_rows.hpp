@@ -2,7 +2,6 @@
 #pragma once
 
 #include <lmdb.h>
-#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 
 #include <cstdint>

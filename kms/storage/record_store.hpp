@@ -2,7 +2,6 @@
 // within one scope. An object store that shards by scope fits behind it.
 #pragma once
 
-#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 
 #include <cstdint>

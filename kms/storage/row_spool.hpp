@@ -2,7 +2,6 @@
 // this object goes or its process dies. For what is ciphertext already.
 #pragma once
 
-#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 
 #include <cstdio>

@@ -9,10 +9,10 @@ import unittest
 import architecture_test
 
 CLEAN = {
-    "kms/include/quietus/bytes.hpp": "#pragma once\n#include <vector>\n",
+    "kms/include/quietus/result.hpp": "#pragma once\n#include <vector>\n",
     "kms/include/quietus/export.h": "#ifndef E\n#define E\n#define QUIETUS_EXPORT\n#endif\n",
-    "vault/include/quietus/vault.hpp": "#pragma once\n#include <quietus/bytes.hpp>\n",
-    "kms/base/clock.hpp": "#pragma once\n#include <quietus/bytes.hpp>\n#include <sodium.h>\n",
+    "vault/include/quietus/vault.hpp": "#pragma once\n#include <quietus/result.hpp>\n",
+    "kms/base/clock.hpp": "#pragma once\n#include <quietus/result.hpp>\n#include <sodium.h>\n",
     "kms/crypto/labels.hpp": 'auto a = "quietus/v1/a";\nauto b = "quietus/v1/b";\n',
     "kms/crypto/aead.cpp": '#include <openssl/evp.h>\n#include "base/clock.hpp"\n',
     "kms/storage/store.hpp": '#include "base/clock.hpp"\n#include <lmdb.h>\n',

@@ -1,7 +1,7 @@
 // Whole files, as a thief reads them.
 #pragma once
 
-#include <quietus/bytes.hpp>
+#include <quietus/result.hpp>
 
 #include <catch2/catch.hpp>
 #include <filesystem>

@@ -6,7 +6,7 @@
 //   row    size u32 || flags u16 || key size u16 || key || value, or the number of its first page
 #pragma once
 
-#include <quietus/bytes.hpp>
+#include <quietus/result.hpp>
 
 #include <map>
 #include <set>

@@ -1,7 +1,7 @@
 // Planted texts and keys, and the search for them in any form in which they could leak.
 #pragma once
 
-#include <quietus/bytes.hpp>
+#include <quietus/result.hpp>
 
 #include <string>
 #include <vector>

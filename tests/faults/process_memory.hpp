@@ -2,7 +2,7 @@
 // them, and in the guarded memory that a core leaves out too.
 #pragma once
 
-#include <quietus/bytes.hpp>
+#include <quietus/result.hpp>
 
 #include <sys/types.h>
 

@@ -6,7 +6,7 @@
 // records.mdb-lock and runtime/holders only.
 #pragma once
 
-#include <quietus/bytes.hpp>
+#include <quietus/result.hpp>
 
 #include <cstdint>
 #include <filesystem>

@@ -1,7 +1,7 @@
 // Files as the disk has them, past every seam.
 #pragma once
 
-#include <quietus/bytes.hpp>
+#include <quietus/result.hpp>
 
 #include <catch2/catch.hpp>
 #include <filesystem>

@@ -2,7 +2,7 @@
 // of a file as of its last sync, the entries of a folder as of its last sync.
 #pragma once
 
-#include <quietus/bytes.hpp>
+#include <quietus/result.hpp>
 
 #include <filesystem>
 #include <fstream>

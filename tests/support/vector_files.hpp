@@ -2,7 +2,7 @@
 // in place, where a copy of them is at hand.
 #pragma once
 
-#include <quietus/bytes.hpp>
+#include <quietus/result.hpp>
 
 #include <algorithm>
 #include <array>

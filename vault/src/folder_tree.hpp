@@ -1,7 +1,6 @@
 // Folder trees of other people: read without following links, written without leaving the folder.
 #pragma once
 
-#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 
 #include <filesystem>

@@ -1,7 +1,6 @@
 // One line of .ndjson: {"name": text, "value": base64, "content_type"?: text, "tags"?: {}}.
 #pragma once
 
-#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 
 #include <string>

@@ -2,7 +2,7 @@
 // before it is given back.
 #pragma once
 
-#include <quietus/bytes.hpp>
+#include <quietus/result.hpp>
 
 #include <memory>
 #include <utility>

@@ -9,7 +9,6 @@
 // raises it: two processes of which one does not know the newer key yet must not both write.
 #pragma once
 
-#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 
 #include "keys/key_cache.hpp"

@@ -8,7 +8,6 @@
 #pragma once
 
 #include <quietus/export.h>
-#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 #include <quietus/trust.hpp>
 

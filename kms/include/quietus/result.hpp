@@ -1,16 +1,34 @@
-// A value, or the reason there is none. The library throws nothing of its own: every call that can
+// Views of bytes; and a value, or the reason there is none. The library throws nothing of its own: every call that can
 // fail returns a Result, and the compiler warns when one is ignored.
 #pragma once
 
 #include <quietus/export.h>
 
 #include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace quietus {
+
+// Bytes that are not secret: ciphertext, ids, public keys, and data on its way to or from the
+// caller.
+using Bytes = std::vector<std::uint8_t>;
+using ByteView = std::span<const std::uint8_t>;  // read-only, borrowed for the call
+using MutableBytes = std::span<std::uint8_t>;    // the caller's buffer, borrowed for the call
+
+inline ByteView as_bytes(std::string_view text) noexcept {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+inline std::string_view as_text(ByteView bytes) noexcept {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 // What went wrong, in the terms of what the caller can do about it. Numbers are frozen: they are
 // the return codes of the C ABI too (negated). Add at the end only.

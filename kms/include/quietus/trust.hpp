@@ -15,7 +15,6 @@
 #pragma once
 
 #include <quietus/export.h>
-#include <quietus/bytes.hpp>
 #include <quietus/result.hpp>
 
 #include <cstdint>

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <quietus/export.h>
-#include <quietus/bytes.hpp>
 #include <quietus/certificate.hpp>
 #include <quietus/result.hpp>
 
