@@ -148,7 +148,8 @@ PublicKey rsa_key(const KeyParts& parts) {
   const Number modulus = number_of(parts.modulus);
   const Number exponent = number_of(parts.exponent);
   const ParamBuilder builder(OSSL_PARAM_BLD_new());
-  if (!builder || OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, modulus.get()) != 1 ||
+  if (!builder ||
+      OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, modulus.get()) != 1 ||
       OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, exponent.get()) != 1)
     throw std::bad_alloc();
   return import_key("RSA", builder.get());

@@ -108,7 +108,8 @@ TEST_CASE("keys are read from their line, and shown as ssh-keygen shows them", "
     WARN("skipped: no shared vectors (sshsig/quietus-samples)");
     return;
   }
-  for (const char* file : {"ed25519.pub", "ecdsa.pub", "rsa.pub", "ed25519_sk.pub", "ecdsa_sk.pub"}) {
+  for (const char* file :
+       {"ed25519.pub", "ecdsa.pub", "rsa.pub", "ed25519_sk.pub", "ecdsa_sk.pub"}) {
     const SshKeyLine line = key_in(kSamples / file);
     const std::string text = content_of(kSamples / file);
     CHECK(text.starts_with(ssh_key_text(line.key)));

@@ -1,0 +1,279 @@
+#include "governance/requests.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "base/byte_reader.hpp"
+#include "keys/sealed_rows.hpp"
+
+namespace quietus {
+namespace {
+
+constexpr std::uint8_t kRequestVersion = 1;
+constexpr char kRequestTable = 'm';
+constexpr char kContactTable = 'k';
+constexpr std::size_t kMaxCode = 64;
+
+struct KindRow {
+  RequestKind kind;
+  std::string_view name;
+};
+constexpr std::array kKindNames{
+    KindRow{RequestKind::kTermination, "termination"},
+    KindRow{RequestKind::kDeletion, "deletion"},
+    KindRow{RequestKind::kRestriction, "restriction"},
+    KindRow{RequestKind::kAccess, "access"},
+    KindRow{RequestKind::kPortability, "portability"},
+    KindRow{RequestKind::kCorrection, "correction"},
+    KindRow{RequestKind::kConsentWithdrawal, "consent-withdrawal"},
+    KindRow{RequestKind::kChange, "change"},
+};
+
+struct StateRow {
+  RequestState state;
+  std::string_view name;
+};
+constexpr std::array kStateNames{
+    StateRow{RequestState::kOpen, "open"},
+    StateRow{RequestState::kVerified, "verified"},
+    StateRow{RequestState::kApproved, "approved"},
+    StateRow{RequestState::kExecuting, "executing"},
+    StateRow{RequestState::kDone, "done"},
+    StateRow{RequestState::kRejected, "rejected"},
+    StateRow{RequestState::kCancelled, "cancelled"},
+};
+
+struct Transition {
+  RequestState from;
+  RequestEvent event;
+  RequestState to;
+};
+// A new plan has no approvals, so whatever was approved is not any more.
+constexpr std::array kTransitions{
+    Transition{RequestState::kOpen, RequestEvent::kVerify, RequestState::kVerified},
+    Transition{RequestState::kOpen, RequestEvent::kReject, RequestState::kRejected},
+    Transition{RequestState::kOpen, RequestEvent::kCancel, RequestState::kCancelled},
+    Transition{RequestState::kVerified, RequestEvent::kPlan, RequestState::kVerified},
+    Transition{RequestState::kVerified, RequestEvent::kVoid, RequestState::kVerified},
+    Transition{RequestState::kVerified, RequestEvent::kApprove, RequestState::kApproved},
+    Transition{RequestState::kVerified, RequestEvent::kReject, RequestState::kRejected},
+    Transition{RequestState::kVerified, RequestEvent::kCancel, RequestState::kCancelled},
+    Transition{RequestState::kApproved, RequestEvent::kPlan, RequestState::kVerified},
+    Transition{RequestState::kApproved, RequestEvent::kVoid, RequestState::kVerified},
+    Transition{RequestState::kApproved, RequestEvent::kApprove, RequestState::kApproved},
+    Transition{RequestState::kApproved, RequestEvent::kExecute, RequestState::kExecuting},
+    Transition{RequestState::kApproved, RequestEvent::kReject, RequestState::kRejected},
+    Transition{RequestState::kApproved, RequestEvent::kCancel, RequestState::kCancelled},
+    Transition{RequestState::kExecuting, RequestEvent::kExecute, RequestState::kExecuting},
+    Transition{RequestState::kExecuting, RequestEvent::kGiveUp, RequestState::kVerified},
+    Transition{RequestState::kExecuting, RequestEvent::kFinish, RequestState::kDone},
+};
+
+UnixMillis read_time(ByteReader& in) {
+  return static_cast<UnixMillis>(in.u64());
+}
+
+void write_time(ByteWriter& out, UnixMillis time) {
+  out.u64(static_cast<std::uint64_t>(time));
+}
+
+Code read_code(ByteReader& in) {
+  const auto code = Code::parse(in.text(kMaxCode));
+  if (!code) in.fail();
+  return code.value_or(Code("none"));
+}
+
+void write(ByteWriter& out, const Verification& row) {
+  out.text(row.method.text()).raw(row.evidence).raw(row.by);
+  write_time(out, row.time);
+}
+Verification read_verification(ByteReader& in) {
+  Verification row;
+  row.method = read_code(in);
+  row.evidence = in.array<sizeof(Sha256)>();
+  row.by = in.array<sizeof(OperatorId)>();
+  row.time = read_time(in);
+  return row;
+}
+
+void write(ByteWriter& out, const Approval& row) {
+  out.raw(row.who).u8(row.roles).raw(row.key);
+  write_time(out, row.time);
+  out.u8(row.touched ? 1 : 0).u8(row.verified ? 1 : 0);
+}
+Approval read_approval(ByteReader& in) {
+  Approval row;
+  row.who = in.array<sizeof(OperatorId)>();
+  row.roles = in.u8();
+  row.key = in.array<sizeof(Sha256)>();
+  row.time = read_time(in);
+  row.touched = in.flag();
+  row.verified = in.flag();
+  return row;
+}
+
+void write(ByteWriter& out, const PlanRow& row) {
+  out.text(row.text).raw(row.covers);
+  write_time(out, row.expires);
+  out.u16(static_cast<std::uint16_t>(row.approvals.size()));
+  for (const Approval& approval : row.approvals) write(out, approval);
+}
+PlanRow read_plan(ByteReader& in) {
+  PlanRow row;
+  row.text = in.text(kMaxPlanText);
+  row.covers = in.array<sizeof(Sha256)>();
+  row.expires = read_time(in);
+  const std::uint16_t approvals = in.u16();
+  if (approvals > kMaxApprovals) in.fail();
+  for (std::uint16_t i = 0; i < approvals && !in.failed(); ++i)
+    row.approvals.push_back(read_approval(in));
+  return row;
+}
+
+Bytes encode(const RequestRow& row) {
+  ByteWriter out;
+  out.u8(kRequestVersion)
+      .u8(static_cast<std::uint8_t>(row.kind))
+      .u8(static_cast<std::uint8_t>(row.state))
+      .u16(static_cast<std::uint16_t>(row.scopes.size()));
+  for (const ScopeId scope : row.scopes) out.u64(scope);
+  out.text(row.reason).text(row.change).raw(row.opened_by);
+  for (const UnixMillis time : {row.opened, row.deadline, row.ended}) write_time(out, time);
+  out.text(row.extended).raw(row.erasure).u8(row.verification ? 1 : 0).u8(row.plan ? 1 : 0);
+  if (row.verification) write(out, *row.verification);
+  if (row.plan) write(out, *row.plan);
+  return out.take();
+}
+
+std::optional<RequestRow> decode_request(ByteView content) {
+  ByteReader in(content);
+  RequestRow row;
+  const std::uint8_t version = in.u8();
+  row.kind = static_cast<RequestKind>(in.u8());
+  row.state = static_cast<RequestState>(in.u8());
+  const std::uint16_t scopes = in.u16();
+  if (scopes > kMaxRequestScopes) in.fail();
+  for (std::uint16_t i = 0; i < scopes && !in.failed(); ++i) row.scopes.push_back(in.u64());
+  row.reason = in.text(kMaxCode);
+  row.change = in.text(kMaxChangeText);
+  row.opened_by = in.array<sizeof(OperatorId)>();
+  row.opened = read_time(in);
+  row.deadline = read_time(in);
+  row.ended = read_time(in);
+  row.extended = in.text(kMaxCode);
+  row.erasure = in.array<sizeof(ErasureId)>();
+  const bool verification = in.flag();
+  const bool plan = in.flag();
+  if (verification) row.verification = read_verification(in);
+  if (plan) row.plan = read_plan(in);
+  const bool known =
+      std::ranges::find(kKindNames, row.kind, &KindRow::kind) != kKindNames.end() &&
+      std::ranges::find(kStateNames, row.state, &StateRow::state) != kStateNames.end();
+  return in.done() && version == kRequestVersion && known ? std::optional(std::move(row))
+                                                          : std::nullopt;
+}
+
+Error lacking(const std::string& what) {
+  return {ErrorCode::kRefused, "the plan is not approved: " + what};
+}
+
+bool counts(const RequestRow& request, const Approval& approval) {
+  const Roles wanted = request.kind == RequestKind::kChange
+                           ? static_cast<Roles>(Role::kAdmin)
+                           : static_cast<Roles>(static_cast<Roles>(Role::kApprover) |
+                                                static_cast<Roles>(Role::kVerifier));
+  return (approval.roles & wanted) != 0;
+}
+
+}  // namespace
+
+std::string_view name_of(RequestKind kind) noexcept {
+  return std::ranges::find(kKindNames, kind, &KindRow::kind)->name;
+}
+
+std::optional<RequestKind> parse_request_kind(std::string_view name) noexcept {
+  const auto* const found = std::ranges::find(kKindNames, name, &KindRow::name);
+  return found == kKindNames.end() ? std::nullopt : std::optional(found->kind);
+}
+
+std::string_view name_of(RequestState state) noexcept {
+  return std::ranges::find(kStateNames, state, &StateRow::state)->name;
+}
+
+std::optional<RequestState> after(RequestState state, RequestEvent event) noexcept {
+  for (const Transition& one : kTransitions)
+    if (one.from == state && one.event == event) return one.to;
+  return std::nullopt;
+}
+
+// M of N: as many people as keys, so neither one person with two keys nor one key that two people
+// name counts twice.
+Result<void> check_approvals(const RequestRow& request, const ApprovalRule& rule) {
+  if (!request.plan) return lacking("there is none");
+  std::set<OperatorId> people;
+  std::set<Sha256> keys;
+  bool verifier = false;
+  bool other = false;
+  for (const Approval& approval : request.plan->approvals) {
+    if (!counts(request, approval) || people.contains(approval.who) || keys.contains(approval.key))
+      continue;
+    people.insert(approval.who);
+    keys.insert(approval.key);
+    verifier = verifier || (approval.roles & static_cast<Roles>(Role::kVerifier)) != 0;
+    other = other || approval.who != request.opened_by;
+  }
+  if (people.size() < rule.people)
+    return lacking(std::to_string(people.size()) + " of " + std::to_string(rule.people) +
+                   " approvals are there");
+  if (rule.verifier && !verifier) return lacking("none of those who approved is a verifier");
+  if (!other) return lacking("nobody but who opened the request has approved it");
+  return {};
+}
+
+namespace rows {
+
+Result<std::optional<RequestRow>> request(ControlReader& reader, const RowSeal& seal,
+                                          const RequestId& id) {
+  QUIETUS_TRY_AS(auto row, get_row(reader, seal, row_key(kRequestTable, id), decode_request));
+  if (row) row->id = id;
+  return row;
+}
+
+Result<void> put_request(ControlWriter& writer, const RowSeal& seal, const RequestRow& row) {
+  return put_sealed(writer, seal, row_key(kRequestTable, row.id), encode(row));
+}
+
+Result<std::vector<RequestRow>> requests(ControlReader& reader, const RowSeal& seal) {
+  QUIETUS_TRY_AS(auto found, all_rows(reader, seal, Bytes{static_cast<std::uint8_t>(kRequestTable)},
+                                      decode_request));
+  std::vector<RequestRow> all;
+  for (auto& [key, row] : found) {
+    ByteReader in(key);
+    row.id = in.array<sizeof(RequestId)>();
+    if (!in.done()) return damaged(kRequestTable);
+    all.push_back(std::move(row));
+  }
+  std::ranges::sort(all, {}, [](const RequestRow& row) { return std::tuple(row.opened, row.id); });
+  return all;
+}
+
+Result<void> put_contact(ControlWriter& writer, const RowSeal& scope_seal, const RequestId& id,
+                         std::string_view text) {
+  return put_sealed(writer, scope_seal, row_key(kContactTable, id), as_bytes(text));
+}
+
+std::optional<std::string> contact(ControlReader& reader, const RowSeal& scope_seal,
+                                   const RequestId& id) {
+  const auto content = get_sealed(reader, scope_seal, row_key(kContactTable, id));
+  if (!content || !*content) return std::nullopt;
+  return std::string(as_text(**content));
+}
+
+Result<void> remove_contact(ControlWriter& writer, const RequestId& id) {
+  return writer.remove(row_key(kContactTable, id));
+}
+
+}  // namespace rows
+}  // namespace quietus

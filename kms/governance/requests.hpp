@@ -1,0 +1,141 @@
+// Requests: what somebody asks to be done, who checked that they may ask, and who approved exactly
+// which plan. Each transition is a row that is written and an entry in the log.
+//
+//   "m" request id        RequestRow
+//   "k" request id        who asked, to be answered: text, sealed under the row key of the scope
+//   "v" nonce             u64: until when a signature that was used is remembered
+//
+// The first and the last are sealed under the vault's row key.
+#pragma once
+
+#include <quietus/result.hpp>
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "evidence/log_entry.hpp"
+#include "governance/operators.hpp"
+#include "governance/policy.hpp"
+
+namespace quietus {
+
+using RequestId = std::array<std::uint8_t, 16>;  // random
+
+// Numbers reach the disk.
+enum class RequestKind : std::uint8_t {
+  kTermination = 1,
+  kDeletion = 2,
+  kRestriction = 3,
+  kAccess = 4,
+  kPortability = 5,
+  kCorrection = 6,
+  kConsentWithdrawal = 7,
+  kChange = 8,  // of operators, of the policy and its rules, of holds
+};
+std::string_view name_of(RequestKind kind) noexcept;  // "termination", …, "change"
+std::optional<RequestKind> parse_request_kind(std::string_view name) noexcept;
+
+enum class RequestState : std::uint8_t {
+  kOpen = 1,
+  kVerified = 2,   // who asked is who they say; of a change at once
+  kApproved = 3,   // the plan that stands has all approvals it needs
+  kExecuting = 4,  // the approvals are used up
+  kDone = 5,
+  kRejected = 6,
+  kCancelled = 7,
+};
+std::string_view name_of(RequestState state) noexcept;
+
+enum class RequestEvent {
+  kVerify,
+  kPlan,
+  kApprove,
+  kVoid,
+  kExecute,
+  kGiveUp,
+  kFinish,
+  kReject,
+  kCancel
+};
+// The state after it; none: it is not allowed in this one.
+std::optional<RequestState> after(RequestState state, RequestEvent event) noexcept;
+
+// How the person who asked was identified. The evidence itself stays with who has it.
+struct Verification {
+  Code method = "none";
+  Sha256 evidence{};
+  OperatorId by{};
+  UnixMillis time = 0;
+};
+
+struct Approval {
+  OperatorId who{};
+  Roles roles = 0;  // at that time
+  Sha256 key{};     // SHA-256 of the SSH key that signed
+  UnixMillis time = 0;
+  bool touched = false;
+  bool verified = false;  // PIN or biometrics
+};
+
+// The text that is signed, and what it stands for.
+struct PlanRow {
+  std::string text;
+  Sha256 covers{};  // everything that it would destroy or change: see plan_covers()
+  UnixMillis expires = 0;
+  std::vector<Approval> approvals;
+};
+
+struct RequestRow {
+  RequestId id{};
+  RequestKind kind = RequestKind::kDeletion;
+  RequestState state = RequestState::kOpen;
+  std::vector<ScopeId> scopes;
+  std::string reason;  // a code
+  std::string change;  // kChange: what, in the words of governance/changes.hpp
+  OperatorId opened_by{};
+  UnixMillis opened = 0;
+  UnixMillis deadline = 0;  // statutory; 0: none
+  std::string extended;     // why it was extended; empty: it was not
+  std::optional<Verification> verification;
+  std::optional<PlanRow> plan;
+  ErasureId erasure{};  // of its execution
+  UnixMillis ended = 0;
+};
+
+inline constexpr std::size_t kMaxPlanText = std::size_t{32} * 1024;
+inline constexpr std::size_t kMaxRequestScopes = 1024;
+inline constexpr std::size_t kMaxApprovals = 32;
+inline constexpr std::size_t kMaxChangeText = std::size_t{48} * 1024;
+
+namespace rows {
+
+Result<std::optional<RequestRow>> request(ControlReader& reader, const RowSeal& seal,
+                                          const RequestId& id);
+Result<void> put_request(ControlWriter& writer, const RowSeal& seal, const RequestRow& row);
+// In the order in which they were opened. kCorrupt when one is damaged.
+Result<std::vector<RequestRow>> requests(ControlReader& reader, const RowSeal& seal);
+
+Result<void> put_contact(ControlWriter& writer, const RowSeal& scope_seal, const RequestId& id,
+                         std::string_view text);
+std::optional<std::string> contact(ControlReader& reader, const RowSeal& scope_seal,
+                                   const RequestId& id);
+Result<void> remove_contact(ControlWriter& writer, const RequestId& id);
+
+}  // namespace rows
+
+// What a plan needs before it may be carried out.
+struct ApprovalRule {
+  std::uint32_t people = 1;
+  bool verifier = false;  // one of them
+  bool touch = true;      // of security keys
+  bool pin = false;       // of security keys; other keys are not enough then
+  friend bool operator==(const ApprovalRule&, const ApprovalRule&) = default;
+};
+// kRefused says what is missing. Distinct people and distinct keys count, who may approve such a
+// request, and never the one alone who opened it.
+Result<void> check_approvals(const RequestRow& request, const ApprovalRule& rule);
+
+}  // namespace quietus
