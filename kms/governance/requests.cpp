@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "base/byte_reader.hpp"
+#include "evidence/ssh_signature.hpp"
 #include "keys/sealed_rows.hpp"
 
 namespace quietus {
@@ -246,17 +247,53 @@ Result<void> put_request(ControlWriter& writer, const RowSeal& seal, const Reque
 }
 
 Result<std::vector<RequestRow>> requests(ControlReader& reader, const RowSeal& seal) {
-  QUIETUS_TRY_AS(auto found, all_rows(reader, seal, Bytes{static_cast<std::uint8_t>(kRequestTable)},
-                                      decode_request));
   std::vector<RequestRow> all;
-  for (auto& [key, row] : found) {
-    ByteReader in(key);
-    row.id = in.array<sizeof(RequestId)>();
-    if (!in.done()) return damaged(kRequestTable);
-    all.push_back(std::move(row));
-  }
+  const Bytes table{static_cast<std::uint8_t>(kRequestTable)};
+  QUIETUS_TRY(reader.scan(table, {}, [&](ByteView key, ByteView value) -> Result<bool> {
+    if (key.size() != 1 + sizeof(RequestId)) return true;  // a statement
+    const auto content = open_row(seal.context, seal.key, seal.vault, key, value);
+    auto row = content ? decode_request(*content) : std::nullopt;
+    if (!row) return damaged(kRequestTable);
+    row->id = ByteReader(key.subspan(1)).array<sizeof(RequestId)>();
+    all.push_back(*std::move(row));
+    return true;
+  }));
   std::ranges::sort(all, {}, [](const RequestRow& row) { return std::tuple(row.opened, row.id); });
   return all;
+}
+
+Result<void> add_statement(ControlWriter& writer, const RowSeal& seal, const RequestId& id,
+                           const SignedStatement& statement) {
+  QUIETUS_TRY_AS(const auto before, statements_of(writer, seal, id));
+  ByteWriter content;
+  content.u8(kRequestVersion).raw(statement.who).text(statement.text).text(statement.signature);
+  return put_sealed(writer, seal,
+                    ByteWriter()
+                        .raw(row_key(kRequestTable, id))
+                        .u16(static_cast<std::uint16_t>(before.size()))
+                        .take(),
+                    content.take());
+}
+
+Result<std::vector<SignedStatement>> statements_of(ControlReader& reader, const RowSeal& seal,
+                                                   const RequestId& id) {
+  std::vector<SignedStatement> found;
+  const Bytes prefix = row_key(kRequestTable, id);
+  QUIETUS_TRY(reader.scan(prefix, {}, [&](ByteView key, ByteView value) -> Result<bool> {
+    if (key.size() == prefix.size()) return true;
+    const auto content = open_row(seal.context, seal.key, seal.vault, key, value);
+    if (!content) return damaged(kRequestTable);
+    ByteReader in(*content);
+    SignedStatement one;
+    const std::uint8_t version = in.u8();
+    one.who = in.array<sizeof(OperatorId)>();
+    one.text = in.text(kMaxPlanText);
+    one.signature = in.text(kMaxSshSignatureFile);
+    if (!in.done() || version != kRequestVersion) return damaged(kRequestTable);
+    found.push_back(std::move(one));
+    return true;
+  }));
+  return found;
 }
 
 Result<void> put_contact(ControlWriter& writer, const RowSeal& scope_seal, const RequestId& id,

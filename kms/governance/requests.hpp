@@ -2,6 +2,7 @@
 // which plan. Each transition is a row that is written and an entry in the log.
 //
 //   "m" request id        RequestRow
+//   "m" request id || u16 SignedStatement: what was signed, and the signature, as proof for others
 //   "k" request id        who asked, to be answered: text, sealed under the row key of the scope
 //   "v" nonce             u64: until when a signature that was used is remembered
 //
@@ -117,6 +118,17 @@ Result<std::optional<RequestRow>> request(ControlReader& reader, const RowSeal& 
 Result<void> put_request(ControlWriter& writer, const RowSeal& seal, const RequestRow& row);
 // In the order in which they were opened. kCorrupt when one is damaged.
 Result<std::vector<RequestRow>> requests(ControlReader& reader, const RowSeal& seal);
+
+// A signature over a statement or plan, which ssh-keygen can check.
+struct SignedStatement {
+  OperatorId who{};
+  std::string text;
+  std::string signature;  // armored
+};
+Result<void> add_statement(ControlWriter& writer, const RowSeal& seal, const RequestId& id,
+                           const SignedStatement& statement);
+Result<std::vector<SignedStatement>> statements_of(ControlReader& reader, const RowSeal& seal,
+                                                   const RequestId& id);
 
 Result<void> put_contact(ControlWriter& writer, const RowSeal& scope_seal, const RequestId& id,
                          std::string_view text);

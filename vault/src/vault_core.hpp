@@ -15,6 +15,7 @@
 #include "keys/file_root.hpp"
 #include "keys/key_store.hpp"
 #include "records.hpp"
+#include "session.hpp"
 #include "storage/lmdb_store.hpp"
 #include "vault_files.hpp"
 #include "vault_header.hpp"
@@ -48,6 +49,7 @@ struct VaultCore {
   std::unique_ptr<Records> records;
   std::unique_ptr<Activity> activity;
   std::atomic<bool> recovery_pending{false};
+  Session session;
   bool destroyed = false;
 
   // A vault that is not opened yet but has its parts; for open() and for the repair of an anchor.

@@ -1,0 +1,240 @@
+// Operators of a governed vault, and who acts.
+#include <quietus/vault.hpp>
+
+#include <algorithm>
+
+#include "base/text_encoding.hpp"
+#include "base/unverified.hpp"
+#include "crypto/random.hpp"
+#include "evidence/governance_entries.hpp"
+#include "evidence/ssh_signature.hpp"
+#include "evidence/utc_time.hpp"
+#include "governance/requests.hpp"
+#include "governance_rules.hpp"
+#include "keys/log_change.hpp"
+#include "keys/scope_state.hpp"
+#include "vault_core.hpp"
+
+namespace quietus {
+namespace {
+
+constexpr UnixMillis kReviewEvery = 92 * kDayMillis;
+
+OperatorKeyInfo info_of(const OperatorKey& key) {
+  return {std::string(name_of(key.key.type)),
+          ssh_fingerprint(key.key),
+          ssh_key_text(key.key),
+          key.key.is_security_key(),
+          key.added,
+          key.used};
+}
+
+std::string challenge_text(const VaultCore& core, std::string_view name, std::string_view action,
+                           UnixMillis now) {
+  std::array<std::uint8_t, 16> nonce{};
+  random_bytes(nonce);
+  std::string text = "quietus-act/v1\nvault ";
+  return text.append(to_hex(core.header.vault))
+      .append("\noperator ")
+      .append(name)
+      .append("\naction ")
+      .append(action)
+      .append("\ntime ")
+      .append(format_utc(now))
+      .append("\nnonce ")
+      .append(to_hex(nonce))
+      .append("\n");
+}
+
+}  // namespace
+
+OperatorInfo info_of(const Operator& person) {
+  OperatorInfo info{to_hex(person.id), person.name,    {}, person.from, person.until, person.added,
+                    person.used,       person.removed, {}};
+  for (const Role role : kRoles)
+    if ((person.roles & static_cast<Roles>(role)) != 0) info.roles.emplace_back(name_of(role));
+  for (const OperatorKey& key : person.keys) info.keys.push_back(info_of(key));
+  return info;
+}
+
+Result<Operator> operator_from(const OperatorSpec& spec, UnixMillis now) {
+  Operator person;
+  random_bytes(person.id);
+  person.name = spec.name;
+  person.from = spec.from_unix_ms == 0 ? now : spec.from_unix_ms;
+  person.until = spec.until_unix_ms;
+  person.added = now;
+  for (const std::string& name : spec.roles) {
+    const auto role = parse_role(name);
+    if (!role)
+      return Error(ErrorCode::kInvalidArgument,
+                   name + ": no role; there are admin, operator, approver, verifier, auditor");
+    person.roles = static_cast<Roles>(person.roles | static_cast<Roles>(*role));
+  }
+  QUIETUS_TRY_AS(auto keys, parse_operator_keys(spec.keys));
+  for (SshPublicKey& key : keys) person.keys.push_back({std::move(key), now, 0});
+  QUIETUS_TRY(check_operator(person));
+  return person;
+}
+
+Result<void> log_decision(ControlWriter& writer, const RowSeal& seal, UnixMillis now,
+                          const Decision& decision) {
+  return log_change(writer, seal, entry_text(new_entry(now), decision));
+}
+
+Result<SignedBy> who_signed(ControlReader& reader, const RowSeal& seal,
+                            const SignedText& signed_text, std::string_view name_space,
+                            UnixMillis now) {
+  QUIETUS_TRY_AS(
+      const VerifiedSshSignature verified,
+      verify_ssh_signature(signed_text.signature, as_bytes(signed_text.text), name_space));
+  QUIETUS_TRY_AS(const auto people, rows::operators(reader, seal));
+  for (const Operator& person : people) {
+    if (person.key(verified.key) == nullptr || person.removed != 0) continue;
+    if (!person.valid_at(now))
+      return Error(ErrorCode::kRefused, person.name + " is not an operator now");
+    if (verified.key.is_security_key() && !verified.presence.touched)
+      return unverified("SSH signature: the security key says that nobody touched it");
+    return SignedBy{person, verified};
+  }
+  return unverified("SSH signature: by the key " + ssh_fingerprint(verified.key) +
+                    ", which is no operator's");
+}
+
+Result<void> note_used(ControlWriter& writer, const RowSeal& seal, const SignedBy& by,
+                       UnixMillis now) {
+  Operator person = by.person;
+  person.used = std::max(person.used, now);
+  for (OperatorKey& key : person.keys)
+    if (key.key == by.signature.key) key.used = std::max(key.used, now);
+  return rows::put_operator(writer, seal, person);
+}
+
+Result<GovernanceStatus> Governance::status() {
+  QUIETUS_TRY_AS(const auto core, open_core(core_));
+  const UnixMillis now = core->environment.clock.now();
+  GovernanceStatus status;
+  QUIETUS_TRY(
+      core->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        status = {};
+        const RowSeal seal = scopes.seal();
+        QUIETUS_TRY_AS(const auto row, rows::governance(reader, seal));
+        if (!row) return {};
+        status.governed = true;
+        status.since_unix_ms = row->since;
+        status.reviewed_unix_ms = row->reviewed;
+        status.review_overdue = std::max(row->since, row->reviewed) + kReviewEvery < now;
+        QUIETUS_TRY_AS(const auto people, rows::operators(reader, seal));
+        status.operators = static_cast<std::uint64_t>(std::ranges::count_if(
+            people, [&](const Operator& person) { return person.valid_at(now); }));
+        QUIETUS_TRY_AS(const auto requests, rows::requests(reader, seal));
+        for (const RequestRow& request : requests) {
+          if (request.ended != 0) continue;
+          ++status.open_requests;
+          if (request.deadline != 0 && request.deadline < now) ++status.overdue_requests;
+        }
+        return {};
+      }));
+  return status;
+}
+
+Result<OperatorInfo> Governance::govern(const OperatorSpec& first) {
+  QUIETUS_TRY_AS(const auto core, writable_core(core_));
+  const UnixMillis now = core->environment.clock.now();
+  QUIETUS_TRY_AS(const Operator person, operator_from(first, now));
+  if (!may(person.roles, Duty::kChange) || !person.valid_at(now))
+    return Error(ErrorCode::kInvalidArgument,
+                 "the first operator has to be an admin who may act now: only an admin can add "
+                 "others");
+  QUIETUS_TRY(
+      core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+        const RowSeal seal = scopes.seal();
+        QUIETUS_TRY_AS(const auto row, rows::governance(writer, seal));
+        if (row) return Error(ErrorCode::kRefused, "the vault is governed already");
+        QUIETUS_TRY(rows::put_governance(writer, seal, {now, 0}));
+        QUIETUS_TRY(rows::put_operator(writer, seal, person));
+        QUIETUS_TRY(log_decision(writer, seal, now, {"vault-governed", person.id, person.id, {}}));
+        return {};
+      }));
+  // An older copy of the store, which is not governed, is recognised from now on.
+  QUIETUS_TRY(core->keys->refresh_anchor());
+  return info_of(person);
+}
+
+Result<std::vector<OperatorInfo>> Governance::operators() {
+  QUIETUS_TRY_AS(const auto core, open_core(core_));
+  std::vector<OperatorInfo> found;
+  QUIETUS_TRY(
+      core->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        found.clear();
+        QUIETUS_TRY_AS(const auto people, rows::operators(reader, scopes.seal()));
+        for (const Operator& person : people) found.push_back(info_of(person));
+        return {};
+      }));
+  return found;
+}
+
+Result<std::string> Governance::challenge(std::string_view name, std::string_view action) {
+  QUIETUS_TRY_AS(const auto core, open_core(core_));
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20; };
+  if (action.empty() || std::ranges::any_of(action, is_control) ||
+      std::ranges::any_of(name, is_control))
+    return Error(ErrorCode::kInvalidArgument, "an action and a name are each one line of text");
+  std::string text = challenge_text(*core, name, action, core->environment.clock.now());
+  const std::lock_guard lock(core->session.mutex);
+  core->session.challenge = text;
+  core->session.challenged = name;
+  core->session.actor.reset();
+  return text;
+}
+
+Result<void> Governance::act(std::string_view signature, std::string_view duty) {
+  QUIETUS_TRY_AS(const auto core, open_core(core_));
+  const auto wanted = std::ranges::find_if(kDuties, [&](Duty one) { return name_of(one) == duty; });
+  if (wanted == kDuties.end())
+    return Error(ErrorCode::kInvalidArgument, std::string(duty) + ": no duty");
+  SignedText text;
+  {
+    const std::lock_guard lock(core->session.mutex);
+    text = {std::exchange(core->session.challenged, {}), std::exchange(core->session.challenge, {}),
+            std::string(signature)};
+  }
+  if (text.text.empty())
+    return Error(ErrorCode::kRefused, "nothing was to be signed: a challenge is good for once");
+  const UnixMillis now = core->environment.clock.now();
+  Operator acting;
+  const auto find = [&](ControlReader& reader, const RowSeal& seal) -> Result<SignedBy> {
+    QUIETUS_TRY_AS(SignedBy by, who_signed(reader, seal, text, kActNamespace, now));
+    if (by.person.name != text.name)
+      return unverified("SSH signature: by a key of another operator than the one named");
+    if (!may(by.person.roles, *wanted))
+      return Error(ErrorCode::kRefused,
+                   by.person.name + " may not do that: it needs a role with the duty `" +
+                       std::string(duty) + "`; they are " + roles_text(by.person.roles));
+    acting = by.person;
+    return by;
+  };
+  const Decision acted{"acted", {}, {}, sha256(as_bytes(text.text))};
+  if (core->options.read_only) {
+    QUIETUS_TRY(
+        core->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+          QUIETUS_TRY(find(reader, scopes.seal()));
+          return {};
+        }));
+  } else {
+    QUIETUS_TRY(
+        core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+          const RowSeal seal = scopes.seal();
+          QUIETUS_TRY_AS(const SignedBy by, find(writer, seal));
+          QUIETUS_TRY(note_used(writer, seal, by, now));
+          Decision entry = acted;
+          entry.who = by.person.id;
+          return log_decision(writer, seal, now, entry);
+        }));
+  }
+  const std::lock_guard lock(core->session.mutex);
+  core->session.actor = Actor{acting.id, acting.name, *wanted};
+  return {};
+}
+
+}  // namespace quietus

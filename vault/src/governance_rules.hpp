@@ -1,0 +1,31 @@
+// What the parts of Governance share.
+#pragma once
+
+#include <quietus/governance.hpp>
+
+#include "evidence/governance_entries.hpp"
+#include "evidence/ssh_signature.hpp"
+#include "governance/requests.hpp"
+#include "vault_core.hpp"
+
+namespace quietus {
+
+OperatorInfo info_of(const Operator& person);
+// kInvalidArgument.
+Result<Operator> operator_from(const OperatorSpec& spec, UnixMillis now);
+
+Result<void> log_decision(ControlWriter& writer, const RowSeal& seal, UnixMillis now,
+                          const Decision& decision);
+
+// The operator whose key signed the text. kUnverified, also when a security key was not touched;
+// kRefused: not an operator now.
+struct SignedBy {
+  Operator person;
+  VerifiedSshSignature signature;
+};
+Result<SignedBy> who_signed(ControlReader& reader, const RowSeal& seal, const SignedText& text,
+                            std::string_view name_space, UnixMillis now);
+Result<void> note_used(ControlWriter& writer, const RowSeal& seal, const SignedBy& by,
+                       UnixMillis now);
+
+}  // namespace quietus

@@ -1,0 +1,89 @@
+#include "session.hpp"
+
+#include <algorithm>
+
+#include "keys/scope_graph.hpp"
+#include "vault_core.hpp"
+
+namespace quietus {
+
+Result<bool> is_governed(VaultCore& core) {
+  bool governed = false;
+  QUIETUS_TRY(
+      core.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        QUIETUS_TRY_AS(const auto row, rows::governance(reader, scopes.seal()));
+        governed = row.has_value();
+        return {};
+      }));
+  return governed;
+}
+
+Result<void> require_approved(VaultCore& core, std::string_view what) {
+  QUIETUS_TRY_AS(const bool governed, is_governed(core));
+  if (!governed) return {};
+  const std::lock_guard lock(core.session.mutex);
+  if (core.session.approved) return {};
+  return Error(ErrorCode::kRefused,
+               "the vault is governed: " + std::string(what) +
+                   " needs a request that is approved (`quietus request open`)");
+}
+
+Result<void> require_export_approved(VaultCore& core, ScopeId scope) {
+  QUIETUS_TRY_AS(const bool governed, is_governed(core));
+  if (!governed) return {};
+  std::vector<ScopeId> allowed;
+  {
+    const std::lock_guard lock(core.session.mutex);
+    allowed = core.session.may_export;
+  }
+  bool covered = false;
+  QUIETUS_TRY(
+      core.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        covered = false;
+        ScopeId at = scope;
+        for (std::size_t depth = 0; depth <= kMaxScopeDepth && !covered; ++depth) {
+          covered = std::ranges::find(allowed, at) != allowed.end();
+          if (at == kVaultScope) break;
+          QUIETUS_TRY_AS(const auto row, rows::key_row(reader, scopes.seal(), at));
+          if (!row) break;
+          at = row->parent;
+        }
+        return {};
+      }));
+  if (covered) return {};
+  return Error(ErrorCode::kRefused,
+               "the vault is governed: an export needs a request for access or portability that "
+               "is approved (`quietus request open`)");
+}
+
+Result<Operator> require_actor(VaultCore& core, ControlReader& reader, const RowSeal& seal,
+                               Duty duty) {
+  std::optional<Actor> actor;
+  {
+    const std::lock_guard lock(core.session.mutex);
+    actor = core.session.actor;
+  }
+  if (!actor)
+    return Error(ErrorCode::kRefused,
+                 "the vault is governed: say who acts (--as NAME), with a key of theirs");
+  QUIETUS_TRY_AS(const auto people, rows::operators(reader, seal));
+  const auto found = std::ranges::find(people, actor->id, &Operator::id);
+  if (found == people.end() || !found->valid_at(core.environment.clock.now()))
+    return Error(ErrorCode::kRefused, actor->name + " is not an operator now");
+  if (may(found->roles, duty)) return *found;
+  return Error(ErrorCode::kRefused,
+               actor->name + " may not do that: it needs a role with the duty `" +
+                   std::string(name_of(duty)) + "`; they are " + roles_text(found->roles));
+}
+
+ApprovedAction::ApprovedAction(Session& session) : session_(session) {
+  const std::lock_guard lock(session_.mutex);
+  session_.approved = true;
+}
+
+ApprovedAction::~ApprovedAction() {
+  const std::lock_guard lock(session_.mutex);
+  session_.approved = false;
+}
+
+}  // namespace quietus
