@@ -82,6 +82,14 @@ Result<void> check_notice(const Policy& next, UnixMillis now, const Policy* curr
                    day_text(day) + " or later, not on " + day_text(next.effective));
 }
 
+std::string to_text(const ApprovalRule& rule) {
+  std::string text = std::to_string(rule.people) + (rule.people == 1 ? " person" : " people");
+  if (rule.verifier) text += ", one a verifier";
+  if (rule.second_factor) text += ", with security keys";
+  if (rule.pin) text += ", with a PIN";
+  return text;
+}
+
 std::vector<std::string> differences(const Policy& before, const Policy& after) {
   Differences found;
   found.compare("effective", day_text(before.effective), day_text(after.effective));
@@ -105,6 +113,14 @@ std::vector<std::string> differences(const Policy& before, const Policy& after) 
       return deadline == policy.deadlines.end() ? std::string("none") : to_text(deadline->second);
     };
     found.compare("deadline of " + std::string(kind), text(before), text(after));
+  }
+  for (const std::string_view subject : kApprovalSubjects) {
+    const auto text = [&](const Policy& policy) {
+      const auto rule = policy.approvals.find(subject);
+      return rule == policy.approvals.end() ? std::string("as without a policy")
+                                            : to_text(rule->second);
+    };
+    found.compare("approval of " + std::string(subject), text(before), text(after));
   }
   return found.take();
 }

@@ -56,13 +56,27 @@ inline constexpr std::string_view kRequestKinds[] = {
     "portability", "correction", "consent-withdrawal",
 };
 
+// What a plan needs before it may be carried out, by what it is of.
+struct ApprovalRule {
+  std::uint32_t people = 1;
+  bool verifier = false;       // one of them
+  bool second_factor = false;  // keys on security keys, touched
+  bool pin = false;            // and with a PIN or biometrics
+  friend bool operator==(const ApprovalRule&, const ApprovalRule&) = default;
+};
+std::string to_text(const ApprovalRule& rule);  // "2 people, one a verifier"
+// "tenant": an erasure or termination of tenants; "scope": of anything else; "change": of
+// operators, policy, holds; "person": every other request.
+inline constexpr std::string_view kApprovalSubjects[] = {"tenant", "scope", "change", "person"};
+
 struct Policy {
   UnixMillis effective = 0;
   Period notice;            // from applying a change to its effect
   Period backup_retention;  // of a data backup that says nothing else
   ClassPolicy tenant;       // of a tenant's own scope, when everything below it is gone
   std::map<std::string, ClassPolicy, std::less<>> classes;
-  std::map<std::string, Period, std::less<>> deadlines;  // by kind of request
+  std::map<std::string, Period, std::less<>> deadlines;        // by kind of request
+  std::map<std::string, ApprovalRule, std::less<>> approvals;  // by subject
 };
 
 // Strict: what is not known is refused. kInvalidArgument: "line 7: …".

@@ -28,6 +28,7 @@ namespace {
 
 constexpr std::size_t kMaxClassName = 255;
 constexpr std::size_t kMaxRules = 16;
+constexpr std::int64_t kMaxPeople = 16;
 constexpr std::size_t kMaxLine = 1000;  // bytes
 
 Error at_line(const toml::source_position& position, const std::string& text) {
@@ -235,6 +236,47 @@ Result<void> take_deadlines(const toml::node& node, Policy& policy) {
   return {};
 }
 
+Result<bool> flag_of(const toml::node& node) {
+  const auto value = node.value_exact<bool>();
+  if (!value) return at_line(node, "this is true or false");
+  return *value;
+}
+
+Result<ApprovalRule> approval_of(const toml::node& node) {
+  const toml::table* const table = node.as_table();
+  if (table == nullptr) return at_line(node, "a table is expected here");
+  static constexpr std::string_view kKnown[] = {"people", "verifier", "second-factor", "pin"};
+  QUIETUS_TRY(check_keys(*table, kKnown));
+  ApprovalRule rule;
+  if (const toml::node* people = table->get("people")) {
+    const auto number = people->value_exact<std::int64_t>();
+    if (!number || *number < 1 || *number > kMaxPeople)
+      return at_line(*people, "people is a number from 1 to 16");
+    rule.people = static_cast<std::uint32_t>(*number);
+  }
+  if (const toml::node* verifier = table->get("verifier")) {
+    QUIETUS_TRY_AS(rule.verifier, flag_of(*verifier));
+  }
+  if (const toml::node* factor = table->get("second-factor")) {
+    QUIETUS_TRY_AS(rule.second_factor, flag_of(*factor));
+  }
+  if (const toml::node* pin = table->get("pin")) {
+    QUIETUS_TRY_AS(rule.pin, flag_of(*pin));
+  }
+  return rule;
+}
+
+Result<void> take_approvals(const toml::node& node, Policy& policy) {
+  const toml::table* const table = node.as_table();
+  if (table == nullptr) return at_line(node, "a table is expected here");
+  QUIETUS_TRY(check_keys(*table, kApprovalSubjects));
+  for (const auto& [key, value] : *table) {
+    QUIETUS_TRY_AS(const ApprovalRule rule, approval_of(value));
+    policy.approvals.emplace(key.str(), rule);
+  }
+  return {};
+}
+
 // toml++ 3.3 has undefined behaviour where a letter that is not ASCII is looked at.
 Result<void> check_ascii(std::string_view text) {
   const auto strange = std::find_if(text.begin(), text.end(),
@@ -278,8 +320,8 @@ Result<Policy> parse_policy(std::string_view text) {
   if (text.size() > kMaxPolicyText)
     return Error(ErrorCode::kInvalidArgument, "a policy has at most 49152 bytes");
   QUIETUS_TRY_AS(const toml::table root, parse_toml(text));
-  static constexpr std::string_view kKnown[] = {"effective", "notice", "backup-retention",
-                                                "tenant",    "class",  "deadline"};
+  static constexpr std::string_view kKnown[] = {
+      "effective", "notice", "backup-retention", "tenant", "class", "deadline", "approval"};
   QUIETUS_TRY(check_keys(root, kKnown));
   Policy policy;
   policy.notice = {30, Period::Unit::kDays};
@@ -297,6 +339,8 @@ Result<Policy> parse_policy(std::string_view text) {
   if (const toml::node* classes = root.get("class")) QUIETUS_TRY(take_classes(*classes, policy));
   if (const toml::node* deadlines = root.get("deadline"))
     QUIETUS_TRY(take_deadlines(*deadlines, policy));
+  if (const toml::node* approvals = root.get("approval"))
+    QUIETUS_TRY(take_approvals(*approvals, policy));
   return policy;
 }
 

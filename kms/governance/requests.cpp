@@ -180,6 +180,14 @@ Error lacking(const std::string& what) {
   return {ErrorCode::kRefused, "the plan is not approved: " + what};
 }
 
+std::string_view approval_subject(const RequestRow& request, bool of_tenant) {
+  if (request.kind == RequestKind::kChange) return "change";
+  const bool ends =
+      request.kind == RequestKind::kDeletion || request.kind == RequestKind::kTermination;
+  if (!ends) return "person";
+  return of_tenant ? "tenant" : "scope";
+}
+
 bool counts(const RequestRow& request, const Approval& approval) {
   const Roles wanted = request.kind == RequestKind::kChange
                            ? static_cast<Roles>(Role::kAdmin)
@@ -209,6 +217,20 @@ std::optional<RequestState> after(RequestState state, RequestEvent event) noexce
   return std::nullopt;
 }
 
+ApprovalRule approval_rule(const Policy* policy, const RequestRow& request, bool of_tenant,
+                           std::size_t admins) {
+  const std::string_view subject = approval_subject(request, of_tenant);
+  ApprovalRule rule;
+  rule.people = subject == "change" || subject == "tenant" ? 2 : 1;
+  if (policy != nullptr) {
+    const auto found = policy->approvals.find(subject);
+    if (found != policy->approvals.end()) rule = found->second;
+  }
+  const auto most = static_cast<std::uint32_t>(std::max<std::size_t>(admins, 1));
+  if (request.kind == RequestKind::kChange) rule.people = std::min(rule.people, most);
+  return rule;
+}
+
 // M of N: as many people as keys, so neither one person with two keys nor one key that two people
 // name counts twice.
 Result<void> check_approvals(const RequestRow& request, const ApprovalRule& rule) {
@@ -229,7 +251,9 @@ Result<void> check_approvals(const RequestRow& request, const ApprovalRule& rule
     return lacking(std::to_string(people.size()) + " of " + std::to_string(rule.people) +
                    " approvals are there");
   if (rule.verifier && !verifier) return lacking("none of those who approved is a verifier");
-  if (!other) return lacking("nobody but who opened the request has approved it");
+  // The only admin there is has nobody else to ask.
+  const bool alone = request.kind == RequestKind::kChange && rule.people == 1;
+  if (!other && !alone) return lacking("nobody but who opened the request has approved it");
   return {};
 }
 

@@ -138,14 +138,10 @@ Result<void> remove_contact(ControlWriter& writer, const RequestId& id);
 
 }  // namespace rows
 
-// What a plan needs before it may be carried out.
-struct ApprovalRule {
-  std::uint32_t people = 1;
-  bool verifier = false;  // one of them
-  bool touch = true;      // of security keys
-  bool pin = false;       // of security keys; other keys are not enough then
-  friend bool operator==(const ApprovalRule&, const ApprovalRule&) = default;
-};
+// By the policy in force; without one two people for tenants and changes, and one for others.
+// Changes need no more people than there are admins now, so that the first can add others.
+ApprovalRule approval_rule(const Policy* policy, const RequestRow& request, bool of_tenant,
+                           std::size_t admins);
 // kRefused says what is missing. Distinct people and distinct keys count, who may approve such a
 // request, and never the one alone who opened it.
 Result<void> check_approvals(const RequestRow& request, const ApprovalRule& rule);

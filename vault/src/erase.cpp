@@ -197,8 +197,10 @@ void forget_decisions(VaultCore& core, const std::set<ScopeId>& dead) {
 }
 
 Result<ErasureReport> erase_some(VaultCore& core, std::span<const ScopeId> scopes_due,
-                                 const std::string& reason, const RootChangeGuard& guard) {
+                                 const std::string& reason, const RootChangeGuard& guard,
+                                 const ErasureId& id = random_erasure_id()) {
   RootChangeRequest request;
+  request.id = id;
   request.reason = reason;
   request.guard = guard;
   request.scopes.assign(scopes_due.begin(), scopes_due.end());
@@ -243,6 +245,12 @@ Result<std::vector<ErasureReport>> erase_scopes(VaultCore& core, std::span<const
   return reports;
 }
 
+Result<ErasureReport> erase_approved(VaultCore& core, std::span<const ScopeId> scopes,
+                                     const std::string& reason, const RootChangeGuard& guard,
+                                     const ErasureId& id) {
+  return erase_some(core, scopes, reason, guard, id);
+}
+
 Result<ErasePlan> Vault::plan_erase(std::span<const std::string> paths) {
   if (!core_) return closed();
   ErasePlan plan;
@@ -258,6 +266,7 @@ Result<ErasePlan> Vault::plan_erase(std::span<const std::string> paths) {
 
 Result<ErasureReport> Vault::erase(std::span<const std::string> paths, std::string_view reason) {
   if (!core_) return closed();
+  QUIETUS_TRY(require_approved(*core_, "an erasure"));
   QUIETUS_TRY_AS(const ErasureReason why, parse_erasure_reason(reason));
   const UnixMillis now = core_->environment.clock.now();
   RootChangeRequest request;
@@ -305,6 +314,7 @@ Result<void> Vault::change_unlock(const Unlock& next) {
 Result<ErasureReport> Vault::destroy(const std::filesystem::path& certificate,
                                      std::string_view reason) {
   if (!core_) return closed();
+  QUIETUS_TRY(require_approved(*core_, "the destruction of the vault"));
   FileSystem& files = core_->environment.files;
   QUIETUS_TRY_AS(const ErasureReason why, parse_erasure_reason(reason));
   QUIETUS_TRY_AS(const bool taken, files.exists(certificate));

@@ -22,4 +22,9 @@ using RootChangeGuard = decltype(RootChangeRequest::guard);
 Result<std::vector<ErasureReport>> erase_scopes(VaultCore& core, std::span<const DueErasure> due,
                                                 const RootChangeGuard& guard);
 
+// In one root change that has that id.
+Result<ErasureReport> erase_approved(VaultCore& core, std::span<const ScopeId> scopes,
+                                     const std::string& reason, const RootChangeGuard& guard,
+                                     const ErasureId& id);
+
 }  // namespace quietus

@@ -49,6 +49,7 @@ Result<TransferReport> export_records(Vault& vault, const ExportSource& source,
                                       const Progress& progress, const DeliverRecord& deliver) {
   QUIETUS_TRY_AS(const Scope scope, source.use ? vault.scope(source.scope_path, *source.use)
                                                : vault.scope(source.scope_path));
+  QUIETUS_TRY(vault.governance().check_export(source.scope_path));
   QUIETUS_TRY_AS(const std::vector<RecordInfo> records, sorted_records(scope));
   TransferReport report;
   std::uint64_t done = 0;

@@ -110,6 +110,10 @@ Result<void> note_used(ControlWriter& writer, const RowSeal& seal, const SignedB
   return rows::put_operator(writer, seal, person);
 }
 
+Governance Vault::governance() {
+  return Governance(core_);
+}
+
 Result<GovernanceStatus> Governance::status() {
   QUIETUS_TRY_AS(const auto core, open_core(core_));
   const UnixMillis now = core->environment.clock.now();

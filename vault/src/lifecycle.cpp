@@ -203,6 +203,7 @@ Result<std::vector<HoldInfo>> Lifecycle::place_hold(std::span<const std::string>
 
 Result<void> Lifecycle::release_hold(std::string_view id) {
   QUIETUS_TRY_AS(const auto core, open_core(core_));
+  QUIETUS_TRY(require_approved(*core, "the release of a hold"));
   QUIETUS_TRY_AS(const HoldId wanted, parse_hold_id(id));
   const UnixMillis now = core->environment.clock.now();
   QUIETUS_TRY(core->keys->update_standing(

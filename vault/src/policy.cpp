@@ -29,6 +29,7 @@ Result<std::vector<std::string>> policy_differences(std::string_view before,
 Result<PolicyInfo> Retention::apply_policy(std::string_view text) {
   const auto core = core_.lock();
   if (!core) return closed();
+  QUIETUS_TRY(require_approved(*core, "a policy"));
   const UnixMillis now = core->environment.clock.now();
   PolicyVersion applied;
   QUIETUS_TRY(

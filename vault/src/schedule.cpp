@@ -146,6 +146,7 @@ Retention Vault::retention() {
 
 Result<void> Retention::terminate(std::string_view path, std::int64_t effective_unix_ms) {
   QUIETUS_TRY_AS(const auto core, open_core(core_));
+  QUIETUS_TRY(require_approved(*core, "a termination"));
   QUIETUS_TRY_AS(effective_unix_ms, counted_from(*core, effective_unix_ms));
   QUIETUS_TRY_AS(const UnixMillis now, counted_from(*core, core->environment.clock.now()));
   const bool at_once = effective_unix_ms <= now;
@@ -175,6 +176,7 @@ Result<void> Retention::cancel_termination(std::string_view path) {
 
 Result<void> Retention::withdraw_consent(std::string_view path, std::int64_t when_unix_ms) {
   QUIETUS_TRY_AS(const auto core, open_core(core_));
+  QUIETUS_TRY(require_approved(*core, "a withdrawal of consent"));
   QUIETUS_TRY_AS(when_unix_ms, counted_from(*core, when_unix_ms));
   return decide(core_, {path, "consent-withdrawn", when_unix_ms, false, true},
                 [&](ScheduleRow& row, const InfoRow& info) -> Result<void> {
@@ -197,6 +199,7 @@ Result<void> Retention::restore_consent(std::string_view path) {
 Result<void> Retention::set_expiry(std::string_view path,
                                    std::optional<std::int64_t> when_unix_ms) {
   QUIETUS_TRY_AS(const auto core, open_core(core_));
+  QUIETUS_TRY(require_approved(*core, "a day of expiry"));
   if (when_unix_ms) {
     QUIETUS_TRY_AS(*when_unix_ms, counted_from(*core, *when_unix_ms));
   }
@@ -214,6 +217,7 @@ Result<void> Retention::set_expiry(std::string_view path,
 
 Result<void> Retention::choose_period(std::string_view path, std::string_view period) {
   QUIETUS_TRY_AS(const auto core, open_core(core_));
+  QUIETUS_TRY(require_approved(*core, "another period"));
   const auto parsed = parse_period(period);
   if (!parsed && !period.empty())
     return Error(ErrorCode::kInvalidArgument, "a period is for example 30d, 6m or 7y");
@@ -290,6 +294,7 @@ Result<std::vector<ErasureAppointment>> Retention::appointments(
 Result<std::vector<ErasureAppointment>> Retention::schedule_erasure(
     std::span<const std::string> paths, std::string_view reason) {
   QUIETUS_TRY_AS(const auto core, open_core(core_));
+  QUIETUS_TRY(require_approved(*core, "an erasure"));
   QUIETUS_TRY_AS(const ErasureReason why, parse_erasure_reason(reason));
   const UnixMillis now = core->environment.clock.now();
   std::vector<ErasureAppointment> made;

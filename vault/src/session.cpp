@@ -22,7 +22,7 @@ Result<void> require_approved(VaultCore& core, std::string_view what) {
   QUIETUS_TRY_AS(const bool governed, is_governed(core));
   if (!governed) return {};
   const std::lock_guard lock(core.session.mutex);
-  if (core.session.approved) return {};
+  if (core.session.approved == std::this_thread::get_id()) return {};
   return Error(ErrorCode::kRefused,
                "the vault is governed: " + std::string(what) +
                    " needs a request that is approved (`quietus request open`)");
@@ -78,12 +78,12 @@ Result<Operator> require_actor(VaultCore& core, ControlReader& reader, const Row
 
 ApprovedAction::ApprovedAction(Session& session) : session_(session) {
   const std::lock_guard lock(session_.mutex);
-  session_.approved = true;
+  session_.approved = std::this_thread::get_id();
 }
 
 ApprovedAction::~ApprovedAction() {
   const std::lock_guard lock(session_.mutex);
-  session_.approved = false;
+  session_.approved = {};
 }
 
 }  // namespace quietus

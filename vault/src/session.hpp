@@ -4,6 +4,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "governance/operators.hpp"
@@ -23,7 +24,7 @@ struct Session {
   std::string challenge;   // not answered yet; empty: none
   std::string challenged;  // the operator's name
   std::optional<Actor> actor;
-  bool approved = false;            // what was approved is being done
+  std::thread::id approved;         // does what was approved; none: nobody
   std::vector<ScopeId> may_export;  // by a request that was approved, with all below them
 };
 
@@ -38,7 +39,7 @@ Result<void> require_export_approved(VaultCore& core, ScopeId scope);
 Result<Operator> require_actor(VaultCore& core, ControlReader& reader, const RowSeal& seal,
                                Duty duty);
 
-// While it lives, what is done through the handle is what was approved.
+// While it lives, what its thread does through the handle is what was approved.
 class ApprovedAction {
  public:
   explicit ApprovedAction(Session& session);

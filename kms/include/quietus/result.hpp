@@ -1,5 +1,5 @@
-// Views of bytes; and a value, or the reason there is none. The library throws nothing of its own: every call that can
-// fail returns a Result, and the compiler warns when one is ignored.
+// Views of bytes; and a value, or the reason there is none. The library throws nothing of its own:
+// every call that can fail returns a Result, and the compiler warns when one is ignored.
 #pragma once
 
 #include <quietus/export.h>

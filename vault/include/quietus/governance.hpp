@@ -156,6 +156,9 @@ class QUIETUS_EXPORT Governance {
   // finished by calling it again. Access, portability and correction only become allowed by it, and
   // done().
   Result<RequestInfo> execute(std::string_view id);
+  // Whether the scope may be exported through this handle: not governed, or execute() of a request
+  // for access or portability that names it, or what it lies below. kRefused.
+  Result<void> check_export(std::string_view scope_path);
   Result<RequestInfo> request(std::string_view id);
   Result<std::vector<RequestInfo>> requests();
   Result<std::vector<SignedText>> signatures(std::string_view id);

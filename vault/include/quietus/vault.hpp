@@ -5,6 +5,7 @@
 
 #include <quietus/backup.hpp>
 #include <quietus/escrow.hpp>
+#include <quietus/governance.hpp>
 #include <quietus/lifecycle.hpp>
 #include <quietus/report.hpp>
 #include <quietus/retention.hpp>
@@ -87,6 +88,8 @@ class QUIETUS_EXPORT Vault {
   Retention retention();
   // Copies of the records, and what is known of them.
   Backups backups();
+  // Operators, requests, approvals.
+  Governance governance();
   // The ring of a recovery site.
   Escrow escrow();
 

@@ -1,0 +1,294 @@
+// Doing what was approved, and the other ends of a request.
+#include <quietus/lifecycle.hpp>
+#include <quietus/retention.hpp>
+
+#include <algorithm>
+
+#include "base/failpoint.hpp"
+#include "base/text_encoding.hpp"
+#include "crypto/random.hpp"
+#include "erase_scopes.hpp"
+#include "request_change.hpp"
+#include "scope_paths.hpp"
+
+namespace quietus {
+namespace {
+
+// One execution. What was approved is used up by it, whatever becomes of it.
+class Execution {
+ public:
+  Execution(std::shared_ptr<VaultCore> core, const RequestId& id)
+      : core_(std::move(core)), id_(id), now_(core_->environment.clock.now()) {}
+
+  Result<void> run() {
+    QUIETUS_TRY(begin());
+    if (row_.kind == RequestKind::kChange) {
+      // So that an older copy of the store, with the rules before, is recognised.
+      static_cast<void>(core_->keys->refresh_anchor());
+      return {};
+    }
+    QUIETUS_FAILPOINT("request/begun");
+    const Result<void> done = interrupted_ ? finish_interrupted() : carry_out();
+    if (done) return finish();
+    // Begun and recorded: it is finished by the next call.
+    if (done.error().code() == ErrorCode::kErasureIncomplete) return done;
+    QUIETUS_TRY(give_up());
+    return done;
+  }
+
+ private:
+  // T1 of the approvals: checked and used up in one transaction.
+  Result<void> begin() {
+    return core_->update(
+        [&](ControlWriter& writer, ScopeTable& scopes, RootRow& root) -> Result<void> {
+          const RowSeal seal = scopes.seal();
+          QUIETUS_TRY_AS(const Operator actor, require_actor(*core_, writer, seal, Duty::kExecute));
+          actor_ = actor.id;
+          QUIETUS_TRY_AS(row_, request_row(writer, seal, id_));
+          interrupted_ = row_.state == RequestState::kExecuting;
+          if (interrupted_) return {};
+          QUIETUS_TRY(advance(row_, RequestEvent::kExecute));
+          QUIETUS_TRY(check_plan(writer, seal, row_, now_));
+          const Sha256 plan = sha256(as_bytes(row_.plan->text));
+          QUIETUS_TRY(log_decision(writer, seal, now_, {"request-executing", actor_, id_, plan}));
+          if (row_.kind == RequestKind::kChange) {
+            QUIETUS_TRY(make_change(writer, scopes, root, row_, actor_, now_));
+            return put_done(writer, seal);
+          }
+          if (row_.kind == RequestKind::kDeletion) random_bytes(row_.erasure);
+          return rows::put_request(writer, seal, row_);
+        });
+  }
+
+  Result<void> carry_out() {
+    QUIETUS_TRY_AS(const auto paths, paths_of());
+    const ApprovedAction approved(core_->session);
+    Retention retention(core_);
+    switch (row_.kind) {
+      case RequestKind::kDeletion: return erase();
+      case RequestKind::kTermination:
+        for (const std::string& path : paths) QUIETUS_TRY(retention.terminate(path, now_));
+        return {};
+      case RequestKind::kRestriction:
+        QUIETUS_TRY(Lifecycle(core_).suspend(paths, "objection"));
+        return {};
+      case RequestKind::kConsentWithdrawal:
+        for (const std::string& path : paths) QUIETUS_TRY(retention.withdraw_consent(path, now_));
+        return {};
+      case RequestKind::kAccess:
+      case RequestKind::kPortability: return allow_export();
+      case RequestKind::kCorrection:
+      case RequestKind::kChange: return {};
+    }
+    return {};
+  }
+
+  // What is destroyed is what was approved, also in T2, on the snapshot that decides (attacks C12).
+  Result<void> erase() {
+    const auto guard = [this](ControlReader& reader, const RowSeal& seal, UnixMillis,
+                              RootChangeRequest::Moment) -> Result<void> {
+      QUIETUS_TRY_AS(const RequestRow row, request_row(reader, seal, id_));
+      if (row.state != RequestState::kExecuting || row.erasure != row_.erasure)
+        return Error(ErrorCode::kRefused, "the request is not being carried out any more");
+      QUIETUS_TRY_AS(const Sha256 covers, plan_covers(reader, seal, row));
+      if (covers == row.plan->covers) return {};
+      return Error(ErrorCode::kRefused,
+                   "what would be erased changed while it was begun; nothing was destroyed: make "
+                   "another plan (`request plan`)");
+    };
+    QUIETUS_TRY(erase_approved(*core_, row_.scopes, row_.reason, guard, row_.erasure));
+    return {};
+  }
+
+  Result<void> allow_export() {
+    const std::lock_guard lock(core_->session.mutex);
+    core_->session.may_export.insert(core_->session.may_export.end(), row_.scopes.begin(),
+                                     row_.scopes.end());
+    return {};
+  }
+
+  // A crash came in between: only an erasure can have been begun.
+  Result<void> finish_interrupted() {
+    QUIETUS_TRY_AS(const auto pending, core_->keys->pending());
+    if (!pending.empty()) QUIETUS_TRY(core_->keys->recover(core_->options.acknowledgement_timeout));
+    bool erased = false;
+    QUIETUS_TRY(
+        core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+          QUIETUS_TRY_AS(const auto tombstone,
+                         rows::tombstone(reader, scopes.seal(), row_.scopes.front()));
+          erased = tombstone && tombstone->erasure == row_.erasure;
+          return {};
+        }));
+    if (erased) return {};
+    return Error(ErrorCode::kRefused,
+                 "it was interrupted before anything was done; its approvals are used up: make "
+                 "another plan (`request plan`)");
+  }
+
+  Result<void> put_done(ControlWriter& writer, const RowSeal& seal) {
+    QUIETUS_TRY(advance(row_, RequestEvent::kFinish));
+    row_.ended = now_;
+    QUIETUS_TRY(rows::put_request(writer, seal, row_));
+    return log_decision(writer, seal, now_, {"request-done", actor_, id_, {}});
+  }
+
+  Result<void> finish() {
+    return core_->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+      QUIETUS_TRY_AS(row_, request_row(writer, scopes.seal(), id_));
+      return put_done(writer, scopes.seal());
+    });
+  }
+
+  Result<void> give_up() {
+    return core_->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+      QUIETUS_TRY_AS(row_, request_row(writer, scopes.seal(), id_));
+      QUIETUS_TRY(advance(row_, RequestEvent::kGiveUp));
+      row_.plan.reset();
+      row_.erasure = {};
+      QUIETUS_TRY(rows::put_request(writer, scopes.seal(), row_));
+      return log_decision(writer, scopes.seal(), now_, {"request-given-up", actor_, id_, {}});
+    });
+  }
+
+  Result<std::vector<std::string>> paths_of() {
+    std::vector<std::string> paths;
+    if (row_.kind == RequestKind::kDeletion) return paths;
+    QUIETUS_TRY(
+        core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+          paths.clear();
+          for (const ScopeId scope : row_.scopes) {
+            QUIETUS_TRY_AS(std::string path, path_of(reader, scopes, scope));
+            paths.push_back(std::move(path));
+          }
+          return {};
+        }));
+    return paths;
+  }
+
+  const std::shared_ptr<VaultCore> core_;
+  const RequestId id_;
+  const UnixMillis now_;
+  OperatorId actor_{};
+  RequestRow row_;
+  bool interrupted_ = false;
+};
+
+struct Ending {
+  RequestEvent event;
+  Duty duty;
+  Code what;
+};
+Result<RequestInfo> end_request(VaultCore& core, std::string_view id, const Ending& ending,
+                                const Sha256& why) {
+  QUIETUS_TRY_AS(const RequestId wanted, parse_request_id(id));
+  const UnixMillis now = core.environment.clock.now();
+  QUIETUS_TRY(core.update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+    const RowSeal seal = scopes.seal();
+    QUIETUS_TRY_AS(const Operator actor, require_actor(core, writer, seal, ending.duty));
+    QUIETUS_TRY_AS(RequestRow row, request_row(writer, seal, wanted));
+    QUIETUS_TRY(advance(row, ending.event));
+    row.ended = now;
+    QUIETUS_TRY(rows::remove_contact(writer, wanted));
+    QUIETUS_TRY(rows::put_request(writer, seal, row));
+    return log_decision(writer, seal, now, {ending.what, actor.id, wanted, why});
+  }));
+  return info_of(core, wanted);
+}
+
+}  // namespace
+
+Result<RequestInfo> Governance::execute(std::string_view id) {
+  QUIETUS_TRY_AS(const auto core, writable_core(core_));
+  QUIETUS_TRY_AS(const RequestId wanted, parse_request_id(id));
+  QUIETUS_TRY(Execution(core, wanted).run());
+  return info_of(*core, wanted);
+}
+
+Result<RequestInfo> Governance::reject(std::string_view id, std::string_view reason) {
+  QUIETUS_TRY_AS(const auto core, writable_core(core_));
+  return end_request(*core, id, {RequestEvent::kReject, Duty::kApprove, "request-rejected"},
+                     sha256(as_bytes(reason)));
+}
+
+Result<RequestInfo> Governance::cancel(std::string_view id) {
+  QUIETUS_TRY_AS(const auto core, writable_core(core_));
+  return end_request(*core, id, {RequestEvent::kCancel, Duty::kAsk, "request-cancelled"}, {});
+}
+
+Result<RequestInfo> Governance::extend(std::string_view id, std::int64_t deadline_unix_ms,
+                                       std::string_view reason) {
+  QUIETUS_TRY_AS(const auto core, writable_core(core_));
+  QUIETUS_TRY_AS(const RequestId wanted, parse_request_id(id));
+  const auto why = Code::parse(reason);
+  if (!why) return Error(ErrorCode::kInvalidArgument, "the reason of an extension is a code");
+  const UnixMillis now = core->environment.clock.now();
+  QUIETUS_TRY(
+      core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+        const RowSeal seal = scopes.seal();
+        QUIETUS_TRY_AS(const Operator actor, require_actor(*core, writer, seal, Duty::kVerify));
+        QUIETUS_TRY_AS(RequestRow row, request_row(writer, seal, wanted));
+        if (row.ended != 0) return Error(ErrorCode::kRefused, "the request has ended");
+        if (deadline_unix_ms <= row.deadline)
+          return Error(ErrorCode::kInvalidArgument, "an extension ends later than the deadline");
+        row.deadline = deadline_unix_ms;
+        row.extended = why->text();
+        QUIETUS_TRY(rows::put_request(writer, seal, row));
+        return log_decision(writer, seal, now, {"request-extended", actor.id, wanted, {}});
+      }));
+  return info_of(*core, wanted);
+}
+
+Result<void> Governance::check_export(std::string_view scope_path) {
+  QUIETUS_TRY_AS(const auto core, open_core(core_));
+  ScopeId scope = 0;
+  QUIETUS_TRY(
+      core->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        QUIETUS_TRY_AS(scope, resolve_path(reader, scopes, scope_path));
+        return {};
+      }));
+  return require_export_approved(*core, scope);
+}
+
+Result<RequestInfo> Governance::request(std::string_view id) {
+  QUIETUS_TRY_AS(const auto core, open_core(core_));
+  QUIETUS_TRY_AS(const RequestId wanted, parse_request_id(id));
+  return info_of(*core, wanted);
+}
+
+Result<std::vector<RequestInfo>> Governance::requests() {
+  QUIETUS_TRY_AS(const auto core, open_core(core_));
+  std::vector<RequestInfo> found;
+  QUIETUS_TRY(
+      core->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        found.clear();
+        QUIETUS_TRY_AS(const auto all, rows::requests(reader, scopes.seal()));
+        for (const RequestRow& row : all) {
+          QUIETUS_TRY_AS(RequestInfo info, info_of(*core, reader, scopes, row));
+          found.push_back(std::move(info));
+        }
+        return {};
+      }));
+  return found;
+}
+
+Result<std::vector<SignedText>> Governance::signatures(std::string_view id) {
+  QUIETUS_TRY_AS(const auto core, open_core(core_));
+  QUIETUS_TRY_AS(const RequestId wanted, parse_request_id(id));
+  std::vector<SignedText> found;
+  QUIETUS_TRY(core->read([&](ControlReader& reader, ScopeTable& scopes,
+                             const RootRow&) -> Result<void> {
+    found.clear();
+    const RowSeal seal = scopes.seal();
+    QUIETUS_TRY(request_row(reader, seal, wanted));
+    QUIETUS_TRY_AS(const auto people, rows::operators(reader, seal));
+    QUIETUS_TRY_AS(const auto statements, rows::statements_of(reader, seal, wanted));
+    for (const rows::SignedStatement& one : statements) {
+      const auto by = std::ranges::find(people, one.who, &Operator::id);
+      found.push_back({by == people.end() ? to_hex(one.who) : by->name, one.text, one.signature});
+    }
+    return {};
+  }));
+  return found;
+}
+
+}  // namespace quietus
