@@ -41,6 +41,8 @@ void attach_backup_verify(CLI::App& group, Action& chosen);    // backup verify
 void attach_restore_command(CLI::App& group, Action& chosen);  // backup restore
 void attach_drill_command(CLI::App& group, Action& chosen);    // backup drill
 void attach_escrow_commands(CLI::App& app, Action& chosen);    // escrow
+void attach_operator_commands(CLI::App& app, Action& chosen);  // operator
+void attach_request_commands(CLI::App& app, Action& chosen);   // request
 void attach_escrow_vault_commands(CLI::App& group, Action& chosen);  // escrow import-… snapshot
 void attach_inbox_commands(CLI::App& group, Action& chosen);         // escrow inbox tell receive
 void attach_sweep_commands(CLI::App& app, Action& chosen);           // sweep clock

@@ -83,6 +83,10 @@ void attach_everything(CLI::App& app, Invocation& invocation, Action& chosen) {
   app.add_option("--passphrase-file", invocation.options.passphrase_file,
                  "Unlock with the first line of this file [$QUIETUS_PASSPHRASE_FILE]")
       ->excludes(key);
+  app.add_option("--as", invocation.options.acting,
+                 "Who acts on a governed vault [$QUIETUS_OPERATOR]");
+  app.add_option("--identity", invocation.options.identity,
+                 "Their SSH key, or its public half with an ssh-agent [$QUIETUS_IDENTITY]");
   app.footer(
       "Without a file, the passphrase is asked for on the terminal.\n"
       "Exit codes: 0 done, 1 failure, 2 usage, 3 not found, 4 erased, 5 refused, 6 cannot unlock,\n"
@@ -100,8 +104,21 @@ void attach_everything(CLI::App& app, Invocation& invocation, Action& chosen) {
   attach_escrow_commands(app, chosen);
   attach_sweep_commands(app, chosen);
   attach_certificate_commands(app, chosen);
+  attach_operator_commands(app, chosen);
+  attach_request_commands(app, chosen);
   attach_audit_commands(app, chosen);
   app.require_subcommand(1);
+}
+
+// "request approve".
+std::string command_of(const CLI::App& app) {
+  std::string command;
+  const CLI::App* at = &app;
+  while (!at->get_subcommands().empty()) {
+    at = at->get_subcommands().front();
+    command.append(command.empty() ? "" : " ").append(at->get_name());
+  }
+  return command;
 }
 
 // An invocation that could not be parsed may still have asked for JSON.
@@ -124,6 +141,7 @@ int parse_and_run(int argc, char** argv) {
     return fail(invocation, Error(ErrorCode::kInvalidArgument, refused.what()),
                 "`quietus --help` and `quietus COMMAND --help` say what is possible");
   }
+  invocation.options.command = command_of(app);
   return run(chosen, invocation);
 }
 

@@ -1,6 +1,8 @@
 #include "vault_access.hpp"
 
+#include "duties.hpp"
 #include "passphrase_prompt.hpp"
+#include "ssh_keygen.hpp"
 #include "terminal.hpp"
 
 #include <fcntl.h>
@@ -43,6 +45,24 @@ Result<Secret> key_file_to_be(const std::string& path, bool& made) {
   return Secret::key_file(path);
 }
 
+Result<Vault> with_actor(Result<Vault> opened, const GlobalOptions& options) {
+  if (!opened) return opened;
+  Governance governance = opened->governance();
+  QUIETUS_TRY_AS(const GovernanceStatus status, governance.status());
+  if (!status.governed) return opened;
+  if (options.acting.empty() || options.identity.empty())
+    return Error(ErrorCode::kRefused,
+                 "the vault is governed: say who acts with --as NAME and --identity KEY "
+                 "[$QUIETUS_OPERATOR, $QUIETUS_IDENTITY]");
+  const std::string_view duty = duty_of(options.command);
+  QUIETUS_TRY_AS(const std::string challenge,
+                 governance.challenge(options.acting, options.command));
+  QUIETUS_TRY_AS(const std::string signature,
+                 sign_with(options.identity, kActNamespace, challenge));
+  QUIETUS_TRY(governance.act(signature, duty));
+  return opened;
+}
+
 bool may_be_readable(ErrorCode code) {
   return code == ErrorCode::kCorrupt || code == ErrorCode::kIo ||
          code == ErrorCode::kErasureIncomplete;
@@ -64,6 +84,8 @@ Result<HeldUnlock> Secret::unlock() const {
 Result<void> complete_from_environment(GlobalOptions& options) {
   options.vault_given = !options.vault.empty();
   if (!options.vault_given) options.vault = from_environment("QUIETUS_VAULT");
+  if (options.acting.empty()) options.acting = from_environment("QUIETUS_OPERATOR");
+  if (options.identity.empty()) options.identity = from_environment("QUIETUS_IDENTITY");
   if (!options.key_file.empty() || !options.passphrase_file.empty()) return {};
   options.key_file = from_environment("QUIETUS_KEY_FILE");
   options.passphrase_file = from_environment("QUIETUS_PASSPHRASE_FILE");
@@ -103,21 +125,21 @@ Result<std::filesystem::path> vault_folder(const GlobalOptions& options) {
 Result<Vault> open_for_writing(const GlobalOptions& options) {
   QUIETUS_TRY_AS(const std::filesystem::path folder, vault_folder(options));
   QUIETUS_TRY_AS(const Secret secret, existing_secret(options));
-  return open_with(secret, folder, {});
+  return with_actor(open_with(secret, folder, {}), options);
 }
 
 Result<Vault> open_for_reading(const GlobalOptions& options) {
   QUIETUS_TRY_AS(const std::filesystem::path folder, vault_folder(options));
   QUIETUS_TRY_AS(const Secret secret, existing_secret(options));
   Result<Vault> vault = open_with(secret, folder, {});
-  if (vault || !may_be_readable(vault.error().code())) return vault;
+  if (vault || !may_be_readable(vault.error().code())) return with_actor(std::move(vault), options);
   OpenOptions look;
   look.read_only = true;
   Result<Vault> readable = open_with(secret, folder, look);
   if (!readable) return vault;
   Terminal::message("warning: " + vault.error().context());
   Terminal::message("warning: the vault was opened read-only; nothing in it is changed");
-  return readable;
+  return with_actor(std::move(readable), options);
 }
 
 }  // namespace quietus::cli

@@ -16,6 +16,9 @@ struct GlobalOptions {
   bool vault_given = false;     // --vault
   std::string key_file;         // --key-file, else $QUIETUS_KEY_FILE
   std::string passphrase_file;  // --passphrase-file, else $QUIETUS_PASSPHRASE_FILE
+  std::string acting;           // --as, else $QUIETUS_OPERATOR: who acts on a governed vault
+  std::string identity;         // --identity, else $QUIETUS_IDENTITY: their SSH key
+  std::string command;          // "request approve"
 };
 
 // An Unlock for one use, and the pipe that a typed passphrase is read from.
@@ -73,6 +76,8 @@ Result<Secret> new_secret(const std::string& key_file, const std::string& passph
 // The vault's folder; kInvalidArgument when none was named.
 Result<std::filesystem::path> vault_folder(const GlobalOptions& options);
 
+// In a governed vault whoever acts shows it first, and may do no more than their roles allow:
+// kRefused.
 Result<Vault> open_for_writing(const GlobalOptions& options);
 
 // Opens normally; where that fails because the disk is read-only, the anchor is damaged or an

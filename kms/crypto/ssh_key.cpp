@@ -22,9 +22,9 @@
 namespace quietus {
 namespace {
 
-using PublicKey = std::unique_ptr<EVP_PKEY, OpensslDeleter<EVP_PKEY_free>>;
+using EvpPublicKey = std::unique_ptr<EVP_PKEY, OpensslDeleter<EVP_PKEY_free>>;
 using KeyContext = std::unique_ptr<EVP_PKEY_CTX, OpensslDeleter<EVP_PKEY_CTX_free>>;
-using Number = std::unique_ptr<BIGNUM, OpensslDeleter<BN_free>>;
+using BigNumber = std::unique_ptr<BIGNUM, OpensslDeleter<BN_free>>;
 using ParamBuilder = std::unique_ptr<OSSL_PARAM_BLD, OpensslDeleter<OSSL_PARAM_BLD_free>>;
 using Params = std::unique_ptr<OSSL_PARAM, OpensslDeleter<OSSL_PARAM_free>>;
 using EcdsaPair = std::unique_ptr<ECDSA_SIG, OpensslDeleter<ECDSA_SIG_free>>;
@@ -76,8 +76,8 @@ bool is_positive_number(ByteView mpint) {
   return mpint.size() > 1 && (mpint[1] & 0x80) != 0;
 }
 
-Number number_of(ByteView mpint) {
-  Number number(BN_bin2bn(mpint.data(), static_cast<int>(mpint.size()), nullptr));
+BigNumber number_of(ByteView mpint) {
+  BigNumber number(BN_bin2bn(mpint.data(), static_cast<int>(mpint.size()), nullptr));
   if (!number) throw std::bad_alloc();
   return number;
 }
@@ -109,8 +109,8 @@ Result<KeyParts> parts_of(ByteView wire) {
 Result<void> check_rsa(const KeyParts& parts) {
   if (!is_positive_number(parts.exponent) || !is_positive_number(parts.modulus))
     return bad_key("malformed");
-  const Number modulus = number_of(parts.modulus);
-  const Number exponent = number_of(parts.exponent);
+  const BigNumber modulus = number_of(parts.modulus);
+  const BigNumber exponent = number_of(parts.exponent);
   const int bits = BN_num_bits(modulus.get());
   if (bits < kMinRsaBits || bits > kMaxRsaBits)
     return bad_key("RSA of " + std::to_string(bits) + " bits; 3072 to 16384 are taken");
@@ -121,7 +121,7 @@ Result<void> check_rsa(const KeyParts& parts) {
   return {};
 }
 
-PublicKey import_key(const char* algorithm, OSSL_PARAM_BLD* builder) {
+EvpPublicKey import_key(const char* algorithm, OSSL_PARAM_BLD* builder) {
   const Params params(OSSL_PARAM_BLD_to_param(builder));
   const KeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, algorithm, nullptr));
   if (!params || !context) throw std::bad_alloc();
@@ -129,11 +129,11 @@ PublicKey import_key(const char* algorithm, OSSL_PARAM_BLD* builder) {
   if (EVP_PKEY_fromdata_init(context.get()) != 1 ||
       EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, params.get()) != 1)
     return nullptr;
-  return PublicKey(key);
+  return EvpPublicKey(key);
 }
 
 // Nothing when the point is not one of the curve.
-PublicKey ec_key(const KeyParts& parts) {
+EvpPublicKey ec_key(const KeyParts& parts) {
   const ParamBuilder builder(OSSL_PARAM_BLD_new());
   if (!builder ||
       OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, parts.row->group,
@@ -144,9 +144,9 @@ PublicKey ec_key(const KeyParts& parts) {
   return import_key("EC", builder.get());
 }
 
-PublicKey rsa_key(const KeyParts& parts) {
-  const Number modulus = number_of(parts.modulus);
-  const Number exponent = number_of(parts.exponent);
+EvpPublicKey rsa_key(const KeyParts& parts) {
+  const BigNumber modulus = number_of(parts.modulus);
+  const BigNumber exponent = number_of(parts.exponent);
   const ParamBuilder builder(OSSL_PARAM_BLD_new());
   if (!builder ||
       OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, modulus.get()) != 1 ||
@@ -170,8 +170,8 @@ bool verify_ecdsa(const KeyParts& parts, ByteView message, ByteView pair) {
   const ByteView s = in.field(kMaxSshSignature);
   if (!in.done() || !is_positive_number(r) || !is_positive_number(s)) return false;
   const EcdsaPair numbers(ECDSA_SIG_new());
-  Number r_number = number_of(r);
-  Number s_number = number_of(s);
+  BigNumber r_number = number_of(r);
+  BigNumber s_number = number_of(s);
   if (!numbers) throw std::bad_alloc();
   if (ECDSA_SIG_set0(numbers.get(), r_number.get(), s_number.get()) != 1) return false;
   static_cast<void>(r_number.release());
@@ -181,7 +181,7 @@ bool verify_ecdsa(const KeyParts& parts, ByteView message, ByteView pair) {
   Bytes der(static_cast<std::size_t>(size));
   std::uint8_t* out = der.data();
   if (i2d_ECDSA_SIG(numbers.get(), &out) != size) return false;
-  const PublicKey key = ec_key(parts);
+  const EvpPublicKey key = ec_key(parts);
   const EVP_MD* const digest =
       parts.row->type == SshKeyType::kEcdsaP384 ? EVP_sha384() : EVP_sha256();
   return key && verify_evp(key.get(), digest, message, der);
@@ -200,7 +200,7 @@ bool verify_rsa(const KeyParts& parts, std::string_view name, ByteView message,
   if (name == "rsa-sha2-512") digest = EVP_sha512();
   if (name == "rsa-sha2-256") digest = EVP_sha256();
   if (digest == nullptr) return false;
-  const PublicKey key = rsa_key(parts);
+  const EvpPublicKey key = rsa_key(parts);
   return key && signature.size() == static_cast<std::size_t>(EVP_PKEY_get_size(key.get())) &&
          verify_evp(key.get(), digest, message, signature);
 }

@@ -4,7 +4,7 @@
 
 namespace quietus {
 
-std::string entry_text(const EntryHead& head, const Decision& entry) {
+std::string entry_text(const EntryHead& head, const GovernanceDecision& entry) {
   return EntryBuilder(head, kDecisionKind)
       .code("what", entry.what)
       .bytes("operator", entry.who)

@@ -9,7 +9,7 @@
 namespace quietus {
 
 // {"kind":"decision","what":…,"operator":…,"about":…,"sha256":…}
-struct Decision {
+struct GovernanceDecision {
   Code what = "none";                    // "vault-governed", "acted", "request-approved", …
   std::array<std::uint8_t, 16> who{};    // the operator; zeros: nobody
   std::array<std::uint8_t, 16> about{};  // the request, or the operator, that it is about
@@ -17,6 +17,6 @@ struct Decision {
 };
 inline constexpr std::string_view kDecisionKind = "decision";
 
-std::string entry_text(const EntryHead& head, const Decision& entry);
+std::string entry_text(const EntryHead& head, const GovernanceDecision& entry);
 
 }  // namespace quietus

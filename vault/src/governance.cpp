@@ -78,7 +78,7 @@ Result<Operator> operator_from(const OperatorSpec& spec, UnixMillis now) {
 }
 
 Result<void> log_decision(ControlWriter& writer, const RowSeal& seal, UnixMillis now,
-                          const Decision& decision) {
+                          const GovernanceDecision& decision) {
   return log_change(writer, seal, entry_text(new_entry(now), decision));
 }
 
@@ -218,7 +218,7 @@ Result<void> Governance::act(std::string_view signature, std::string_view duty) 
     acting = by.person;
     return by;
   };
-  const Decision acted{"acted", {}, {}, sha256(as_bytes(text.text))};
+  const GovernanceDecision acted{"acted", {}, {}, sha256(as_bytes(text.text))};
   if (core->options.read_only) {
     QUIETUS_TRY(
         core->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
@@ -231,7 +231,7 @@ Result<void> Governance::act(std::string_view signature, std::string_view duty) 
           const RowSeal seal = scopes.seal();
           QUIETUS_TRY_AS(const SignedBy by, find(writer, seal));
           QUIETUS_TRY(note_used(writer, seal, by, now));
-          Decision entry = acted;
+          GovernanceDecision entry = acted;
           entry.who = by.person.id;
           return log_decision(writer, seal, now, entry);
         }));

@@ -15,7 +15,7 @@ OperatorInfo info_of(const Operator& person);
 Result<Operator> operator_from(const OperatorSpec& spec, UnixMillis now);
 
 Result<void> log_decision(ControlWriter& writer, const RowSeal& seal, UnixMillis now,
-                          const Decision& decision);
+                          const GovernanceDecision& decision);
 
 // The operator whose key signed the text. kUnverified, also when a security key was not touched;
 // kRefused: not an operator now.

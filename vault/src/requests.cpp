@@ -53,9 +53,23 @@ bool may_approve(const RequestRow& request, const Operator& person) {
 }
 
 Result<void> put_and_log(ControlWriter& writer, const RowSeal& seal, const RequestRow& row,
-                         UnixMillis now, const Decision& decision) {
+                         UnixMillis now, const GovernanceDecision& decision) {
   QUIETUS_TRY(rows::put_request(writer, seal, row));
   return log_decision(writer, seal, now, decision);
+}
+
+std::string statement_text(const VaultCore& core, const RequestId& id, const Code& method,
+                           const Sha256& evidence) {
+  std::string text(kStatementBegin);
+  return text.append("vault ")
+      .append(to_hex(core.header.vault))
+      .append("\nrequest ")
+      .append(to_hex(id))
+      .append("\nmethod ")
+      .append(method.text())
+      .append("\nevidence ")
+      .append(to_hex(evidence))
+      .append("\n\nWho signs this has made sure, in that way, that who asked is who they say.\n");
 }
 
 Result<void> check_key(const ApprovalRule& rule, const SignedBy& by) {
@@ -279,26 +293,14 @@ Result<RequestInfo> Governance::open(const RequestSpec& request) {
 }
 
 Result<std::string> Governance::verification(std::string_view id, std::string_view method,
-                                             std::string_view evidence_hash) {
+                                             ByteView evidence) {
   QUIETUS_TRY_AS(const auto core, open_core(core_));
   QUIETUS_TRY_AS(const RequestId wanted, parse_request_id(id));
   const auto code = Code::parse(method);
-  const auto hash = ring_text::hex_of<Sha256>(evidence_hash);
-  if (!code || !hash)
-    return Error(ErrorCode::kInvalidArgument,
-                 "a method is a code such as `identity-card`, an evidence its SHA-256 in 64 hex "
-                 "digits");
+  if (!code)
+    return Error(ErrorCode::kInvalidArgument, "a method is a code such as `identity-card`");
   QUIETUS_TRY(info_of(*core, wanted));
-  std::string text(kStatementBegin);
-  return text.append("vault ")
-      .append(to_hex(core->header.vault))
-      .append("\nrequest ")
-      .append(to_hex(wanted))
-      .append("\nmethod ")
-      .append(code->text())
-      .append("\nevidence ")
-      .append(to_hex(*hash))
-      .append("\n\nWho signs this has made sure, in that way, that who asked is who they say.\n");
+  return statement_text(*core, wanted, *code, sha256(evidence));
 }
 
 Result<RequestInfo> Governance::verify(std::string_view id, std::string_view statement,
@@ -310,11 +312,11 @@ Result<RequestInfo> Governance::verify(std::string_view id, std::string_view sta
   const bool begins = lines.next() == kStatementBegin.substr(0, kStatementBegin.size() - 1);
   static_cast<void>(lines.next());
   static_cast<void>(lines.next());
-  const std::string method(ring_text::value_of(lines, "method "));
-  const std::string evidence(ring_text::value_of(lines, "evidence "));
+  const auto method = Code::parse(ring_text::value_of(lines, "method "));
+  const auto evidence = ring_text::hex_of<Sha256>(ring_text::value_of(lines, "evidence "));
   // Of this vault, this request, and in the one form.
-  const auto expected = verification(id, method, evidence);
-  if (!begins || !expected || *expected != statement)
+  if (!begins || !method || !evidence ||
+      statement_text(*core, wanted, *method, *evidence) != statement)
     return unverified("the statement is not that of this request");
   QUIETUS_TRY(
       core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
@@ -325,8 +327,7 @@ Result<RequestInfo> Governance::verify(std::string_view id, std::string_view sta
         if (!may(by.person.roles, Duty::kVerify))
           return Error(ErrorCode::kRefused, by.person.name + " is no verifier");
         QUIETUS_TRY(advance(row, RequestEvent::kVerify));
-        row.verification = Verification{*Code::parse(method), *ring_text::hex_of<Sha256>(evidence),
-                                        by.person.id, now};
+        row.verification = Verification{*method, *evidence, by.person.id, now};
         QUIETUS_TRY(note_used(writer, seal, by, now));
         QUIETUS_TRY(
             rows::add_statement(writer, seal, row.id, {by.person.id, text.text, text.signature}));
@@ -346,13 +347,13 @@ Result<std::string> Governance::plan(std::string_view id) {
         const RowSeal seal = scopes.seal();
         QUIETUS_TRY_AS(const Operator actor, require_actor(*core, writer, seal, Duty::kLook));
         QUIETUS_TRY_AS(RequestRow row, request_row(writer, seal, wanted));
+        const PlanRow before = row.plan.value_or(PlanRow{});
+        QUIETUS_TRY(advance(row, RequestEvent::kPlan));
         QUIETUS_TRY_AS(const Sha256 covers, plan_covers(writer, seal, row));
-        const bool stands = row.plan && now < row.plan->expires && row.plan->covers == covers;
-        if (stands || row.state == RequestState::kExecuting) {
-          text = row.plan->text;
+        if (row.plan && now < before.expires && before.covers == covers) {
+          text = before.text;
           return {};
         }
-        QUIETUS_TRY(advance(row, RequestEvent::kPlan));
         QUIETUS_TRY_AS(row.plan, make_plan(*core, writer, scopes, row, now));
         text = row.plan->text;
         return put_and_log(writer, seal, row, now,

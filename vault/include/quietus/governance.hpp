@@ -135,10 +135,9 @@ class QUIETUS_EXPORT Governance {
   Result<RequestInfo> propose_removal(std::string_view name);
   Result<RequestInfo> propose_policy(std::string_view text);
   Result<RequestInfo> propose_release(std::string_view hold_id);
-  // The statement that the verifier signs in kVerifyNamespace. `method` is a code, `evidence_hash`
-  // the SHA-256 of what was seen, which stays with who has it.
-  Result<std::string> verification(std::string_view id, std::string_view method,
-                                   std::string_view evidence_hash);
+  // The statement that the verifier signs in kVerifyNamespace. `method` is a code; of the evidence,
+  // which stays with who has it, the SHA-256 is noted.
+  Result<std::string> verification(std::string_view id, std::string_view method, ByteView evidence);
   Result<RequestInfo> verify(std::string_view id, std::string_view statement,
                              std::string_view signature);
   // The plan that is to be approved, made anew when there is none, when it has expired, or when it
