@@ -1,6 +1,7 @@
 // key: states of keys. hold: legal holds.
 #include "attach.hpp"
 #include "printable_text.hpp"
+#include "request_output.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -207,6 +208,12 @@ Result<ExitCode> run_place(const HoldCommand& command, Invocation& invocation) {
 
 Result<ExitCode> run_release(const HoldCommand& command, Invocation& invocation) {
   QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
+  QUIETUS_TRY_AS(const GovernanceStatus status, vault.governance().status());
+  if (status.governed) {
+    QUIETUS_TRY_AS(const RequestInfo request, vault.governance().propose_release(command.id));
+    print_request(request, invocation.terminal);
+    return ExitCode::kDone;
+  }
   QUIETUS_TRY(vault.lifecycle().release_hold(command.id).within("hold " + command.id));
   if (invocation.terminal.json)
     invocation.terminal.document({{"hold", command.id}, {"released", true}});

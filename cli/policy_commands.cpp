@@ -5,6 +5,7 @@
 #include "output_file.hpp"
 #include "plan_output.hpp"
 #include "printable_text.hpp"
+#include "request_output.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -47,6 +48,13 @@ Result<ExitCode> run_check(const PolicyCommand& command, Invocation& invocation)
 Result<ExitCode> run_apply(const PolicyCommand& command, Invocation& invocation) {
   QUIETUS_TRY_AS(const std::string text, read_policy(command.file));
   QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
+  QUIETUS_TRY_AS(const GovernanceStatus status, vault.governance().status());
+  if (status.governed) {
+    QUIETUS_TRY_AS(const RequestInfo request,
+                   vault.governance().propose_policy(text).within(command.file));
+    print_request(request, invocation.terminal);
+    return ExitCode::kDone;
+  }
   QUIETUS_TRY_AS(const PolicyInfo applied,
                  vault.retention().apply_policy(text).within(command.file));
   if (invocation.terminal.json)

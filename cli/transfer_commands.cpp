@@ -19,6 +19,7 @@ struct TransferCommand {
   std::string path;
   std::string use;  // of restricted data
   std::string subject;
+  std::string request;  // of a governed vault
 };
 
 // How many names are told one by one before the rest is only counted.
@@ -161,6 +162,7 @@ Result<ExitCode> run_export(const TransferCommand& command, Invocation& invocati
   if (!command.subject.empty() && (to_stdout || command.path.ends_with(".ndjson")))
     return Error(ErrorCode::kInvalidArgument, "--subject needs -o with a folder");
   QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
+  if (!command.request.empty()) QUIETUS_TRY(vault.governance().execute(command.request));
   if (!command.subject.empty()) return export_subject(vault, command, invocation);
   QUIETUS_TRY_AS(const TransferReport report,
                  export_to(vault, command, invocation.terminal).within(command.scope));
@@ -197,6 +199,8 @@ void attach_transfer_commands(CLI::App& app, Action& chosen) {
       ->required();
   add_restricted_use(leave, out->use);
   add_subject(leave, out->subject);
+  leave.add_option("--request", out->request,
+                   "Of a governed vault: the approved request for access or portability");
   on_chosen(leave, chosen, std::move(out), run_export);
 }
 

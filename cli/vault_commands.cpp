@@ -64,6 +64,28 @@ std::string retention_text(const RetentionStatus& retention) {
   return text;
 }
 
+Json governance_json(const GovernanceStatus& governance) {
+  if (!governance.governed) return nullptr;
+  return {{"since", timestamp(governance.since_unix_ms)},
+          {"operators", governance.operators},
+          {"open_requests", governance.open_requests},
+          {"overdue_requests", governance.overdue_requests},
+          {"last_review", governance.reviewed_unix_ms == 0
+                              ? Json(nullptr)
+                              : Json(timestamp(governance.reviewed_unix_ms))},
+          {"review_overdue", governance.review_overdue}};
+}
+
+std::string governance_text(const GovernanceStatus& governance) {
+  if (!governance.governed) return "none: one person may do everything alone";
+  std::string text =
+      grouped(governance.operators) + ", " + counted(governance.open_requests, "request") + " open";
+  if (governance.overdue_requests > 0)
+    text += ", " + grouped(governance.overdue_requests) + " OVERDUE";
+  if (governance.review_overdue) text += ", access review OVERDUE";
+  return text;
+}
+
 // Erasures that were asked for and wait.
 std::vector<ScheduleInfo> waiting_erasures(Vault& vault) {
   auto schedules = vault.retention().schedules();
@@ -76,6 +98,7 @@ struct Upcoming {
   RetentionStatus retention;
   std::vector<ScheduleInfo> erasures;
   InboxInfo inbox;
+  GovernanceStatus governance;
 };
 
 Json status_json(const std::string& folder, const VaultStatus& status,
@@ -100,6 +123,7 @@ Json status_json(const std::string& folder, const VaultStatus& status,
       status.drill_unix_ms == 0 ? Json(nullptr) : Json(status.drill_passed);
   document["site_inbox"] =
       upcoming.inbox.folder.empty() ? Json(nullptr) : inbox_json(upcoming.inbox);
+  document["governance"] = governance_json(upcoming.governance);
   document["processes"] = status.processes;
   document["read_only"] = status.read_only;
   document["key_memory_locked"] = status.key_memory_locked;
@@ -136,6 +160,7 @@ Result<ExitCode> run_status(const NoOptions&, Invocation& invocation) {
   Upcoming upcoming;
   QUIETUS_TRY_AS(upcoming.retention, vault.retention().status());
   upcoming.erasures = waiting_erasures(vault);
+  QUIETUS_TRY_AS(upcoming.governance, vault.governance().status());
   // What is damaged there is no reason to show nothing of the rest.
   if (auto inbox = vault.escrow().inbox()) upcoming.inbox = *std::move(inbox);
   if (invocation.terminal.json) {
@@ -154,6 +179,7 @@ Result<ExitCode> run_status(const NoOptions&, Invocation& invocation) {
       {"last drill", age_text(status.drill_unix_ms) +
                          (status.drill_unix_ms != 0 && !status.drill_passed ? ", FAILED" : "")});
   if (!upcoming.inbox.folder.empty()) rows.push_back({"site's inbox", inbox_text(upcoming.inbox)});
+  rows.push_back({"operators", governance_text(upcoming.governance)});
   rows.push_back({"open in", status.processes == 1
                                  ? std::string("this process alone")
                                  : std::to_string(status.processes) + " processes"});

@@ -25,7 +25,8 @@ const TOLD = [
   'phase',
   'erasure_id',
   'reason',
-  'approvals',
+  'decided_by',
+  'request',
   'supersedes',
   'targets',
   'unreadable',
@@ -209,14 +210,27 @@ function whatWasErased({ targets, unreadable, batch }) {
   };
 }
 
+function whoDecided({ decided_by: by, request }) {
+  if (by === 'single-user')
+    return {
+      text: 'One person',
+      note: 'The vault had no operators: whoever could unlock it could do this alone.',
+    };
+  if (by === 'policy') return { text: 'The retention policy of a governed vault' };
+  const people = [request?.approvals ?? []].flat();
+  return {
+    text: `${counted(people.length, 'signature')} under the plan of request ${shown(request?.request_id)}`,
+    note: people.map(summary).join('; '),
+  };
+}
+
 function facts(payload) {
-  const { times, reason, approvals, method, root, supersedes } = payload;
-  const approved = isEmpty(approvals ?? null) ? 'Not recorded' : [approvals].flat().map(summary);
+  const { times, reason, method, root, supersedes } = payload;
   return [
     whatWasErased(payload),
     { term: 'When', text: momentText(times.slot_destroyed), note: 'by the issuer’s clock' },
     { term: 'Why', text: Object.hasOwn(REASONS, reason) ? REASONS[reason] : shown(reason) },
-    { term: 'Approved by', text: approved },
+    { term: 'Decided by', ...whoDecided(payload) },
     {
       term: 'How',
       text: `${capital(shown(method.technique))} (${shown(method.reference)})`,

@@ -101,6 +101,28 @@ struct ClaimedInstance {
 enum class SiteInbox { kNone, kDelivered, kNotYet };
 std::string_view name_of(SiteInbox inbox) noexcept;  // "none", "delivered", "not-yet"
 
+// Who decided that it be erased.
+enum class DecidedBy {
+  kSingleUser,  // whoever could unlock the vault: it had no operators
+  kPolicy,      // of a governed vault, which is approved when it is changed
+  kApproval,    // of a plan, by people who signed it
+};
+std::string_view name_of(DecidedBy by) noexcept;  // "single-user", "policy", "approval"
+
+struct ClaimedApproval {
+  std::array<std::uint8_t, 16> person{};  // an operator's id
+  Sha256 key{};                           // SHA-256 of the SSH key that signed
+  UnixMillis time = 0;
+  bool touched = false;   // a security key, and
+  bool verified = false;  // with a PIN or biometrics
+};
+struct ClaimedRequest {
+  std::array<std::uint8_t, 16> request{};
+  Code kind = "none";
+  Sha256 plan{};  // SHA-256 of the text that was signed
+  std::vector<ClaimedApproval> approvals;
+};
+
 struct ClaimedSlot {
   SlotId id{};
   std::uint64_t generation = 0;
@@ -153,6 +175,8 @@ struct ErasureClaims {
   CertificatePhase phase = CertificatePhase::kFinal;
   ErasureId erasure{};
   Code reason = "none";
+  DecidedBy decided = DecidedBy::kSingleUser;
+  std::optional<ClaimedRequest> request;  // of kApproval
   std::vector<ClaimedTarget> targets;
   ClaimedUnreadable unreadable;
   std::optional<ClaimedBatch> batch;  // then there is one target

@@ -43,6 +43,23 @@ ClaimedSlot decode_slot(JsonFields json) {
   return slot;
 }
 
+ClaimedRequest decode_request(JsonFields json, std::string& fault) {
+  ClaimedRequest request;
+  request.request = json.hex<16>("request_id");
+  request.kind = json.code("kind");
+  request.plan = json.hex<sizeof(Sha256)>("plan_sha256");
+  for (const Json& approval : json.list("approvals")) {
+    JsonFields fields(approval, fault);
+    ClaimedApproval& one = request.approvals.emplace_back();
+    one.person = fields.hex<16>("operator_id");
+    one.key = fields.hex<sizeof(Sha256)>("key_sha256");
+    one.time = fields.time("time");
+    one.touched = fields.boolean("touched");
+    one.verified = fields.boolean("verified");
+  }
+  return request;
+}
+
 ClaimedRoot decode_root(JsonFields json, std::string& fault) {
   ClaimedRoot root;
   root.provider = json.code("provider");
@@ -179,6 +196,11 @@ ErasureClaims decode_members(JsonFields json, std::string& fault) {
       decode_choice(json, "phase", std::array{CertificatePhase::kLive, CertificatePhase::kFinal});
   claims.erasure = json.hex<sizeof(ErasureId)>("erasure_id");
   claims.reason = json.code("reason");
+  claims.decided =
+      decode_choice(json, "decided_by",
+                    std::array{DecidedBy::kSingleUser, DecidedBy::kPolicy, DecidedBy::kApproval});
+  if (json.has("request")) claims.request = decode_request(json.object("request"), fault);
+  if (claims.request.has_value() != (claims.decided == DecidedBy::kApproval)) json.fail("request");
   for (const Json& target : json.list("targets"))
     claims.targets.push_back(decode_target({target, fault}, fault));
   claims.unreadable = decode_unreadable(json.object("unreadable"));

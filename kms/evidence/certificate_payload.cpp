@@ -45,6 +45,25 @@ Json encode_unreadable(const ClaimedUnreadable& unreadable) {
   return json;
 }
 
+Json encode_approval(const ClaimedApproval& approval) {
+  Json json;
+  json["operator_id"] = to_hex(approval.person);
+  json["key_sha256"] = to_hex(approval.key);
+  json["time"] = format_utc(approval.time);
+  json["touched"] = approval.touched;
+  json["verified"] = approval.verified;
+  return json;
+}
+
+Json encode_request(const ClaimedRequest& request) {
+  Json json;
+  json["request_id"] = to_hex(request.request);
+  json["kind"] = request.kind.text();
+  json["plan_sha256"] = to_hex(request.plan);
+  json["approvals"] = list_of(request.approvals, encode_approval);
+  return json;
+}
+
 Json encode_batch(const ClaimedBatch& batch) {
   Json json;
   json["statement_id"] = to_hex(batch.statement);
@@ -200,6 +219,15 @@ std::string_view name_of(CertificatePhase phase) noexcept {
   return phase == CertificatePhase::kFinal ? "final" : "live";
 }
 
+std::string_view name_of(DecidedBy by) noexcept {
+  switch (by) {
+    case DecidedBy::kSingleUser: return "single-user";
+    case DecidedBy::kPolicy: return "policy";
+    case DecidedBy::kApproval: return "approval";
+  }
+  return "unknown";
+}
+
 std::string_view name_of(SiteInbox inbox) noexcept {
   switch (inbox) {
     case SiteInbox::kNone: return "none";
@@ -239,6 +267,8 @@ std::string encode_claims(const ErasureClaims& claims) {
   json["phase"] = name_of(claims.phase);
   json["erasure_id"] = to_hex(claims.erasure);
   json["reason"] = claims.reason.text();
+  json["decided_by"] = name_of(claims.decided);
+  if (claims.request) json["request"] = encode_request(*claims.request);
   json["targets"] = list_of(claims.targets, encode_target);
   json["unreadable"] = encode_unreadable(claims.unreadable);
   if (claims.batch) json["batch"] = encode_batch(*claims.batch);

@@ -6,6 +6,7 @@
 #include "crypto/random.hpp"
 #include "evidence/checkpoint.hpp"
 #include "evidence/signed_note.hpp"
+#include "keys/approved_by.hpp"
 #include "keys/certificate_copies.hpp"
 
 namespace quietus {
@@ -137,6 +138,7 @@ Result<WrittenCertificate> write(const CertificateInputs& inputs, Subjects of) {
   claims.times.slot_destroyed = std::max(inputs.destroyed_time, claims.times.keys_unreachable);
   QUIETUS_TRY_AS(claims.log, claimed_log(inputs, std::move(of.log_indices)));
   QUIETUS_TRY(claim_copies(inputs.writer, inputs.seal, claims));
+  QUIETUS_TRY(claim_decision(inputs.writer, inputs.seal, claims));
   claims.issued_at = std::max(inputs.parts.clock.now(), claims.times.slot_destroyed);
   return store_certificate(inputs.writer, inputs.seal, std::move(claims));
 }

@@ -56,32 +56,15 @@ TEST_CASE("the payload is one line of ASCII with its members in order", "[certif
   std::vector<std::string> names;
   const Json json = must(parse_strict_json(payload));
   for (const auto& [name, value] : json.items()) names.push_back(name);
-  CHECK(names == std::vector<std::string>{"version",
-                                          "type",
-                                          "certificate_id",
-                                          "supersedes",
-                                          "vault_id",
-                                          "issuer",
-                                          "issued_at",
-                                          "status",
-                                          "phase",
-                                          "erasure_id",
-                                          "reason",
-                                          "targets",
-                                          "unreadable",
-                                          "method",
-                                          "root",
-                                          "holders",
-                                          "times",
-                                          "log",
-                                          "exports",
-                                          "exports_known",
-                                          "key_snapshots",
-                                          "instances",
-                                          "instances_known",
-                                          "copies",
-                                          "claims",
-                                          "exclusions"});
+  CHECK(names == std::vector<std::string>{"version",       "type",       "certificate_id",
+                                          "supersedes",    "vault_id",   "issuer",
+                                          "issued_at",     "status",     "phase",
+                                          "erasure_id",    "reason",     "decided_by",
+                                          "targets",       "unreadable", "method",
+                                          "root",          "holders",    "times",
+                                          "log",           "exports",    "exports_known",
+                                          "key_snapshots", "instances",  "instances_known",
+                                          "copies",        "claims",     "exclusions"});
   CHECK(encode_claims(must(decode_claims(as_bytes(payload)))) == payload);
   CHECK(must(issue_certificate(vault.claims(), vault.issuer())).payload ==
         sha256(as_bytes(payload)));
@@ -151,6 +134,28 @@ TEST_CASE("every place of a copy is named with what is known of it", "[certifica
   CHECK(states(claims).find("restored-instances unknown; ") != std::string::npos);
   claims.instances_known = true;
   CHECK(states(claims).find("restored-instances destroyed; ") != std::string::npos);
+}
+
+TEST_CASE("a certificate says who decided, and names what they signed", "[certificate]") {
+  const SampleVault vault;
+  ErasureClaims claims = vault.claims();
+  for (const DecidedBy by : {DecidedBy::kSingleUser, DecidedBy::kPolicy}) {
+    claims.decided = by;
+    CHECK(must(decode_claims(as_bytes(encode_claims(claims)))).decided == by);
+  }
+  claims.decided = DecidedBy::kApproval;
+  CHECK_FAILS_WITH(decode_claims(as_bytes(encode_claims(claims))), ErrorCode::kUnverified);
+  claims.request =
+      ClaimedRequest{{1}, "deletion", {2}, {{{3}, {4}, claims.issued_at, true, false}}};
+  const std::string payload = encode_claims(claims);
+  const ErasureClaims read = must(decode_claims(as_bytes(payload)));
+  REQUIRE(read.request);
+  CHECK(read.request->approvals.size() == 1);
+  CHECK(read.request->approvals[0].touched);
+  CHECK(encode_claims(read) == payload);
+  CHECK(issue_certificate(claims, vault.issuer()).ok());
+  claims.decided = DecidedBy::kPolicy;
+  CHECK_FAILS_WITH(decode_claims(as_bytes(encode_claims(claims))), ErrorCode::kUnverified);
 }
 
 TEST_CASE("a certificate says whether the site was told, where there is one to tell",

@@ -405,7 +405,8 @@ describe('a hostile certificate', () => {
       reason: markup,
       claims: [markup, '\u202egnp.exe'],
       [markup]: { [markup]: [markup] },
-      approvals: markup,
+      decided_by: markup,
+      request: { approvals: markup },
     };
     const html = bench.render(bench.signed(hostile), 'hostile.html');
     assert.equal(html.match(/<script/g).length, 1);

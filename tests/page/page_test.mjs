@@ -197,7 +197,19 @@ describe('the words', () => {
       status: 'pending-snapshots',
       phase: 'live',
       supersedes: ['ab'.repeat(16)],
-      approvals: [{ operator: 'alice', fingerprint: 'SHA256:abc' }, { operator: 'bob' }],
+      decided_by: 'approval',
+      request: {
+        request_id: '12'.repeat(16),
+        kind: 'deletion',
+        plan_sha256: '34'.repeat(32),
+        approvals: ['56', '78'].map((id) => ({
+          operator_id: id.repeat(16),
+          key_sha256: '9a'.repeat(32),
+          time: '2026-11-01T00:00:00Z',
+          touched: true,
+          verified: false,
+        })),
+      },
       key_snapshots: [
         { epoch_id: 'cd'.repeat(16), clear_date: '2027-01-15T00:00:00Z', attested: false },
       ],
@@ -210,8 +222,9 @@ describe('the words', () => {
     for (const text of [
       'copies of the keys still age out',
       '1 March 2027',
-      'operator: alice, fingerprint: SHA256:abc',
-      'operator: bob',
+      `2 signatures under the plan of request ${'12'.repeat(16)}`,
+      '56'.repeat(16),
+      '78'.repeat(16),
       'Until 15 January 2027, 00:00:00 UTC: key snapshot.',
       'counts',
       'records: 12',

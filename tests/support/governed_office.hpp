@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "support/retention_office.hpp"
 #include "support/ssh_signer.hpp"
@@ -32,6 +33,12 @@ struct GovernedOffice : Office {
     return governance().act(people.at(name).sign(text, kActNamespace), duty);
   }
   void act(const std::string& name, std::string_view duty) const { must(try_act(name, duty)); }
+
+  // The payload of a certificate.
+  std::string claims_of(const std::string& certificate) const {
+    const auto file = nlohmann::json::parse(must(vault().certificate(certificate)));
+    return std::string(as_text(*from_base64url(file["payload"].get<std::string>())));
+  }
 
   // A change that the only admin approves.
   void change(const RequestInfo& request) const {

@@ -121,6 +121,12 @@ TEST_CASE("a deletion that is verified and approved is carried out once", "[gove
   CHECK(request.state == "done");
   CHECK_FALSE(office.alive("acme/data"));
   CHECK_FALSE(request.erasure_id.empty());
+  const auto certificates = must(office.vault().certificates());
+  REQUIRE(certificates.size() == 1);
+  const std::string claims = office.claims_of(certificates[0].id);
+  CHECK(claims.find("\"decided_by\":\"approval\",\"request\":{\"request_id\":\"" + id) !=
+        std::string::npos);
+  CHECK(claims.find("\"plan_sha256\":\"" + to_hex(sha256(as_bytes(plan)))) != std::string::npos);
   CHECK_FAILS_WITH(office.governance().execute(id), ErrorCode::kRefused);
   CHECK_FAILS_WITH(office.governance().plan(id), ErrorCode::kRefused);
   const auto signatures = must(office.governance().signatures(id));

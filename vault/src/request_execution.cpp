@@ -8,6 +8,7 @@
 #include "base/text_encoding.hpp"
 #include "crypto/random.hpp"
 #include "erase_scopes.hpp"
+#include "keys/approved_by.hpp"
 #include "request_change.hpp"
 #include "scope_paths.hpp"
 
@@ -55,9 +56,18 @@ class Execution {
             QUIETUS_TRY(make_change(writer, scopes, root, row_, actor_, now_));
             return put_done(writer, seal);
           }
-          if (row_.kind == RequestKind::kDeletion) random_bytes(row_.erasure);
+          if (row_.kind == RequestKind::kDeletion) QUIETUS_TRY(name_approval(writer, seal, plan));
           return rows::put_request(writer, seal, row_);
         });
+  }
+
+  // For the certificate, which may be written later, by another process.
+  Result<void> name_approval(ControlWriter& writer, const RowSeal& seal, const Sha256& plan) {
+    random_bytes(row_.erasure);
+    ClaimedRequest claimed{id_, *Code::parse(name_of(row_.kind)), plan, {}};
+    for (const Approval& one : row_.plan->approvals)
+      claimed.approvals.push_back({one.who, one.key, one.time, one.touched, one.verified});
+    return rows::put_approved_by(writer, seal, row_.erasure, claimed);
   }
 
   Result<void> carry_out() {
@@ -144,6 +154,7 @@ class Execution {
       QUIETUS_TRY_AS(row_, request_row(writer, scopes.seal(), id_));
       QUIETUS_TRY(advance(row_, RequestEvent::kGiveUp));
       row_.plan.reset();
+      QUIETUS_TRY(rows::remove_approved_by(writer, row_.erasure));
       row_.erasure = {};
       QUIETUS_TRY(rows::put_request(writer, scopes.seal(), row_));
       return log_decision(writer, scopes.seal(), now_, {"request-given-up", actor_, id_, {}});

@@ -1,0 +1,81 @@
+#include "keys/approved_by.hpp"
+
+#include "base/byte_reader.hpp"
+#include "keys/sealed_rows.hpp"
+
+namespace quietus {
+namespace {
+
+constexpr std::uint8_t kApprovedVersion = 1;
+constexpr char kApprovedTable = 'v';
+constexpr std::size_t kMaxKind = 64;
+constexpr std::uint16_t kMostApprovals = 32;
+
+std::optional<ClaimedRequest> decode_approved(ByteView content) {
+  ByteReader in(content);
+  ClaimedRequest row;
+  const std::uint8_t version = in.u8();
+  row.request = in.array<16>();
+  const auto kind = Code::parse(in.text(kMaxKind));
+  row.kind = kind.value_or(Code("none"));
+  row.plan = in.array<sizeof(Sha256)>();
+  const std::uint16_t approvals = in.u16();
+  if (!kind || approvals > kMostApprovals) in.fail();
+  for (std::uint16_t i = 0; i < approvals && !in.failed(); ++i) {
+    ClaimedApproval& one = row.approvals.emplace_back();
+    one.person = in.array<16>();
+    one.key = in.array<sizeof(Sha256)>();
+    one.time = static_cast<UnixMillis>(in.u64());
+    one.touched = in.flag();
+    one.verified = in.flag();
+  }
+  return in.done() && version == kApprovedVersion ? std::optional(std::move(row)) : std::nullopt;
+}
+
+}  // namespace
+
+Result<bool> has_operators(ControlReader& reader) {
+  QUIETUS_TRY_AS(const auto row, reader.get(Bytes{'y'}));
+  return row.has_value();
+}
+
+Result<void> claim_decision(ControlReader& reader, const RowSeal& seal, ErasureClaims& claims) {
+  QUIETUS_TRY_AS(const bool governed, has_operators(reader));
+  claims.decided = governed ? DecidedBy::kPolicy : DecidedBy::kSingleUser;
+  const auto request = rows::approved_by(reader, seal, claims.erasure);
+  if (!request || !*request) return {};
+  claims.decided = DecidedBy::kApproval;
+  claims.request = **request;
+  return {};
+}
+
+namespace rows {
+
+Result<std::optional<ClaimedRequest>> approved_by(ControlReader& reader, const RowSeal& seal,
+                                                  const ErasureId& erasure) {
+  return get_row(reader, seal, row_key(kApprovedTable, erasure), decode_approved);
+}
+
+Result<void> put_approved_by(ControlWriter& writer, const RowSeal& seal, const ErasureId& erasure,
+                             const ClaimedRequest& row) {
+  ByteWriter content;
+  content.u8(kApprovedVersion)
+      .raw(row.request)
+      .text(row.kind.text())
+      .raw(row.plan)
+      .u16(static_cast<std::uint16_t>(row.approvals.size()));
+  for (const ClaimedApproval& one : row.approvals)
+    content.raw(one.person)
+        .raw(one.key)
+        .u64(static_cast<std::uint64_t>(one.time))
+        .u8(one.touched ? 1 : 0)
+        .u8(one.verified ? 1 : 0);
+  return put_sealed(writer, seal, row_key(kApprovedTable, erasure), content.take());
+}
+
+Result<void> remove_approved_by(ControlWriter& writer, const ErasureId& erasure) {
+  return writer.remove(row_key(kApprovedTable, erasure));
+}
+
+}  // namespace rows
+}  // namespace quietus

@@ -1,0 +1,31 @@
+// What a certificate says of who decided: kept beside the erasure that was approved, because its
+// certificate may be written later, by another process.
+//
+//   "v" erasure id   version u8 (1) || request id 16 || kind text || plan SHA-256 32 || u16
+//   approvals
+//                    of { operator id 16 || key SHA-256 32 || time u64 || touched u8 || verified u8
+//                    }
+#pragma once
+
+#include "evidence/certificate.hpp"
+#include "keys/control_rows.hpp"
+
+namespace quietus {
+
+// Whether the vault has operators (governance/operators.hpp, row "y").
+Result<bool> has_operators(ControlReader& reader);
+
+// Fills in who decided, from the rows of that erasure. A row that is damaged makes it as if the
+// policy had.
+Result<void> claim_decision(ControlReader& reader, const RowSeal& seal, ErasureClaims& claims);
+
+namespace rows {
+
+Result<std::optional<ClaimedRequest>> approved_by(ControlReader& reader, const RowSeal& seal,
+                                                  const ErasureId& erasure);
+Result<void> put_approved_by(ControlWriter& writer, const RowSeal& seal, const ErasureId& erasure,
+                             const ClaimedRequest& row);
+Result<void> remove_approved_by(ControlWriter& writer, const ErasureId& erasure);
+
+}  // namespace rows
+}  // namespace quietus
