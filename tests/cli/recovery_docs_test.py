@@ -1,20 +1,11 @@
 #!/usr/bin/env python3
-"""Runs docs/recovery.md line by line, as a reader would, and compares what comes with what it says.
+"""docs/recovery.md does what it says.
 
 usage: recovery_docs_test.py TOOL
-
-In what the document shows, … stands for anything, also for nothing and for several lines.
 """
 
-import os
-import pathlib
-import re
-import subprocess
-import sys
-import tempfile
+import documented
 
-DOCUMENT = pathlib.Path(__file__).resolve().parent.parent.parent / "docs" / "recovery.md"
-LONG = 120  # seconds
 # What a reader has before: a vault in use, and a backup of it.
 BEFORE = """
 mkdir office site elsewhere new restored
@@ -29,66 +20,5 @@ echo "a plan 3" | quietus put initech plan
 quietus backup create elsewhere/monday.backup
 """
 
-
-def fail(text):
-    print(f"FAILED: {text}")
-    sys.exit(1)
-
-
-def blocks():
-    """(command, what is shown below it), in order."""
-    found = []
-    for line in DOCUMENT.read_text(encoding="utf-8").splitlines():
-        if line.startswith("    $ "):
-            found.append((line[6:], []))
-        elif line.startswith("    ") and found and found[-1][1] is not None:
-            found[-1][1].append(line[4:])
-        elif found and found[-1][1] is not None:
-            found.append((None, None))  # a paragraph ends what is shown
-    return [(command, shown) for command, shown in found if command]
-
-
-def matches(shown, printed):
-    pattern = r"\s*".join(
-        ".*".join(re.escape(part) for part in re.split(r"\s*…\s*", line)) for line in shown)
-    return re.fullmatch(pattern.replace(r"\ ", " ").replace("  ", r"\s+"), printed.strip(), re.S)
-
-
-def main(tool):
-    commands = blocks()
-    if len(commands) < 15:
-        fail(f"{DOCUMENT.name} has {len(commands)} commands only")
-    with tempfile.TemporaryDirectory(prefix="quietus-recovery-") as name:
-        folder = pathlib.Path(name)
-        (folder / "bin").mkdir()
-        # A file system of a test machine need not be one that overwrites in place.
-        wrapper = folder / "bin" / "quietus"
-        wrapper.write_text('#!/bin/sh\nfor word; do case $word in --root) '
-                           f'exec "{tool}" "$@" --accept-unknown-medium;; esac; done\n'
-                           f'exec "{tool}" "$@"\n', encoding="utf-8")
-        wrapper.chmod(0o755)
-        script = ["set -u", *(f"{line} || exit 99" for line in BEFORE.strip().splitlines())]
-        for i, (command, _) in enumerate(commands):
-            script += [f"echo '@@@ {i}'", command, 'rc=$?; echo; echo "@@@ exit $rc"']
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("QUIETUS_")}
-        environment |= {"LC_ALL": "C", "HOME": name, "PATH": f"{folder}/bin:{os.environ['PATH']}"}
-        done = subprocess.run(["bash", "-c", "\n".join(script)], cwd=folder, env=environment,
-                              timeout=LONG * 3, check=False, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    output = done.stdout.decode(errors="replace")
-    if done.returncode != 0:
-        fail(f"exit {done.returncode}\n{output}")
-    parts = re.split(r"^@@@ (?:exit )?\d+\n", output, flags=re.M)[1:]
-    codes = re.findall(r"^@@@ exit (\d+)$", output, flags=re.M)
-    for i, (command, shown) in enumerate(commands):
-        printed = parts[2 * i]
-        refused = any(re.match(r"quietus: (?!hint)", line) for line in shown)
-        if refused != (codes[i] != "0"):
-            fail(f"$ {command}\nexit {codes[i]}\n{printed}")
-        if not matches(shown, printed):
-            fail(f"$ {command}\nprinted\n{printed}\nnot\n" + "\n".join(shown))
-    print(f"{len(commands)} commands did what {DOCUMENT.name} says")
-
-
 if __name__ == "__main__":
-    main(os.path.abspath(sys.argv[1]))
+    documented.run("recovery.md", BEFORE, 15)
