@@ -87,6 +87,21 @@ Result<ExitCode> run_remove(const OperatorCommand& command, Invocation& invocati
   return ExitCode::kDone;
 }
 
+Result<ExitCode> run_break_glass(const OperatorCommand& command, Invocation& invocation) {
+  QUIETUS_TRY_AS(OperatorSpec spec, spec_of(command));
+  spec.roles = {"admin"};
+  QUIETUS_TRY_AS(Vault vault, open_without_actor(invocation.options));
+  QUIETUS_TRY_AS(const std::int64_t when, vault.governance().break_glass(spec));
+  if (invocation.terminal.json)
+    invocation.terminal.document({{"admin", command.name}, {"from", time_or_null(when)}});
+  else if (when == 0)
+    invocation.terminal.line(command.name + " is an admin");
+  else
+    invocation.terminal.line("begun, and logged; do it again from " + timestamp(when) +
+                             " on. It ends when an admin acts before");
+  return ExitCode::kDone;
+}
+
 // ---- list -------------------------------------------------------------------------------------
 
 Result<ExitCode> run_operator_list(const NoOptions&, Invocation& invocation) {
@@ -169,6 +184,13 @@ void attach_operator_commands(CLI::App& app, Action& chosen) {
   CLI::App& remove = *group.add_subcommand("remove", "Ask that somebody may do nothing any more");
   remove.add_option("NAME", removed->name, "")->required();
   on_chosen(remove, chosen, std::move(removed), run_remove);
+
+  auto broken = std::make_shared<OperatorCommand>();
+  CLI::App& glass = *group.add_subcommand(
+      "break-glass", "When no admin can act any more: another one, after seven days");
+  glass.add_option("NAME", broken->name, "")->required();
+  glass.add_option("--key", broken->keys, "A file of SSH public keys")->required();
+  on_chosen(glass, chosen, std::move(broken), run_break_glass);
 
   plain_command(group, "list", "Every operator, and when they acted last", chosen,
                 run_operator_list);

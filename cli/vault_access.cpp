@@ -128,6 +128,12 @@ Result<Vault> open_for_writing(const GlobalOptions& options) {
   return with_actor(open_with(secret, folder, {}), options);
 }
 
+Result<Vault> open_without_actor(const GlobalOptions& options) {
+  QUIETUS_TRY_AS(const std::filesystem::path folder, vault_folder(options));
+  QUIETUS_TRY_AS(const Secret secret, existing_secret(options));
+  return open_with(secret, folder, {});
+}
+
 Result<Vault> open_for_reading(const GlobalOptions& options) {
   QUIETUS_TRY_AS(const std::filesystem::path folder, vault_folder(options));
   QUIETUS_TRY_AS(const Secret secret, existing_secret(options));

@@ -80,6 +80,9 @@ Result<std::filesystem::path> vault_folder(const GlobalOptions& options);
 // kRefused.
 Result<Vault> open_for_writing(const GlobalOptions& options);
 
+// Whoever has the unlock secret: for who comes when no admin can act any more.
+Result<Vault> open_without_actor(const GlobalOptions& options);
+
 // Opens normally; where that fails because the disk is read-only, the anchor is damaged or an
 // erasure cannot be finished now, opens read-only and says so.
 Result<Vault> open_for_reading(const GlobalOptions& options);

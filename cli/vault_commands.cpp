@@ -73,7 +73,10 @@ Json governance_json(const GovernanceStatus& governance) {
           {"last_review", governance.reviewed_unix_ms == 0
                               ? Json(nullptr)
                               : Json(timestamp(governance.reviewed_unix_ms))},
-          {"review_overdue", governance.review_overdue}};
+          {"review_overdue", governance.review_overdue},
+          {"break_glass", governance.break_glass_unix_ms == 0
+                              ? Json(nullptr)
+                              : Json(timestamp(governance.break_glass_unix_ms))}};
 }
 
 std::string governance_text(const GovernanceStatus& governance) {
@@ -83,6 +86,9 @@ std::string governance_text(const GovernanceStatus& governance) {
   if (governance.overdue_requests > 0)
     text += ", " + grouped(governance.overdue_requests) + " OVERDUE";
   if (governance.review_overdue) text += ", access review OVERDUE";
+  if (governance.break_glass_unix_ms != 0)
+    text +=
+        ", BREAK-GLASS: another admin from " + timestamp(governance.break_glass_unix_ms) + " on";
   return text;
 }
 

@@ -260,6 +260,17 @@ std::string ssh_fingerprint(const SshPublicKey& key) {
   return "SHA256:" + text;
 }
 
+std::optional<Bytes> ssh_message_hash(std::string_view algorithm, ByteView message) {
+  const EVP_MD* digest = nullptr;
+  if (algorithm == "sha512") digest = EVP_sha512();
+  if (algorithm == "sha256") digest = EVP_sha256();
+  if (digest == nullptr) return std::nullopt;
+  Bytes hash(static_cast<std::size_t>(EVP_MD_get_size(digest)));
+  if (EVP_Digest(message.data(), message.size(), hash.data(), nullptr, digest, nullptr) != 1)
+    throw std::bad_alloc();
+  return hash;
+}
+
 Result<SshPresence> verify_ssh(const SshPublicKey& key, ByteView message, ByteView signature) {
   QUIETUS_TRY_AS(const KeyParts parts, parts_of(key.wire));
   if (signature.size() > kMaxSshSignature) return bad_signature();

@@ -6,6 +6,7 @@
 #include <quietus/result.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -42,6 +43,9 @@ Result<SshPublicKey> parse_ssh_key(ByteView wire);
 
 // "SHA256:" and 43 characters, as ssh-keygen -l shows it.
 std::string ssh_fingerprint(const SshPublicKey& key);
+
+// The hash that SSHSIG signs in place of a message: "sha512" or "sha256"; nothing for another.
+std::optional<Bytes> ssh_message_hash(std::string_view algorithm, ByteView message);
 
 // What a security key says of the moment when it signed; nothing of other keys.
 struct SshPresence {

@@ -1,7 +1,5 @@
 #include "evidence/ssh_signature.hpp"
 
-#include <openssl/evp.h>
-
 #include <array>
 #include <optional>
 
@@ -45,17 +43,6 @@ std::optional<Bytes> blob_in(std::string_view armored) {
   return without_return(lines.rest()) == kEnd ? from_base64(body) : std::nullopt;
 }
 
-std::optional<Bytes> hash_of(std::string_view algorithm, ByteView message) {
-  const EVP_MD* digest = nullptr;
-  if (algorithm == "sha512") digest = EVP_sha512();
-  if (algorithm == "sha256") digest = EVP_sha256();
-  if (digest == nullptr) return std::nullopt;
-  Bytes hash(static_cast<std::size_t>(EVP_MD_get_size(digest)));
-  if (EVP_Digest(message.data(), message.size(), hash.data(), nullptr, digest, nullptr) != 1)
-    throw std::bad_alloc();
-  return hash;
-}
-
 struct Parts {
   ByteView key;
   std::string_view name_space;
@@ -93,7 +80,7 @@ Result<VerifiedSshSignature> verify_ssh_signature(std::string_view armored, Byte
     return malformed("made for another use: its namespace is not " + std::string(name_space));
   auto key = parse_ssh_key(parts.key);
   if (!key) return malformed(key.error().context());
-  const auto hash = hash_of(parts.algorithm, message);
+  const auto hash = ssh_message_hash(parts.algorithm, message);
   if (!hash) return malformed("with a hash that is not taken; sha512 and sha256 are");
   const Bytes covered = ByteWriter()
                             .raw(as_bytes(kMagic))

@@ -105,6 +105,8 @@ std::optional<GovernanceRow> decode_governance(ByteView content) {
   const std::uint8_t version = in.u8();
   row.since = static_cast<UnixMillis>(in.u64());
   row.reviewed = static_cast<UnixMillis>(in.u64());
+  row.breaking = static_cast<UnixMillis>(in.u64());
+  row.breaking_for = in.array<sizeof(Sha256)>();
   return in.done() && version == kOperatorVersion ? std::optional(row) : std::nullopt;
 }
 
@@ -184,7 +186,9 @@ Result<void> put_governance(ControlWriter& writer, const RowSeal& seal, const Go
   ByteWriter content;
   content.u8(kOperatorVersion)
       .u64(static_cast<std::uint64_t>(row.since))
-      .u64(static_cast<std::uint64_t>(row.reviewed));
+      .u64(static_cast<std::uint64_t>(row.reviewed))
+      .u64(static_cast<std::uint64_t>(row.breaking))
+      .raw(row.breaking_for);
   return put_sealed(writer, seal, Bytes{static_cast<std::uint8_t>(kGovernanceTable)},
                     content.take());
 }

@@ -2,7 +2,9 @@
 // least privilege is a table of roles and duties (docs/roles.md). A vault without operators is one
 // person's: everybody who can unlock it may do everything.
 //
-//   "y"                GovernanceRow: version u8 (1) || since u64 || reviewed u64
+//   "y"                GovernanceRow: version u8 (1) || since u64 || reviewed u64 || breaking u64
+//   ||
+//                      SHA-256 32
 //   "g" operator id    Operator: version u8 (1) || name text || roles u8 || from u64 || until u64
 //   ||
 //                      added u64 || used u64 || removed u64 || u16 keys of { wire field ||
@@ -20,6 +22,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "crypto/hash.hpp"
 #include "crypto/ssh_key.hpp"
 #include "keys/control_rows.hpp"
 
@@ -93,6 +96,8 @@ struct Operator {
 struct GovernanceRow {
   UnixMillis since = 0;
   UnixMillis reviewed = 0;  // the last access review that was signed
+  UnixMillis breaking = 0;  // when the glass was broken: another admin is to come; 0: it is whole
+  Sha256 breaking_for{};    // and who
 };
 
 // kInvalidArgument: no name, no role, no key, a key twice, until before from.

@@ -126,7 +126,7 @@ COMMANDS = ["init", "status", "doctor", "check", "unlock", "unlock change", "ten
             "scope expire", "scope keep", "scope schedule", "erase", "vault", "vault destroy", "backup", "backup create", "backup verify",
             "backup list", "backup forget", "backup restore", "backup drill", "escrow", "escrow init", "escrow roll",
             "escrow list", "escrow import-ring", "escrow snapshot", "escrow import-receipt", "escrow takeover",
-            "escrow inbox", "escrow tell", "escrow receive", "operator", "operator add",
+            "escrow inbox", "escrow tell", "escrow receive", "operator", "operator add", "operator break-glass",
             "operator list", "operator remove", "operator review", "request", "request open", "request verify",
             "request plan", "request approve", "request reject", "request cancel", "request extend", "request execute",
             "request list", "request show", "cert",

@@ -354,6 +354,32 @@ TEST_CASE("deadlines are those of the policy, and an extension says why", "[gove
   CHECK(extended.extended == "complex");
 }
 
+TEST_CASE("broken glass takes a week in the open, and ends when an admin acts", "[governance]") {
+  GovernedOffice office;
+  Governance governance = office.governance();
+  const OperatorSpec next = office.spec("Zoe", {"admin"});
+  CHECK_FAILS_WITH(governance.break_glass(office.spec("Yan", {"operator"})),
+                   ErrorCode::kInvalidArgument);
+  const std::int64_t when = must(governance.break_glass(next));
+  CHECK(when == office.clock.now() + 7 * kDayMillis);
+  CHECK(must(governance.status()).break_glass_unix_ms == when);
+  CHECK_FAILS_WITH(governance.break_glass(next), ErrorCode::kRefused);
+  // Somebody else cannot go through it.
+  office.clock.set(when);
+  CHECK(must(governance.break_glass(office.spec("Xen", {"admin"}))) > when);
+  CHECK(must(governance.break_glass(next)) > when);
+  // An admin is there after all.
+  office.act("Ada", "look");
+  CHECK(must(governance.status()).break_glass_unix_ms == 0);
+  const std::int64_t again = must(governance.break_glass(next));
+  office.act("Ben", "look");
+  office.clock.set(again);
+  CHECK(must(governance.break_glass(next)) == 0);
+  office.act("Zoe", "change");
+  CHECK(office.logged("break-glass-done") == 1);
+  CHECK(office.logged("break-glass-stopped") == 1);
+}
+
 TEST_CASE("an access review lists every right, and a signed one closes the quarter",
           "[governance]") {
   GovernedOffice office;

@@ -3,15 +3,18 @@
 
 #include <algorithm>
 
+#include "base/byte_writer.hpp"
 #include "base/text_encoding.hpp"
 #include "base/unverified.hpp"
 #include "crypto/random.hpp"
 #include "evidence/governance_entries.hpp"
 #include "evidence/ssh_signature.hpp"
 #include "evidence/utc_time.hpp"
+#include "governance/accepted_time.hpp"
 #include "governance/requests.hpp"
 #include "governance_rules.hpp"
 #include "keys/log_change.hpp"
+#include "keys/schedule.hpp"
 #include "keys/scope_state.hpp"
 #include "vault_core.hpp"
 
@@ -19,6 +22,7 @@ namespace quietus {
 namespace {
 
 constexpr UnixMillis kReviewEvery = 92 * kDayMillis;
+constexpr UnixMillis kBreakGlassDelay = 7 * kDayMillis;
 
 OperatorKeyInfo info_of(const OperatorKey& key) {
   return {std::string(name_of(key.key.type)),
@@ -44,6 +48,36 @@ std::string challenge_text(const VaultCore& core, std::string_view name, std::st
       .append("\nnonce ")
       .append(to_hex(nonce))
       .append("\n");
+}
+
+Sha256 identity_of(const Operator& person) {
+  ByteWriter identity;
+  identity.text(person.name).u8(person.roles);
+  for (const OperatorKey& key : person.keys) identity.field(key.key.wire);
+  return sha256(identity.view());
+}
+
+// An admin who can act is what it was broken for.
+Result<void> mend_glass(ControlWriter& writer, const RowSeal& seal, const Operator& person,
+                        UnixMillis now) {
+  QUIETUS_TRY_AS(auto row, rows::governance(writer, seal));
+  if (!row || row->breaking == 0 || !may(person.roles, Duty::kChange)) return {};
+  QUIETUS_TRY(rows::put_governance(writer, seal, {row->since, row->reviewed, 0, {}}));
+  return log_decision(writer, seal, now, {"break-glass-stopped", person.id, person.id, {}});
+}
+
+// Nobody's key becomes another's, and nobody's name.
+Result<void> add_new_operator(ControlWriter& writer, const RowSeal& seal, const Operator& person) {
+  QUIETUS_TRY_AS(const auto people, rows::operators(writer, seal));
+  for (const Operator& other : people) {
+    if (other.removed != 0) continue;
+    if (other.name == person.name)
+      return Error(ErrorCode::kAlreadyExists, "there is an operator " + person.name + " already");
+    for (const OperatorKey& key : person.keys)
+      if (other.key(key.key) != nullptr)
+        return Error(ErrorCode::kRefused, "that key is one of " + other.name + " already");
+  }
+  return rows::put_operator(writer, seal, person);
 }
 
 }  // namespace
@@ -127,6 +161,7 @@ Result<GovernanceStatus> Governance::status() {
         status.governed = true;
         status.since_unix_ms = row->since;
         status.reviewed_unix_ms = row->reviewed;
+        if (row->breaking != 0) status.break_glass_unix_ms = row->breaking + kBreakGlassDelay;
         status.review_overdue = std::max(row->since, row->reviewed) + kReviewEvery < now;
         QUIETUS_TRY_AS(const auto people, rows::operators(reader, seal));
         status.operators = static_cast<std::uint64_t>(std::ranges::count_if(
@@ -163,6 +198,43 @@ Result<OperatorInfo> Governance::govern(const OperatorSpec& first) {
   // An older copy of the store, which is not governed, is recognised from now on.
   QUIETUS_TRY(core->keys->refresh_anchor());
   return info_of(person);
+}
+
+Result<std::int64_t> Governance::break_glass(const OperatorSpec& admin) {
+  QUIETUS_TRY_AS(const auto core, writable_core(core_));
+  const UnixMillis now = core->environment.clock.now();
+  QUIETUS_TRY_AS(const Operator person, operator_from(admin, now));
+  if (!may(person.roles, Duty::kChange))
+    return Error(ErrorCode::kInvalidArgument, "who comes through broken glass has to be an admin");
+  std::int64_t when = 0;
+  QUIETUS_TRY(
+      core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+        const RowSeal seal = scopes.seal();
+        QUIETUS_TRY_AS(auto row, rows::governance(writer, seal));
+        if (!row)
+          return Error(ErrorCode::kRefused, "the vault is not governed: it has no operators");
+        QUIETUS_TRY_AS(const TimeRow time, rows::time_row(writer, seal));
+        QUIETUS_TRY(check_clock(time, now));
+        when = row->breaking + kBreakGlassDelay;
+        const bool begun = row->breaking != 0 && row->breaking_for == identity_of(person);
+        if (begun && now < when)
+          return Error(ErrorCode::kRefused, "that can be done from " + format_utc(when) +
+                                                " on, unless an admin acts before");
+        if (begun) {
+          when = 0;
+          *row = {row->since, row->reviewed, 0, {}};
+          QUIETUS_TRY(rows::put_governance(writer, seal, *row));
+          QUIETUS_TRY(add_new_operator(writer, seal, person));
+          return log_decision(writer, seal, now, {"break-glass-done", {}, person.id, {}});
+        }
+        row->breaking = now;
+        row->breaking_for = identity_of(person);
+        when = now + kBreakGlassDelay;
+        QUIETUS_TRY(rows::put_governance(writer, seal, *row));
+        return log_decision(writer, seal, now, {"break-glass-begun", {}, {}, row->breaking_for});
+      }));
+  static_cast<void>(core->keys->refresh_anchor());
+  return when;
 }
 
 Result<std::vector<OperatorInfo>> Governance::operators() {
@@ -231,6 +303,7 @@ Result<void> Governance::act(std::string_view signature, std::string_view duty) 
           const RowSeal seal = scopes.seal();
           QUIETUS_TRY_AS(const SignedBy by, find(writer, seal));
           QUIETUS_TRY(note_used(writer, seal, by, now));
+          QUIETUS_TRY(mend_glass(writer, seal, by.person, now));
           GovernanceDecision entry = acted;
           entry.who = by.person.id;
           return log_decision(writer, seal, now, entry);

@@ -99,8 +99,9 @@ struct GovernanceStatus {
   std::uint64_t operators = 0;      // that may act now
   std::uint64_t open_requests = 0;  // that have not ended
   std::uint64_t overdue_requests = 0;
-  std::int64_t reviewed_unix_ms = 0;  // the last access review that was signed
-  bool review_overdue = false;        // for more than 92 days
+  std::int64_t reviewed_unix_ms = 0;     // the last access review that was signed
+  bool review_overdue = false;           // for more than 92 days
+  std::int64_t break_glass_unix_ms = 0;  // when break_glass() can be finished; 0: it was not begun
 };
 
 // What is signed in which namespace (ssh-keygen -Y sign -n …).
@@ -117,6 +118,11 @@ class QUIETUS_EXPORT Governance {
   // Binds the first operator, who has to be an admin. There is no way back. kRefused when the vault
   // is governed already.
   Result<OperatorInfo> govern(const OperatorSpec& first);
+  // When no admin can act any more: adds one, seven days after the first call with the same person,
+  // unless an admin acts in between. It needs the unlock secret and nobody's approval; it is
+  // logged, and status() shows it. When it can be finished; 0: it is.  kRefused: not yet, or the
+  // clock cannot be believed.
+  Result<std::int64_t> break_glass(const OperatorSpec& admin);
   // By name, removed ones too.
   Result<std::vector<OperatorInfo>> operators();
 
