@@ -188,7 +188,8 @@ std::string_view approval_subject(const RequestRow& request, bool of_tenant) {
   return of_tenant ? "tenant" : "scope";
 }
 
-bool counts(const RequestRow& request, const Approval& approval) {
+bool counts(const RequestRow& request, const ApprovalRule& rule, const Approval& approval) {
+  if ((rule.second_factor && !approval.touched) || (rule.pin && !approval.verified)) return false;
   const Roles wanted = request.kind == RequestKind::kChange
                            ? static_cast<Roles>(Role::kAdmin)
                            : static_cast<Roles>(static_cast<Roles>(Role::kApprover) |
@@ -217,30 +218,34 @@ std::optional<RequestState> after(RequestState state, RequestEvent event) noexce
   return std::nullopt;
 }
 
-ApprovalRule approval_rule(const Policy* policy, const RequestRow& request, bool of_tenant,
+ApprovalNeed approval_need(const Policy* policy, const RequestRow& request, bool of_tenant,
                            std::size_t admins) {
   const std::string_view subject = approval_subject(request, of_tenant);
-  ApprovalRule rule;
-  rule.people = subject == "change" || subject == "tenant" ? 2 : 1;
+  ApprovalNeed need;
+  need.rule.people = subject == "change" || subject == "tenant" ? 2 : 1;
   if (policy != nullptr) {
     const auto found = policy->approvals.find(subject);
-    if (found != policy->approvals.end()) rule = found->second;
+    if (found != policy->approvals.end()) need.rule = found->second;
   }
+  if (request.kind != RequestKind::kChange) return need;
   const auto most = static_cast<std::uint32_t>(std::max<std::size_t>(admins, 1));
-  if (request.kind == RequestKind::kChange) rule.people = std::min(rule.people, most);
-  return rule;
+  need.rule.people = std::min(need.rule.people, most);
+  need.alone = most == 1;
+  return need;
 }
 
 // M of N: as many people as keys, so neither one person with two keys nor one key that two people
 // name counts twice.
-Result<void> check_approvals(const RequestRow& request, const ApprovalRule& rule) {
+Result<void> check_approvals(const RequestRow& request, const ApprovalNeed& need) {
+  const ApprovalRule& rule = need.rule;
   if (!request.plan) return lacking("there is none");
   std::set<OperatorId> people;
   std::set<Sha256> keys;
   bool verifier = false;
   bool other = false;
   for (const Approval& approval : request.plan->approvals) {
-    if (!counts(request, approval) || people.contains(approval.who) || keys.contains(approval.key))
+    if (!counts(request, rule, approval) || people.contains(approval.who) ||
+        keys.contains(approval.key))
       continue;
     people.insert(approval.who);
     keys.insert(approval.key);
@@ -251,9 +256,7 @@ Result<void> check_approvals(const RequestRow& request, const ApprovalRule& rule
     return lacking(std::to_string(people.size()) + " of " + std::to_string(rule.people) +
                    " approvals are there");
   if (rule.verifier && !verifier) return lacking("none of those who approved is a verifier");
-  // The only admin there is has nobody else to ask.
-  const bool alone = request.kind == RequestKind::kChange && rule.people == 1;
-  if (!other && !alone) return lacking("nobody but who opened the request has approved it");
+  if (!other && !need.alone) return lacking("nobody but who opened the request has approved it");
   return {};
 }
 

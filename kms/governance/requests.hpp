@@ -138,12 +138,17 @@ Result<void> remove_contact(ControlWriter& writer, const RequestId& id);
 
 }  // namespace rows
 
+// What a plan needs: the rule, and whether who opened the request has nobody else to ask.
+struct ApprovalNeed {
+  ApprovalRule rule;
+  bool alone = false;
+};
 // By the policy in force; without one two people for tenants and changes, and one for others.
 // Changes need no more people than there are admins now, so that the first can add others.
-ApprovalRule approval_rule(const Policy* policy, const RequestRow& request, bool of_tenant,
+ApprovalNeed approval_need(const Policy* policy, const RequestRow& request, bool of_tenant,
                            std::size_t admins);
 // kRefused says what is missing. Distinct people and distinct keys count, who may approve such a
-// request, and never the one alone who opened it.
-Result<void> check_approvals(const RequestRow& request, const ApprovalRule& rule);
+// request, with keys as the rule wants them, and never the one alone who opened it.
+Result<void> check_approvals(const RequestRow& request, const ApprovalNeed& need);
 
 }  // namespace quietus

@@ -104,8 +104,8 @@ Result<void> add_approval(ControlReader& reader, const RowSeal& seal, RequestRow
     return Error(ErrorCode::kRefused,
                  "what would be done has changed since the plan was made: make another (`request "
                  "plan`)");
-  QUIETUS_TRY_AS(const ApprovalRule rule, rule_for(reader, seal, row, now));
-  QUIETUS_TRY(check_key(rule, by));
+  QUIETUS_TRY_AS(const ApprovalNeed need, need_of(reader, seal, row, now));
+  QUIETUS_TRY(check_key(need.rule, by));
   const Approval approval{by.person.id,
                           by.person.roles,
                           sha256(by.signature.key.wire),
@@ -114,7 +114,7 @@ Result<void> add_approval(ControlReader& reader, const RowSeal& seal, RequestRow
                           by.signature.presence.verified};
   QUIETUS_TRY(check_new(*row.plan, approval));
   row.plan->approvals.push_back(approval);
-  return check_approvals(row, rule) ? advance(row, RequestEvent::kApprove) : Result<void>();
+  return check_approvals(row, need) ? advance(row, RequestEvent::kApprove) : Result<void>();
 }
 
 Result<std::string> open_contact(ControlReader& reader, ScopeTable& scopes, const RequestRow& row) {
@@ -150,8 +150,8 @@ Result<void> advance(RequestRow& row, RequestEvent event) {
   return {};
 }
 
-Result<ApprovalRule> rule_for(ControlReader& reader, const RowSeal& seal, const RequestRow& row,
-                              UnixMillis now) {
+Result<ApprovalNeed> need_of(ControlReader& reader, const RowSeal& seal, const RequestRow& row,
+                             UnixMillis now) {
   std::optional<Policy> room;
   QUIETUS_TRY_AS(const Policy* const policy, policy_now(reader, seal, now, room));
   bool of_tenant = false;
@@ -164,13 +164,13 @@ Result<ApprovalRule> rule_for(ControlReader& reader, const RowSeal& seal, const 
   const auto admins = std::ranges::count_if(people, [&](const Operator& person) {
     return person.valid_at(now) && (person.roles & static_cast<Roles>(Role::kAdmin)) != 0;
   });
-  return approval_rule(policy, row, of_tenant, static_cast<std::size_t>(admins));
+  return approval_need(policy, row, of_tenant, static_cast<std::size_t>(admins));
 }
 
 Result<void> check_plan(ControlReader& reader, const RowSeal& seal, const RequestRow& row,
                         UnixMillis now) {
-  QUIETUS_TRY_AS(const ApprovalRule rule, rule_for(reader, seal, row, now));
-  QUIETUS_TRY(check_approvals(row, rule));
+  QUIETUS_TRY_AS(const ApprovalNeed need, need_of(reader, seal, row, now));
+  QUIETUS_TRY(check_approvals(row, need));
   if (row.plan->expires <= now)
     return Error(ErrorCode::kRefused, "the plan has expired: make another (`request plan`)");
   QUIETUS_TRY_AS(const Sha256 covers, plan_covers(reader, seal, row));
@@ -182,9 +182,9 @@ Result<void> check_plan(ControlReader& reader, const RowSeal& seal, const Reques
   QUIETUS_TRY_AS(const auto people, rows::operators(reader, seal));
   for (const Approval& approval : row.plan->approvals) {
     const auto found = std::ranges::find(people, approval.who, &Operator::id);
-    if (found == people.end() || !found->valid_at(now))
+    if (found == people.end() || !found->valid_at(now) || !may_approve(row, *found))
       return Error(ErrorCode::kRefused,
-                   "somebody who approved the plan is not an operator any more: make another "
+                   "somebody who approved the plan may not approve it any more: make another "
                    "(`request plan`)");
   }
   return {};

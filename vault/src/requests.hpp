@@ -13,8 +13,8 @@ Result<RequestRow> request_row(ControlReader& reader, const RowSeal& seal, const
 Result<void> advance(RequestRow& row, RequestEvent event);
 
 // By the policy in force now.
-Result<ApprovalRule> rule_for(ControlReader& reader, const RowSeal& seal, const RequestRow& row,
-                              UnixMillis now);
+Result<ApprovalNeed> need_of(ControlReader& reader, const RowSeal& seal, const RequestRow& row,
+                             UnixMillis now);
 // Whether the plan that stands may be carried out now: not expired, approved, and what it covers is
 // what would happen. kRefused.
 Result<void> check_plan(ControlReader& reader, const RowSeal& seal, const RequestRow& row,
