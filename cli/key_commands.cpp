@@ -208,8 +208,8 @@ Result<ExitCode> run_place(const HoldCommand& command, Invocation& invocation) {
 
 Result<ExitCode> run_release(const HoldCommand& command, Invocation& invocation) {
   QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
-  QUIETUS_TRY_AS(const GovernanceStatus status, vault.governance().status());
-  if (status.governed) {
+  QUIETUS_TRY_AS(const bool governed, vault.governance().governed());
+  if (governed) {
     QUIETUS_TRY_AS(const RequestInfo request, vault.governance().propose_release(command.id));
     print_request(request, invocation.terminal);
     return ExitCode::kDone;

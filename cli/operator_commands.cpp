@@ -47,6 +47,7 @@ struct OperatorCommand {
   std::string keys;
   std::string from;
   std::string until;
+  bool yes = false;
 };
 
 Result<OperatorSpec> spec_of(const OperatorCommand& command) {
@@ -70,6 +71,12 @@ Result<ExitCode> run_add(const OperatorCommand& command, Invocation& invocation)
     QUIETUS_TRY_AS(const RequestInfo request, vault.governance().propose_operator(spec));
     print_request(request, invocation.terminal);
     return ExitCode::kDone;
+  }
+  if (!command.yes) {
+    Terminal::plan(
+        "From now on nothing is erased, released, exported or changed in this vault "
+        "without requests that\nothers approve. There is no way back.\n");
+    QUIETUS_TRY(Terminal::confirm("Make it governed?", "govern"));
   }
   QUIETUS_TRY_AS(const OperatorInfo first, vault.governance().govern(spec));
   if (invocation.terminal.json)
@@ -178,6 +185,7 @@ void attach_operator_commands(CLI::App& app, Action& chosen) {
       ->required();
   add.add_option("--from", added->from, "YYYY-MM-DD: may act from then on");
   add.add_option("--until", added->until, "YYYY-MM-DD: and before that day");
+  add.add_flag("--yes", added->yes, "Do not ask");
   on_chosen(add, chosen, std::move(added), run_add);
 
   auto removed = std::make_shared<OperatorCommand>();

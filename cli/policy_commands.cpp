@@ -48,8 +48,8 @@ Result<ExitCode> run_check(const PolicyCommand& command, Invocation& invocation)
 Result<ExitCode> run_apply(const PolicyCommand& command, Invocation& invocation) {
   QUIETUS_TRY_AS(const std::string text, read_policy(command.file));
   QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
-  QUIETUS_TRY_AS(const GovernanceStatus status, vault.governance().status());
-  if (status.governed) {
+  QUIETUS_TRY_AS(const bool governed, vault.governance().governed());
+  if (governed) {
     QUIETUS_TRY_AS(const RequestInfo request,
                    vault.governance().propose_policy(text).within(command.file));
     print_request(request, invocation.terminal);

@@ -107,6 +107,10 @@ Result<ExitCode> run_extend(const RequestCommand& command, Invocation& invocatio
 
 Result<ExitCode> run_execute(const RequestCommand& command, Invocation& invocation) {
   QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
+  QUIETUS_TRY_AS(const RequestInfo request, vault.governance().request(command.id));
+  if (request.kind == "access" || request.kind == "portability")
+    return Error(ErrorCode::kRefused, "that is done by `export SCOPE -o PATH --request " +
+                                          command.id + "`, which hands it out");
   return shown(vault.governance().execute(command.id), invocation);
 }
 

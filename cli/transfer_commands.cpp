@@ -155,6 +155,21 @@ Result<ExitCode> export_subject(Vault& vault, const TransferCommand& command,
   return worst;
 }
 
+// Nothing else is done by an export than what it is for.
+Result<void> allow_export(Vault& vault, const TransferCommand& command) {
+  Governance governance = vault.governance();
+  QUIETUS_TRY_AS(const RequestInfo request, governance.request(command.request));
+  const auto covers = [&](const std::string& scope) {
+    return command.scope == scope || command.scope.starts_with(scope + "/");
+  };
+  if (request.kind != "access" && request.kind != "portability")
+    return Error(ErrorCode::kRefused, "that is a request for " + request.kind);
+  if (std::ranges::none_of(request.scopes, covers))
+    return Error(ErrorCode::kRefused, "that request is not about " + command.scope);
+  QUIETUS_TRY(governance.execute(command.request));
+  return {};
+}
+
 Result<ExitCode> run_export(const TransferCommand& command, Invocation& invocation) {
   const bool to_stdout = command.path == "-";
   if (to_stdout && invocation.terminal.json)
@@ -162,7 +177,7 @@ Result<ExitCode> run_export(const TransferCommand& command, Invocation& invocati
   if (!command.subject.empty() && (to_stdout || command.path.ends_with(".ndjson")))
     return Error(ErrorCode::kInvalidArgument, "--subject needs -o with a folder");
   QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
-  if (!command.request.empty()) QUIETUS_TRY(vault.governance().execute(command.request));
+  if (!command.request.empty()) QUIETUS_TRY(allow_export(vault, command));
   if (!command.subject.empty()) return export_subject(vault, command, invocation);
   QUIETUS_TRY_AS(const TransferReport report,
                  export_to(vault, command, invocation.terminal).within(command.scope));

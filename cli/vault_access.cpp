@@ -48,8 +48,8 @@ Result<Secret> key_file_to_be(const std::string& path, bool& made) {
 Result<Vault> with_actor(Result<Vault> opened, const GlobalOptions& options) {
   if (!opened) return opened;
   Governance governance = opened->governance();
-  QUIETUS_TRY_AS(const GovernanceStatus status, governance.status());
-  if (!status.governed) return opened;
+  QUIETUS_TRY_AS(const bool governed, governance.governed());
+  if (!governed) return opened;
   if (options.acting.empty() || options.identity.empty())
     return Error(ErrorCode::kRefused,
                  "the vault is governed: say who acts with --as NAME and --identity KEY "

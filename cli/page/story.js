@@ -217,6 +217,7 @@ function whoDecided({ decided_by: by, request }) {
       note: 'The vault had no operators: whoever could unlock it could do this alone.',
     };
   if (by === 'policy') return { text: 'The retention policy of a governed vault' };
+  if (by !== 'approval') return { text: 'Not known' };
   const people = [request?.approvals ?? []].flat();
   return {
     text: `${counted(people.length, 'signature')} under the plan of request ${shown(request?.request_id)}`,

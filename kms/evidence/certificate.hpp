@@ -106,6 +106,7 @@ enum class DecidedBy {
   kSingleUser,  // whoever could unlock the vault: it had no operators
   kPolicy,      // of a governed vault, which is approved when it is changed
   kApproval,    // of a plan, by people who signed it
+  kUnknown,     // the row that says so is damaged
 };
 std::string_view name_of(DecidedBy by) noexcept;  // "single-user", "policy", "approval"
 

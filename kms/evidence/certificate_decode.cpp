@@ -196,9 +196,9 @@ ErasureClaims decode_members(JsonFields json, std::string& fault) {
       decode_choice(json, "phase", std::array{CertificatePhase::kLive, CertificatePhase::kFinal});
   claims.erasure = json.hex<sizeof(ErasureId)>("erasure_id");
   claims.reason = json.code("reason");
-  claims.decided =
-      decode_choice(json, "decided_by",
-                    std::array{DecidedBy::kSingleUser, DecidedBy::kPolicy, DecidedBy::kApproval});
+  claims.decided = decode_choice(json, "decided_by",
+                                 std::array{DecidedBy::kSingleUser, DecidedBy::kPolicy,
+                                            DecidedBy::kApproval, DecidedBy::kUnknown});
   if (json.has("request")) claims.request = decode_request(json.object("request"), fault);
   if (claims.request.has_value() != (claims.decided == DecidedBy::kApproval)) json.fail("request");
   for (const Json& target : json.list("targets"))

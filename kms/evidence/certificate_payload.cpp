@@ -224,6 +224,7 @@ std::string_view name_of(DecidedBy by) noexcept {
     case DecidedBy::kSingleUser: return "single-user";
     case DecidedBy::kPolicy: return "policy";
     case DecidedBy::kApproval: return "approval";
+    case DecidedBy::kUnknown: break;
   }
   return "unknown";
 }

@@ -194,16 +194,16 @@ Result<void> put_governance(ControlWriter& writer, const RowSeal& seal, const Go
 }
 
 Result<std::vector<Operator>> operators(ControlReader& reader, const RowSeal& seal) {
-  QUIETUS_TRY_AS(
-      auto found,
-      all_rows(reader, seal, Bytes{static_cast<std::uint8_t>(kOperatorTable)}, decode_operator));
   std::vector<Operator> people;
-  for (auto& [key, row] : found) {
-    ByteReader in(key);
-    row.id = in.array<sizeof(OperatorId)>();
-    if (!in.done()) return damaged(kOperatorTable);
-    people.push_back(std::move(row));
-  }
+  const Bytes table{static_cast<std::uint8_t>(kOperatorTable)};
+  QUIETUS_TRY(reader.scan(table, {}, [&](ByteView key, ByteView value) -> Result<bool> {
+    const auto content = open_row(seal.context, seal.key, seal.vault, key, value);
+    auto row = content ? decode_operator(*content) : std::nullopt;
+    if (!row || key.size() != 1 + sizeof(OperatorId)) return true;
+    row->id = ByteReader(key.subspan(1)).array<sizeof(OperatorId)>();
+    people.push_back(*std::move(row));
+    return true;
+  }));
   std::ranges::sort(people, {}, &Operator::name);
   return people;
 }

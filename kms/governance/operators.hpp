@@ -68,7 +68,7 @@ bool may(Roles roles, Duty duty) noexcept;
 
 inline constexpr std::size_t kMaxOperatorName = 128;  // bytes of UTF-8, no control characters
 inline constexpr std::size_t kMaxOperatorKeys = 8;
-inline constexpr std::size_t kMaxOperators = 1000;
+inline constexpr std::ptrdiff_t kMaxOperators = 1000;
 
 struct OperatorKey {
   SshPublicKey key;
@@ -113,7 +113,7 @@ namespace rows {
 Result<std::optional<GovernanceRow>> governance(ControlReader& reader, const RowSeal& seal);
 Result<void> put_governance(ControlWriter& writer, const RowSeal& seal, const GovernanceRow& row);
 
-// By name; removed ones too. kCorrupt when one is damaged.
+// By name; removed ones too. One whose row is damaged is left out: it may do nothing.
 Result<std::vector<Operator>> operators(ControlReader& reader, const RowSeal& seal);
 Result<void> put_operator(ControlWriter& writer, const RowSeal& seal, const Operator& person);
 

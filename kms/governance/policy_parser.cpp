@@ -272,6 +272,8 @@ Result<void> take_approvals(const toml::node& node, Policy& policy) {
   QUIETUS_TRY(check_keys(*table, kApprovalSubjects));
   for (const auto& [key, value] : *table) {
     QUIETUS_TRY_AS(const ApprovalRule rule, approval_of(value));
+    if (key.str() == "change" && rule.verifier)
+      return at_line(value, "changes are approved by admins: `verifier` is not possible here");
     policy.approvals.emplace(key.str(), rule);
   }
   return {};

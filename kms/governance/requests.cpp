@@ -280,7 +280,7 @@ Result<std::vector<RequestRow>> requests(ControlReader& reader, const RowSeal& s
     if (key.size() != 1 + sizeof(RequestId)) return true;  // a statement
     const auto content = open_row(seal.context, seal.key, seal.vault, key, value);
     auto row = content ? decode_request(*content) : std::nullopt;
-    if (!row) return damaged(kRequestTable);
+    if (!row) return true;
     row->id = ByteReader(key.subspan(1)).array<sizeof(RequestId)>();
     all.push_back(*std::move(row));
     return true;

@@ -4,9 +4,8 @@
 //   "m" request id        RequestRow
 //   "m" request id || u16 SignedStatement: what was signed, and the signature, as proof for others
 //   "k" request id        who asked, to be answered: text, sealed under the row key of the scope
-//   "v" nonce             u64: until when a signature that was used is remembered
 //
-// The first and the last are sealed under the vault's row key.
+// The first two are sealed under the vault's row key.
 #pragma once
 
 #include <quietus/result.hpp>
@@ -116,7 +115,7 @@ namespace rows {
 Result<std::optional<RequestRow>> request(ControlReader& reader, const RowSeal& seal,
                                           const RequestId& id);
 Result<void> put_request(ControlWriter& writer, const RowSeal& seal, const RequestRow& row);
-// In the order in which they were opened. kCorrupt when one is damaged.
+// In the order in which they were opened. One that is damaged is left out: it is not carried out.
 Result<std::vector<RequestRow>> requests(ControlReader& reader, const RowSeal& seal);
 
 // A signature over a statement or plan, which ssh-keygen can check.

@@ -43,6 +43,7 @@ Result<void> claim_decision(ControlReader& reader, const RowSeal& seal, ErasureC
   QUIETUS_TRY_AS(const bool governed, has_operators(reader));
   claims.decided = governed ? DecidedBy::kPolicy : DecidedBy::kSingleUser;
   const auto request = rows::approved_by(reader, seal, claims.erasure);
+  if (!request) claims.decided = DecidedBy::kUnknown;
   if (!request || !*request) return {};
   claims.decided = DecidedBy::kApproval;
   claims.request = **request;

@@ -15,8 +15,7 @@ namespace quietus {
 // Whether the vault has operators (governance/operators.hpp, row "y").
 Result<bool> has_operators(ControlReader& reader);
 
-// Fills in who decided, from the rows of that erasure. A row that is damaged makes it as if the
-// policy had.
+// Fills in who decided, from the rows of that erasure. That of a row that is damaged is not known.
 Result<void> claim_decision(ControlReader& reader, const RowSeal& seal, ErasureClaims& claims);
 
 namespace rows {

@@ -44,7 +44,7 @@ class Governed(Scenario):
         self.scope = self.tenant("acme", "data")
         self.must("put", self.scope, "a record", stdin=b"secret")
         self.new_key("ada")
-        self.must("operator", "add", "ada", "--role", "admin", "--key", self.folder / "ada.pub")
+        self.must("operator", "add", "ada", "--role", "admin", "--key", self.folder / "ada.pub", "--yes")
         for name, role in (("ben", "approver"), ("cleo", "verifier"), ("dan", "operator"), ("eve", "auditor")):
             self.new_key(name)
             self.add(name, role)
@@ -98,8 +98,8 @@ class Table(Governed):
             "tenant show": ("acme",), "tenant terminate": ("acme", "--effective", "2099-01-01"),
             "scope create": (self.scope,), "scope show": (self.scope,), "scope keep": (self.scope, "--for", "2d"),
             "scope expire": (self.scope, "--on", "2099-01-01"), "scope withdraw": (self.scope,),
-            "key show": (self.scope,), "key suspend": ("none",), "key resume": ("none",),
-            "key deactivate": ("none",), "key compromise": ("none",), "key rotate": ("none",),
+            "key show": (self.scope,), "key suspend": ("none", "--reason", "test"), "key resume": ("none", "--reason", "test"),
+            "key deactivate": ("none", "--reason", "test"), "key compromise": ("none", "--reason", "test"), "key rotate": ("none",),
             "hold place": ("none", "--reason", "test"), "hold release": ("0" * 32,),
             "policy apply": (text,), "policy plan": ("--until", "2099-01-01"),
             "backup create": (text,), "backup forget": ("0" * 32,),
@@ -107,7 +107,7 @@ class Table(Governed):
             "escrow snapshot": (self.folder / "s",), "escrow import-receipt": (text,), "escrow takeover": (text, "--yes"),
             "escrow receive": (self.folder, "--trust", self.write("t", b"quorum none\n")),
             "cert show": ("0" * 32,), "cert import": (text,),
-            "cert timestamp-import": (text, text), "audit report": ("-o", self.folder / "r.html"),
+            "cert timestamp-import": (text, text, "--request", text), "audit report": ("-o", self.folder / "r.html"),
             "audit proof": ("--from", "1"), "audit export": ("-o", self.folder / "l"),
             "audit add-cosignature": (text, "--trust", text),
             "erase": ("none", "--reason", "test", "--yes"), "purge": ("none", "--yes"), "clock accept": ("--yes",),

@@ -10,11 +10,9 @@
 #include "evidence/governance_entries.hpp"
 #include "evidence/ssh_signature.hpp"
 #include "evidence/utc_time.hpp"
-#include "governance/accepted_time.hpp"
 #include "governance/requests.hpp"
 #include "governance_rules.hpp"
 #include "keys/log_change.hpp"
-#include "keys/schedule.hpp"
 #include "keys/scope_state.hpp"
 #include "vault_core.hpp"
 
@@ -23,6 +21,7 @@ namespace {
 
 constexpr UnixMillis kReviewEvery = 92 * kDayMillis;
 constexpr UnixMillis kBreakGlassDelay = 7 * kDayMillis;
+constexpr UnixMillis kBreakGlassLife = 31 * kDayMillis;  // then it has to be begun anew
 
 OperatorKeyInfo info_of(const OperatorKey& key) {
   return {std::string(name_of(key.key.type)),
@@ -66,18 +65,35 @@ Result<void> mend_glass(ControlWriter& writer, const RowSeal& seal, const Operat
   return log_decision(writer, seal, now, {"break-glass-stopped", person.id, person.id, {}});
 }
 
-// Nobody's key becomes another's, and nobody's name.
-Result<void> add_new_operator(ControlWriter& writer, const RowSeal& seal, const Operator& person) {
-  QUIETUS_TRY_AS(const auto people, rows::operators(writer, seal));
+// Nobody's key becomes another's, and nobody's name, but those of admins, who are to go.
+Result<void> check_new_admin(ControlReader& reader, const RowSeal& seal, const Operator& person) {
+  QUIETUS_TRY_AS(const auto people, rows::operators(reader, seal));
   for (const Operator& other : people) {
-    if (other.removed != 0) continue;
+    if (other.removed != 0 || may(other.roles, Duty::kChange)) continue;
     if (other.name == person.name)
       return Error(ErrorCode::kAlreadyExists, "there is an operator " + person.name + " already");
     for (const OperatorKey& key : person.keys)
       if (other.key(key.key) != nullptr)
         return Error(ErrorCode::kRefused, "that key is one of " + other.name + " already");
   }
-  return rows::put_operator(writer, seal, person);
+  return {};
+}
+
+// No admin has acted since it was begun: they are gone, so that the new one is not outvoted by
+// people who cannot sign.
+Result<void> pass_through_glass(ControlWriter& writer, const RowSeal& seal, const Operator& person,
+                                UnixMillis now) {
+  QUIETUS_TRY_AS(const auto row, rows::governance(writer, seal));
+  QUIETUS_TRY(rows::put_governance(writer, seal, {row->since, row->reviewed, 0, {}}));
+  QUIETUS_TRY_AS(const auto people, rows::operators(writer, seal));
+  for (Operator other : people) {
+    if (other.removed != 0 || !may(other.roles, Duty::kChange)) continue;
+    other.removed = now;
+    QUIETUS_TRY(rows::put_operator(writer, seal, other));
+    QUIETUS_TRY(log_decision(writer, seal, now, {"operator-removed", person.id, other.id, {}}));
+  }
+  QUIETUS_TRY(rows::put_operator(writer, seal, person));
+  return log_decision(writer, seal, now, {"break-glass-done", {}, person.id, {}});
 }
 
 }  // namespace
@@ -148,6 +164,11 @@ Governance Vault::governance() {
   return Governance(core_);
 }
 
+Result<bool> Governance::governed() {
+  QUIETUS_TRY_AS(const auto core, open_core(core_));
+  return is_governed(*core);
+}
+
 Result<GovernanceStatus> Governance::status() {
   QUIETUS_TRY_AS(const auto core, open_core(core_));
   const UnixMillis now = core->environment.clock.now();
@@ -213,19 +234,15 @@ Result<std::int64_t> Governance::break_glass(const OperatorSpec& admin) {
         QUIETUS_TRY_AS(auto row, rows::governance(writer, seal));
         if (!row)
           return Error(ErrorCode::kRefused, "the vault is not governed: it has no operators");
-        QUIETUS_TRY_AS(const TimeRow time, rows::time_row(writer, seal));
-        QUIETUS_TRY(check_clock(time, now));
-        when = row->breaking + kBreakGlassDelay;
+        QUIETUS_TRY(check_new_admin(writer, seal, person));
         const bool begun = row->breaking != 0 && row->breaking_for == identity_of(person);
+        when = row->breaking + kBreakGlassDelay;
         if (begun && now < when)
           return Error(ErrorCode::kRefused, "that can be done from " + format_utc(when) +
                                                 " on, unless an admin acts before");
-        if (begun) {
+        if (begun && now < row->breaking + kBreakGlassLife) {
           when = 0;
-          *row = {row->since, row->reviewed, 0, {}};
-          QUIETUS_TRY(rows::put_governance(writer, seal, *row));
-          QUIETUS_TRY(add_new_operator(writer, seal, person));
-          return log_decision(writer, seal, now, {"break-glass-done", {}, person.id, {}});
+          return pass_through_glass(writer, seal, person, now);
         }
         row->breaking = now;
         row->breaking_for = identity_of(person);

@@ -80,10 +80,10 @@ bool is_admin(const Operator& person) {
 }
 
 Result<void> check_admin_left(const std::vector<Operator>& people, std::string_view changed,
-                              bool stays_admin) {
+                              bool stays_admin, UnixMillis now) {
   if (stays_admin) return {};
   const bool left = std::ranges::any_of(people, [&](const Operator& one) {
-    return one.name != changed && one.removed == 0 && one.until == 0 && is_admin(one);
+    return one.name != changed && one.until == 0 && is_admin(one) && one.valid_at(now);
   });
   if (left) return {};
   return Error(ErrorCode::kRefused, "no admin without an end would be left; add another first");
@@ -94,10 +94,11 @@ Result<void> put_operator(ControlWriter& writer, const RowSeal& seal, Operator p
   QUIETUS_TRY_AS(const auto people, rows::operators(writer, seal));
   QUIETUS_TRY(check_keys_apart(people, person));
   const Operator* const before = living(people, person.name);
-  if (before == nullptr && people.size() >= kMaxOperators)
+  if (before == nullptr && std::ranges::count(people, 0, &Operator::removed) >= kMaxOperators)
     return Error(ErrorCode::kFull, "there are 1,000 operators already");
   if (before != nullptr) {
-    QUIETUS_TRY(check_admin_left(people, person.name, is_admin(person) && person.until == 0));
+    QUIETUS_TRY(check_admin_left(
+        people, person.name, is_admin(person) && person.until == 0 && person.valid_at(now), now));
     person.id = before->id;
     person.added = before->added;
     person.used = before->used;
@@ -115,7 +116,7 @@ Result<void> remove_operator(ControlWriter& writer, const RowSeal& seal, std::st
   QUIETUS_TRY_AS(const auto people, rows::operators(writer, seal));
   const Operator* const found = living(people, name);
   if (found == nullptr) return Error(ErrorCode::kNotFound, "no operator " + std::string(name));
-  QUIETUS_TRY(check_admin_left(people, name, false));
+  QUIETUS_TRY(check_admin_left(people, name, false, now));
   Operator gone = *found;
   gone.removed = now;
   QUIETUS_TRY(rows::put_operator(writer, seal, gone));
@@ -168,7 +169,7 @@ Result<void> check_change(ControlReader& reader, const RowSeal& seal, std::strin
     const std::string_view name = change.substr(kRemoveWord.size());
     if (living(people, name) == nullptr)
       return Error(ErrorCode::kNotFound, "no operator " + std::string(name));
-    return check_admin_left(people, name, false);
+    return check_admin_left(people, name, false, now);
   }
   if (change.starts_with(kReleaseWord)) {
     QUIETUS_TRY_AS(const auto holds, rows::all_holds(reader, seal));

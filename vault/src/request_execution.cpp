@@ -29,10 +29,12 @@ class Execution {
       return {};
     }
     QUIETUS_FAILPOINT("request/begun");
-    const Result<void> done = interrupted_ ? finish_interrupted() : carry_out();
+    const bool erasing = row_.kind == RequestKind::kDeletion;
+    const Result<void> done = interrupted_ && erasing ? finish_interrupted() : carry_out();
     if (done) return finish();
-    // Begun and recorded: it is finished by the next call.
-    if (done.error().code() == ErrorCode::kErasureIncomplete) return done;
+    const ErrorCode code = done.error().code();
+    // Begun and recorded, or somebody else is at it: it is finished by the next call.
+    if (code == ErrorCode::kErasureIncomplete || code == ErrorCode::kBusy) return done;
     QUIETUS_TRY(give_up());
     return done;
   }
@@ -80,7 +82,7 @@ class Execution {
         for (const std::string& path : paths) QUIETUS_TRY(retention.terminate(path, now_));
         return {};
       case RequestKind::kRestriction:
-        QUIETUS_TRY(Lifecycle(core_).suspend(paths, "objection"));
+        for (const std::string& path : paths) QUIETUS_TRY(restrict_scope(path));
         return {};
       case RequestKind::kConsentWithdrawal:
         for (const std::string& path : paths) QUIETUS_TRY(retention.withdraw_consent(path, now_));
@@ -90,6 +92,22 @@ class Execution {
       case RequestKind::kCorrection:
       case RequestKind::kChange: return {};
     }
+    return {};
+  }
+
+  // What was done before a crash, or by an attempt that failed in the middle, is not done again.
+  Result<void> terminate(Retention& retention, const std::string& path) {
+    QUIETUS_TRY_AS(const ScheduleInfo known, retention.schedule(path));
+    return known.terminates ? Result<void>() : retention.terminate(path, now_);
+  }
+  Result<void> withdraw(Retention& retention, const std::string& path) {
+    QUIETUS_TRY_AS(const ScheduleInfo known, retention.schedule(path));
+    return known.consent_withdrawn ? Result<void>() : retention.withdraw_consent(path, now_);
+  }
+  Result<void> restrict_scope(const std::string& path) {
+    QUIETUS_TRY_AS(const KeyReport known, Lifecycle(core_).keys(path));
+    if (known.state == "suspended") return {};
+    QUIETUS_TRY(Lifecycle(core_).suspend(path, "objection"));
     return {};
   }
 
@@ -117,10 +135,19 @@ class Execution {
     return {};
   }
 
-  // A crash came in between: only an erasure can have been begun.
+  // A crash came in between, or somebody else is carrying it out.
   Result<void> finish_interrupted() {
-    QUIETUS_TRY_AS(const auto pending, core_->keys->pending());
-    if (!pending.empty()) QUIETUS_TRY(core_->keys->recover(core_->options.acknowledgement_timeout));
+    // What others left may fail; whether this one is done is looked at below.
+    const auto recovered = core_->keys->recover(core_->options.acknowledgement_timeout);
+    static_cast<void>(recovered);
+    QUIETUS_TRY_AS(const bool erased, is_erased());
+    if (erased) return {};
+    return Error(ErrorCode::kRefused,
+                 "it was interrupted before anything was done; its approvals are used up: make "
+                 "another plan (`request plan`)");
+  }
+
+  Result<bool> is_erased() {
     bool erased = false;
     QUIETUS_TRY(
         core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
@@ -129,10 +156,7 @@ class Execution {
           erased = tombstone && tombstone->erasure == row_.erasure;
           return {};
         }));
-    if (erased) return {};
-    return Error(ErrorCode::kRefused,
-                 "it was interrupted before anything was done; its approvals are used up: make "
-                 "another plan (`request plan`)");
+    return erased;
   }
 
   Result<void> put_done(ControlWriter& writer, const RowSeal& seal) {
@@ -145,6 +169,7 @@ class Execution {
   Result<void> finish() {
     return core_->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
       QUIETUS_TRY_AS(row_, request_row(writer, scopes.seal(), id_));
+      if (row_.state == RequestState::kDone) return {};  // by another process
       return put_done(writer, scopes.seal());
     });
   }
@@ -152,6 +177,8 @@ class Execution {
   Result<void> give_up() {
     return core_->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
       QUIETUS_TRY_AS(row_, request_row(writer, scopes.seal(), id_));
+      if (row_.state != RequestState::kExecuting) return {};
+      QUIETUS_TRY(check_undecided(writer, scopes.seal()));
       QUIETUS_TRY(advance(row_, RequestEvent::kGiveUp));
       row_.plan.reset();
       QUIETUS_TRY(rows::remove_approved_by(writer, row_.erasure));
@@ -159,6 +186,16 @@ class Execution {
       QUIETUS_TRY(rows::put_request(writer, scopes.seal(), row_));
       return log_decision(writer, scopes.seal(), now_, {"request-given-up", actor_, id_, {}});
     });
+  }
+
+  // Only what was certainly not begun is given up: what was decided is certified as approved.
+  Result<void> check_undecided(ControlReader& reader, const RowSeal& seal) {
+    if (row_.kind != RequestKind::kDeletion) return {};
+    QUIETUS_TRY_AS(const auto intent, rows::intent(reader, seal, row_.erasure));
+    QUIETUS_TRY_AS(const auto tombstone, rows::tombstone(reader, seal, row_.scopes.front()));
+    if (!intent && !(tombstone && tombstone->erasure == row_.erasure)) return {};
+    return Error(ErrorCode::kErasureIncomplete,
+                 "the erasure is begun and recorded; `request execute` again finishes it");
   }
 
   Result<std::vector<std::string>> paths_of() {
@@ -189,6 +226,14 @@ struct Ending {
   Duty duty;
   Code what;
 };
+// Who opened it, or an admin, takes it back; who may approve it says no.
+Result<void> check_may_end(const RequestRow& row, const Operator& actor, RequestEvent event) {
+  const bool admin = (actor.roles & static_cast<Roles>(Role::kAdmin)) != 0;
+  if (event == RequestEvent::kCancel ? admin || row.opened_by == actor.id : may_approve(row, actor))
+    return {};
+  return Error(ErrorCode::kRefused, actor.name + " may not end this request");
+}
+
 Result<RequestInfo> end_request(VaultCore& core, std::string_view id, const Ending& ending,
                                 const Sha256& why) {
   QUIETUS_TRY_AS(const RequestId wanted, parse_request_id(id));
@@ -197,6 +242,7 @@ Result<RequestInfo> end_request(VaultCore& core, std::string_view id, const Endi
     const RowSeal seal = scopes.seal();
     QUIETUS_TRY_AS(const Operator actor, require_actor(core, writer, seal, ending.duty));
     QUIETUS_TRY_AS(RequestRow row, request_row(writer, seal, wanted));
+    QUIETUS_TRY(check_may_end(row, actor, ending.event));
     QUIETUS_TRY(advance(row, ending.event));
     row.ended = now;
     QUIETUS_TRY(rows::remove_contact(writer, wanted));

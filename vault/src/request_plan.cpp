@@ -16,8 +16,6 @@
 namespace quietus {
 namespace {
 
-constexpr std::size_t kScopesShown = 100;
-
 bool destroys(const RequestRow& request) {
   return request.kind == RequestKind::kDeletion;
 }
@@ -81,11 +79,14 @@ std::string name_in(const std::vector<Operator>& people, const OperatorId& id) {
   return found == people.end() ? to_hex(id) : found->name;
 }
 
+std::string name_of_scope(ControlReader& reader, ScopeTable& scopes, ScopeId scope) {
+  const auto path = path_of(reader, scopes, scope);
+  return (path ? *path : std::string("(its name cannot be read)")) + " scope " + hex_id(scope);
+}
+
 void say_scope(PlanText& text, ControlReader& reader, ScopeTable& scopes, const RequestRow& request,
                ScopeId scope) {
-  const auto path = path_of(reader, scopes, scope);
-  text.line(action_of(request.kind),
-            (path ? *path : std::string("(its name cannot be read)")) + " scope " + hex_id(scope));
+  text.line(action_of(request.kind), name_of_scope(reader, scopes, scope));
   const auto row = rows::key_row(reader, scopes.seal(), scope);
   if (!row.ok() || !*row) return;
   for (const KeyRecord& key : (*row)->keys)
@@ -94,16 +95,17 @@ void say_scope(PlanText& text, ControlReader& reader, ScopeTable& scopes, const 
                              std::to_string(key.generation));
 }
 
-// The first of them, and how many there are: `covers` holds for all.
+// Every scope, or the plan is too long.
 Result<void> say_what(PlanText& text, ControlReader& reader, ScopeTable& scopes,
                       const RequestRow& request) {
-  std::size_t shown = 0;
-  for (const ScopeId scope : request.scopes)
-    if (shown++ < kScopesShown) say_scope(text, reader, scopes, request, scope);
+  for (const ScopeId scope : request.scopes) say_scope(text, reader, scopes, request, scope);
   text.line("scopes", std::to_string(request.scopes.size()));
   if (destroys(request)) {
     QUIETUS_TRY_AS(const auto dying, scopes_dying_with(reader, scopes.seal(), request.scopes));
     text.line("below-or-derived", std::to_string(dying.size() - request.scopes.size()));
+    for (const ScopeId scope : dying)
+      if (std::ranges::find(request.scopes, scope) == request.scopes.end())
+        text.line("  also", name_of_scope(reader, scopes, scope));
     text.line("holds", "none");
   }
   if (request.kind != RequestKind::kChange) return {};

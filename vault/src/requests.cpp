@@ -17,7 +17,7 @@ namespace quietus {
 namespace {
 
 constexpr std::size_t kMaxContact = 4096;
-constexpr std::size_t kMaxOpenRequests = 10'000;
+constexpr std::ptrdiff_t kMaxOpenRequests = 10'000;
 constexpr std::string_view kStatementBegin = "quietus-verification/v1\n";
 
 Result<const Policy*> policy_now(ControlReader& reader, const RowSeal& seal, UnixMillis now,
@@ -43,13 +43,6 @@ Result<UnixMillis> deadline_of(ControlReader& reader, const RowSeal& seal, Reque
 std::string name_in(const std::vector<Operator>& people, const OperatorId& id) {
   const auto found = std::ranges::find(people, id, &Operator::id);
   return found == people.end() ? to_hex(id) : found->name;
-}
-
-bool may_approve(const RequestRow& request, const Operator& person) {
-  if (request.kind == RequestKind::kChange)
-    return (person.roles & static_cast<Roles>(Role::kAdmin)) != 0;
-  return (person.roles & static_cast<Roles>(Role::kApprover)) != 0 ||
-         (person.roles & static_cast<Roles>(Role::kVerifier)) != 0;
 }
 
 Result<void> put_and_log(ControlWriter& writer, const RowSeal& seal, const RequestRow& row,
@@ -112,6 +105,8 @@ Result<void> add_approval(ControlReader& reader, const RowSeal& seal, RequestRow
                           now,
                           by.signature.presence.touched,
                           by.signature.presence.verified};
+  // One of the same person that does not count any more makes room.
+  QUIETUS_TRY_AS(row, with_standing_approvals(reader, seal, std::move(row), now));
   QUIETUS_TRY(check_new(*row.plan, approval));
   row.plan->approvals.push_back(approval);
   return check_approvals(row, need) ? advance(row, RequestEvent::kApprove) : Result<void>();
@@ -128,6 +123,13 @@ Result<std::string> open_contact(ControlReader& reader, ScopeTable& scopes, cons
 }
 
 }  // namespace
+
+bool may_approve(const RequestRow& request, const Operator& person) {
+  if (request.kind == RequestKind::kChange)
+    return (person.roles & static_cast<Roles>(Role::kAdmin)) != 0;
+  return (person.roles & static_cast<Roles>(Role::kApprover)) != 0 ||
+         (person.roles & static_cast<Roles>(Role::kVerifier)) != 0;
+}
 
 Result<RequestId> parse_request_id(std::string_view text) {
   const auto id = ring_text::hex_of<RequestId>(text);
@@ -167,10 +169,26 @@ Result<ApprovalNeed> need_of(ControlReader& reader, const RowSeal& seal, const R
   return approval_need(policy, row, of_tenant, static_cast<std::size_t>(admins));
 }
 
+// Whoever approved it may have left since, lost that right, or the key with which they signed.
+Result<RequestRow> with_standing_approvals(ControlReader& reader, const RowSeal& seal,
+                                           RequestRow row, UnixMillis now) {
+  if (!row.plan) return row;
+  QUIETUS_TRY_AS(const auto people, rows::operators(reader, seal));
+  std::erase_if(row.plan->approvals, [&](Approval& approval) {
+    const auto found = std::ranges::find(people, approval.who, &Operator::id);
+    if (found == people.end() || !found->valid_at(now) || !may_approve(row, *found)) return true;
+    approval.roles = static_cast<Roles>(approval.roles & found->roles);
+    return std::ranges::none_of(
+        found->keys, [&](const OperatorKey& key) { return sha256(key.key.wire) == approval.key; });
+  });
+  return row;
+}
+
 Result<void> check_plan(ControlReader& reader, const RowSeal& seal, const RequestRow& row,
                         UnixMillis now) {
   QUIETUS_TRY_AS(const ApprovalNeed need, need_of(reader, seal, row, now));
-  QUIETUS_TRY(check_approvals(row, need));
+  QUIETUS_TRY_AS(const RequestRow counted, with_standing_approvals(reader, seal, row, now));
+  QUIETUS_TRY(check_approvals(counted, need));
   if (row.plan->expires <= now)
     return Error(ErrorCode::kRefused, "the plan has expired: make another (`request plan`)");
   QUIETUS_TRY_AS(const Sha256 covers, plan_covers(reader, seal, row));
@@ -178,15 +196,6 @@ Result<void> check_plan(ControlReader& reader, const RowSeal& seal, const Reques
     return Error(ErrorCode::kRefused,
                  "what would be done is not what was approved any more: make another plan "
                  "(`request plan`)");
-  // Whoever approved it may have left since.
-  QUIETUS_TRY_AS(const auto people, rows::operators(reader, seal));
-  for (const Approval& approval : row.plan->approvals) {
-    const auto found = std::ranges::find(people, approval.who, &Operator::id);
-    if (found == people.end() || !found->valid_at(now) || !may_approve(row, *found))
-      return Error(ErrorCode::kRefused,
-                   "somebody who approved the plan may not approve it any more: make another "
-                   "(`request plan`)");
-  }
   return {};
 }
 
@@ -270,8 +279,8 @@ Result<RequestInfo> Governance::open(const RequestSpec& request) {
         const RowSeal seal = scopes.seal();
         QUIETUS_TRY_AS(const Operator actor, require_actor(*core, writer, seal, Duty::kAsk));
         QUIETUS_TRY_AS(const auto before, rows::requests(writer, seal));
-        if (before.size() >= kMaxOpenRequests)
-          return Error(ErrorCode::kFull, "there are 10,000 requests already");
+        if (std::ranges::count(before, 0, &RequestRow::ended) >= kMaxOpenRequests)
+          return Error(ErrorCode::kFull, "10,000 requests are open already");
         row.scopes.clear();
         for (const std::string& path : request.scopes) {
           QUIETUS_TRY_AS(const ScopeId scope, resolve_for_erasure(writer, scopes, path));

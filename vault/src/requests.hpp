@@ -15,6 +15,10 @@ Result<void> advance(RequestRow& row, RequestEvent event);
 // By the policy in force now.
 Result<ApprovalNeed> need_of(ControlReader& reader, const RowSeal& seal, const RequestRow& row,
                              UnixMillis now);
+bool may_approve(const RequestRow& request, const Operator& person);
+// The request with those approvals only that still count.
+Result<RequestRow> with_standing_approvals(ControlReader& reader, const RowSeal& seal,
+                                           RequestRow row, UnixMillis now);
 // Whether the plan that stands may be carried out now: not expired, approved, and what it covers is
 // what would happen. kRefused.
 Result<void> check_plan(ControlReader& reader, const RowSeal& seal, const RequestRow& row,

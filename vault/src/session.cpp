@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "keys/approved_by.hpp"
 #include "keys/scope_graph.hpp"
 #include "vault_core.hpp"
 
@@ -9,12 +10,10 @@ namespace quietus {
 
 Result<bool> is_governed(VaultCore& core) {
   bool governed = false;
-  QUIETUS_TRY(
-      core.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
-        QUIETUS_TRY_AS(const auto row, rows::governance(reader, scopes.seal()));
-        governed = row.has_value();
-        return {};
-      }));
+  QUIETUS_TRY(core.read([&](ControlReader& reader, ScopeTable&, const RootRow&) -> Result<void> {
+    QUIETUS_TRY_AS(governed, has_operators(reader));
+    return {};
+  }));
   return governed;
 }
 

@@ -115,13 +115,14 @@ inline constexpr std::string_view kReviewNamespace = "review@quietus";
 class QUIETUS_EXPORT Governance {
  public:
   Result<GovernanceStatus> status();
+  Result<bool> governed();
   // Binds the first operator, who has to be an admin. There is no way back. kRefused when the vault
   // is governed already.
   Result<OperatorInfo> govern(const OperatorSpec& first);
-  // When no admin can act any more: adds one, seven days after the first call with the same person,
-  // unless an admin acts in between. It needs the unlock secret and nobody's approval; it is
-  // logged, and status() shows it. When it can be finished; 0: it is.  kRefused: not yet, or the
-  // clock cannot be believed.
+  // When no admin can act any more: adds one, and ends those there are, seven days after the first
+  // call with the same person, unless an admin acts in between, and within a month. It needs the
+  // unlock secret and nobody's approval; it is logged, and status() shows it. When it can be
+  // finished; 0: it is. kRefused: not yet.
   Result<std::int64_t> break_glass(const OperatorSpec& admin);
   // By name, removed ones too.
   Result<std::vector<OperatorInfo>> operators();
