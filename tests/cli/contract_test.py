@@ -343,7 +343,7 @@ class CommandLine(Scenario):
                 if re.search("pass|secret|pin|key", option) and not option.endswith("-file"):
                     # The issuer's public key.
                     self.assertEqual("--key", option)
-                    self.assertIn(name, ("cert verify", "cert render"))
+                    self.assertIn(name, ("cert verify", "cert render", "operator add", "operator break-glass"))
         for attempt in ("--passphrase", "--password", "--secret", "--pin"):
             self.exits(USAGE, "status", attempt, "x")
 

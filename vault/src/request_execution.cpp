@@ -30,7 +30,7 @@ class Execution {
     }
     QUIETUS_FAILPOINT("request/begun");
     const bool erasing = row_.kind == RequestKind::kDeletion;
-    const Result<void> done = interrupted_ && erasing ? finish_interrupted() : carry_out();
+    Result<void> done = interrupted_ && erasing ? finish_interrupted() : carry_out();
     if (done) return finish();
     const ErrorCode code = done.error().code();
     // Begun and recorded, or somebody else is at it: it is finished by the next call.
@@ -222,9 +222,9 @@ class Execution {
 };
 
 struct Ending {
-  RequestEvent event;
-  Duty duty;
-  Code what;
+  RequestEvent event = RequestEvent::kReject;
+  Duty duty = Duty::kApprove;
+  Code what = "none";
 };
 // Who opened it, or an admin, takes it back; who may approve it says no.
 Result<void> check_may_end(const RequestRow& row, const Operator& actor, RequestEvent event) {
