@@ -10,10 +10,12 @@ using namespace quietus::test;  // NOLINT: a test
 
 namespace {
 
-const std::filesystem::path kSamples =
-    std::filesystem::path(QUIETUS_SHARED_VECTORS) / "sshsig/quietus-samples";
-const std::filesystem::path kRegress =
-    std::filesystem::path(QUIETUS_SHARED_VECTORS) / "sshsig/openssh-regress";
+std::filesystem::path samples() {
+  return std::filesystem::path(QUIETUS_SHARED_VECTORS) / "sshsig/quietus-samples";
+}
+std::filesystem::path openssh_samples() {
+  return std::filesystem::path(QUIETUS_SHARED_VECTORS) / "sshsig/openssh-regress";
+}
 
 std::string content_of(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -40,14 +42,14 @@ std::string verdict(const std::string& armored, const std::string& message,
 TEST_CASE("every sample gets the verdict that is wanted", "[ssh]") {
   const auto manifest = shared_vectors("sshsig/quietus-samples/manifest.json");
   if (!manifest) return;
-  const std::string message = content_of(kSamples / manifest->at("message"));
+  const std::string message = content_of(samples() / manifest->at("message"));
   const std::string name_space = manifest->at("namespace");
   int accepted = 0;
   for (const auto& sample : manifest->at("samples")) {
     const std::string file = sample.at("file");
     const std::string wanted = sample.at("quietus_expected");
     CAPTURE(file, wanted);
-    const std::string armored = content_of(kSamples / file);
+    const std::string armored = content_of(samples() / file);
     const std::string found = verdict(armored, message, name_space);
     if (wanted == "accept") {
       CHECK(found == "accept");
@@ -71,9 +73,9 @@ TEST_CASE("every sample gets the verdict that is wanted", "[ssh]") {
 TEST_CASE("no byte of a signature can be another", "[ssh]") {
   const auto manifest = shared_vectors("sshsig/quietus-samples/manifest.json");
   if (!manifest) return;
-  const std::string message = content_of(kSamples / "msg.json");
+  const std::string message = content_of(samples() / "msg.json");
   for (const char* file : {"ed25519.sig", "ecdsa.sig", "ecdsa_sk.sig", "soft_sk_uv.sig"}) {
-    const std::string armored = content_of(kSamples / file);
+    const std::string armored = content_of(samples() / file);
     for (std::size_t i = 0; i < armored.size(); ++i) {
       std::string changed = armored;
       changed[i] = static_cast<char>(changed[i] ^ 1);
@@ -88,30 +90,31 @@ TEST_CASE("no byte of a signature can be another", "[ssh]") {
 }
 
 TEST_CASE("signatures of OpenSSH's own tests verify, but for what is not taken", "[ssh]") {
-  if (!std::filesystem::exists(kRegress)) {
+  if (!std::filesystem::exists(openssh_samples())) {
     WARN("skipped: no shared vectors (sshsig/openssh-regress)");
     return;
   }
-  const std::string message = content_of(kRegress / "signed-data");
-  const std::string name_space = content_of(kRegress / "namespace");
+  const std::string message = content_of(openssh_samples() / "signed-data");
+  const std::string name_space = content_of(openssh_samples() / "namespace");
   for (const char* name : {"ecdsa", "ed25519", "ecdsa_sk", "ed25519_sk"}) {
     CAPTURE(name);
-    const std::string armored = content_of(kRegress / (std::string(name) + ".sig"));
+    const std::string armored = content_of(openssh_samples() / (std::string(name) + ".sig"));
     const auto verified = must(verify_ssh_signature(armored, as_bytes(message), name_space));
-    CHECK(verified.key == key_in(kRegress / (std::string(name) + ".pub")).key);
+    CHECK(verified.key == key_in(openssh_samples() / (std::string(name) + ".pub")).key);
   }
-  CHECK(verdict(content_of(kRegress / "ecdsa_sk_webauthn.sig"), message, name_space) == "reject");
+  CHECK(verdict(content_of(openssh_samples() / "ecdsa_sk_webauthn.sig"), message, name_space) ==
+        "reject");
 }
 
 TEST_CASE("keys are read from their line, and shown as ssh-keygen shows them", "[ssh]") {
-  if (!std::filesystem::exists(kSamples)) {
+  if (!std::filesystem::exists(samples())) {
     WARN("skipped: no shared vectors (sshsig/quietus-samples)");
     return;
   }
   for (const char* file :
        {"ed25519.pub", "ecdsa.pub", "rsa.pub", "ed25519_sk.pub", "ecdsa_sk.pub"}) {
-    const SshKeyLine line = key_in(kSamples / file);
-    const std::string text = content_of(kSamples / file);
+    const SshKeyLine line = key_in(samples() / file);
+    const std::string text = content_of(samples() / file);
     CHECK(text.starts_with(ssh_key_text(line.key)));
     CHECK(ssh_fingerprint(line.key).size() == 7 + 43);
     // One key has one text.
@@ -121,7 +124,7 @@ TEST_CASE("keys are read from their line, and shown as ssh-keygen shows them", "
       CHECK_FAILS_WITH(parse_ssh_key(ByteView(line.key.wire).first(size)),
                        ErrorCode::kInvalidArgument);
   }
-  CHECK_FAILS_WITH(parse_ssh_key_line(content_of(kSamples / "certed-cert.pub")),
+  CHECK_FAILS_WITH(parse_ssh_key_line(content_of(samples() / "certed-cert.pub")),
                    ErrorCode::kInvalidArgument);
   for (const char* bad : {"", "ssh-ed25519", "ssh-ed25519 ", "ssh-ed25519 !!", "ssh-dss AAAA",
                           "no-pty ssh-ed25519 AAAA"})
