@@ -1,6 +1,7 @@
 // Requests of a governed vault: what is asked for, verified, approved and done.
 #include <catch2/catch.hpp>
 
+#include "support/failpoint_hook.hpp"
 #include "support/governed_office.hpp"
 
 namespace quietus::test {
@@ -227,6 +228,70 @@ TEST_CASE("deadlines are those of the policy, and an extension says why", "[gove
       must(office.governance().extend(id, deadline + 60 * kDayMillis, "complex"));
   CHECK_FALSE(extended.overdue);
   CHECK(extended.extended == "complex");
+}
+
+TEST_CASE("an execution that fails at any point is never done before the erasure is",
+          "[governance]") {
+  for (int n = 1;; ++n) {
+    CAPTURE(n);
+    GovernedOffice office;
+    must(office.scope("acme/data").put("a", as_bytes("one")));
+    const std::string id = office.opened("deletion", {"acme/data"});
+    must(office.approve("Ben", id));
+    office.act("Dan", "execute");
+    bool failed = false;
+    const auto execute = [&] {
+      const FailpointHook hook(failpoint::at_nth(n, [&](std::string_view) -> Result<void> {
+        failed = true;
+        return Error(ErrorCode::kIo, "as if");
+      }));
+      return office.governance().execute(id);
+    };
+    const auto done_only_when_erased = [&](const Result<RequestInfo>& result) {
+      if (!result || result->state != "done") return;
+      CHECK(must(office.core->keys->pending()).empty());
+      const auto certificates = must(office.vault().certificates());
+      REQUIRE(certificates.size() == 1);
+      CHECK(office.claims_of(certificates[0].id).find("\"decided_by\":\"approval\"") !=
+            std::string::npos);
+    };
+    done_only_when_erased(execute());
+    if (!failed) break;
+    // The same point again, and then after a restart.
+    if (office.core->keys->pending().ok()) done_only_when_erased(execute());
+    office.reopen();
+    office.act("Dan", "execute");
+    if (must(office.governance().request(id)).state == "executing")
+      done_only_when_erased(office.governance().execute(id));
+    const std::string state = must(office.governance().request(id)).state;
+    CHECK(office.alive("acme/data") == (state != "done"));
+    CHECK((state == "done" || state == "verified" || state == "approved"));
+    REQUIRE(n < 100);
+  }
+}
+
+TEST_CASE("what an interrupted termination did is not done again", "[governance]") {
+  GovernedOffice office;
+  static_cast<void>(office.scope("acme"));
+  static_cast<void>(office.scope("globex"));
+  const std::string id = office.opened("termination", {"acme", "globex"});
+  must(office.approve("Ben", id));
+  must(office.approve("Cleo", id));
+  office.act("Dan", "execute");
+  {
+    const FailpointHook hook([](std::string_view point) -> Result<void> {
+      if (point != "request/begun") return {};
+      return Error(ErrorCode::kBusy, "as if it ended here");
+    });
+    CHECK_FAILS_WITH(office.governance().execute(id), ErrorCode::kBusy);
+  }
+  CHECK(must(office.governance().request(id)).state == "executing");
+  {
+    const ApprovedAction approved(office.core->session);
+    must(office.retention().terminate("acme", office.clock.now()));
+  }
+  CHECK(must(office.governance().execute(id)).state == "done");
+  CHECK(must(office.retention().schedule("globex")).ended);
 }
 
 }  // namespace

@@ -13,7 +13,6 @@
 #include "governance/requests.hpp"
 #include "governance_rules.hpp"
 #include "keys/log_change.hpp"
-#include "keys/scope_state.hpp"
 #include "vault_core.hpp"
 
 namespace quietus {
@@ -125,6 +124,11 @@ Result<Operator> operator_from(const OperatorSpec& spec, UnixMillis now) {
   for (SshPublicKey& key : keys) person.keys.push_back({std::move(key), now, 0});
   QUIETUS_TRY(check_operator(person));
   return person;
+}
+
+std::string name_in(const std::vector<Operator>& people, const OperatorId& id) {
+  const auto found = std::ranges::find(people, id, &Operator::id);
+  return found == people.end() ? to_hex(id) : found->name;
 }
 
 Result<void> log_decision(ControlWriter& writer, const RowSeal& seal, UnixMillis now,
@@ -300,10 +304,7 @@ Result<void> Governance::act(std::string_view signature, std::string_view duty) 
     QUIETUS_TRY_AS(SignedBy by, who_signed(reader, seal, text, kActNamespace, now));
     if (by.person.name != text.name)
       return unverified("SSH signature: by a key of another operator than the one named");
-    if (!may(by.person.roles, *wanted))
-      return Error(ErrorCode::kRefused,
-                   by.person.name + " may not do that: it needs a role with the duty `" +
-                       std::string(duty) + "`; they are " + roles_text(by.person.roles));
+    QUIETUS_TRY(check_duty(by.person, *wanted));
     acting = by.person;
     return by;
   };
@@ -327,7 +328,7 @@ Result<void> Governance::act(std::string_view signature, std::string_view duty) 
         }));
   }
   const std::lock_guard lock(core->session.mutex);
-  core->session.actor = Actor{acting.id, acting.name, *wanted};
+  core->session.actor = Actor{acting.id, acting.name};
   return {};
 }
 

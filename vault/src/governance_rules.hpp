@@ -11,6 +11,8 @@
 namespace quietus {
 
 OperatorInfo info_of(const Operator& person);
+// The id of one who is not there.
+std::string name_in(const std::vector<Operator>& people, const OperatorId& id);
 // kInvalidArgument.
 Result<Operator> operator_from(const OperatorSpec& spec, UnixMillis now);
 

@@ -52,6 +52,8 @@ class Execution {
           if (interrupted_) return {};
           QUIETUS_TRY(advance(row_, RequestEvent::kExecute));
           QUIETUS_TRY(check_plan(writer, seal, row_, now_));
+          // The certificate names those that count.
+          QUIETUS_TRY_AS(row_, with_standing_approvals(writer, seal, std::move(row_), now_));
           const Sha256 plan = sha256(as_bytes(row_.plan->text));
           QUIETUS_TRY(log_decision(writer, seal, now_, {"request-executing", actor_, id_, plan}));
           if (row_.kind == RequestKind::kChange) {
@@ -79,13 +81,13 @@ class Execution {
     switch (row_.kind) {
       case RequestKind::kDeletion: return erase();
       case RequestKind::kTermination:
-        for (const std::string& path : paths) QUIETUS_TRY(retention.terminate(path, now_));
+        for (const std::string& path : paths) QUIETUS_TRY(terminate(retention, path));
         return {};
       case RequestKind::kRestriction:
         for (const std::string& path : paths) QUIETUS_TRY(restrict_scope(path));
         return {};
       case RequestKind::kConsentWithdrawal:
-        for (const std::string& path : paths) QUIETUS_TRY(retention.withdraw_consent(path, now_));
+        for (const std::string& path : paths) QUIETUS_TRY(withdraw(retention, path));
         return {};
       case RequestKind::kAccess:
       case RequestKind::kPortability: return allow_export();
@@ -98,7 +100,7 @@ class Execution {
   // What was done before a crash, or by an attempt that failed in the middle, is not done again.
   Result<void> terminate(Retention& retention, const std::string& path) {
     QUIETUS_TRY_AS(const ScheduleInfo known, retention.schedule(path));
-    return known.terminates ? Result<void>() : retention.terminate(path, now_);
+    return known.ended ? Result<void>() : retention.terminate(path, now_);
   }
   Result<void> withdraw(Retention& retention, const std::string& path) {
     QUIETUS_TRY_AS(const ScheduleInfo known, retention.schedule(path));
@@ -140,23 +142,27 @@ class Execution {
     // What others left may fail; whether this one is done is looked at below.
     const auto recovered = core_->keys->recover(core_->options.acknowledgement_timeout);
     static_cast<void>(recovered);
-    QUIETUS_TRY_AS(const bool erased, is_erased());
+    bool erased = false;
+    QUIETUS_TRY(
+        core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+          QUIETUS_TRY_AS(erased, is_erased(reader, scopes.seal()));
+          return {};
+        }));
     if (erased) return {};
     return Error(ErrorCode::kRefused,
                  "it was interrupted before anything was done; its approvals are used up: make "
                  "another plan (`request plan`)");
   }
 
-  Result<bool> is_erased() {
-    bool erased = false;
-    QUIETUS_TRY(
-        core_->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
-          QUIETUS_TRY_AS(const auto tombstone,
-                         rows::tombstone(reader, scopes.seal(), row_.scopes.front()));
-          erased = tombstone && tombstone->erasure == row_.erasure;
-          return {};
-        }));
-    return erased;
+  // A tombstone is there from T2 on, when the old root slot still is: only when the intent is gone
+  // as well, with T3, is it erased. kErasureIncomplete while it is not.
+  Result<bool> is_erased(ControlReader& reader, const RowSeal& seal) {
+    QUIETUS_TRY_AS(const auto intent, rows::intent(reader, seal, row_.erasure));
+    if (intent)
+      return Error(ErrorCode::kErasureIncomplete,
+                   "the erasure is begun and recorded; `request execute` again finishes it");
+    QUIETUS_TRY_AS(const auto tombstone, rows::tombstone(reader, seal, row_.scopes.front()));
+    return tombstone && tombstone->erasure == row_.erasure;
   }
 
   Result<void> put_done(ControlWriter& writer, const RowSeal& seal) {
@@ -191,11 +197,10 @@ class Execution {
   // Only what was certainly not begun is given up: what was decided is certified as approved.
   Result<void> check_undecided(ControlReader& reader, const RowSeal& seal) {
     if (row_.kind != RequestKind::kDeletion) return {};
-    QUIETUS_TRY_AS(const auto intent, rows::intent(reader, seal, row_.erasure));
-    QUIETUS_TRY_AS(const auto tombstone, rows::tombstone(reader, seal, row_.scopes.front()));
-    if (!intent && !(tombstone && tombstone->erasure == row_.erasure)) return {};
+    QUIETUS_TRY_AS(const bool erased, is_erased(reader, seal));
+    if (!erased) return {};
     return Error(ErrorCode::kErasureIncomplete,
-                 "the erasure is begun and recorded; `request execute` again finishes it");
+                 "the erasure is done, and not noted; `request execute` again notes it");
   }
 
   Result<std::vector<std::string>> paths_of() {
@@ -332,19 +337,18 @@ Result<std::vector<SignedText>> Governance::signatures(std::string_view id) {
   QUIETUS_TRY_AS(const auto core, open_core(core_));
   QUIETUS_TRY_AS(const RequestId wanted, parse_request_id(id));
   std::vector<SignedText> found;
-  QUIETUS_TRY(core->read([&](ControlReader& reader, ScopeTable& scopes,
-                             const RootRow&) -> Result<void> {
-    found.clear();
-    const RowSeal seal = scopes.seal();
-    QUIETUS_TRY(request_row(reader, seal, wanted));
-    QUIETUS_TRY_AS(const auto people, rows::operators(reader, seal));
-    QUIETUS_TRY_AS(const auto statements, rows::statements_of(reader, seal, wanted));
-    for (const rows::SignedStatement& one : statements) {
-      const auto by = std::ranges::find(people, one.who, &Operator::id);
-      found.push_back({by == people.end() ? to_hex(one.who) : by->name, one.text, one.signature});
-    }
-    return {};
-  }));
+  QUIETUS_TRY(
+      core->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        found.clear();
+        const RowSeal seal = scopes.seal();
+        QUIETUS_TRY(request_row(reader, seal, wanted));
+        QUIETUS_TRY_AS(const auto people, rows::operators(reader, seal));
+        QUIETUS_TRY_AS(const auto statements, rows::statements_of(reader, seal, wanted));
+        for (const rows::SignedStatement& one : statements) {
+          found.push_back({name_in(people, one.who), one.text, one.signature});
+        }
+        return {};
+      }));
   return found;
 }
 

@@ -9,6 +9,7 @@
 #include "evidence/log_store.hpp"
 #include "evidence/utc_time.hpp"
 #include "governance/policy_rows.hpp"
+#include "governance_rules.hpp"
 #include "keys/holds.hpp"
 #include "keys/scope_graph.hpp"
 #include "scope_paths.hpp"
@@ -72,11 +73,6 @@ std::string_view action_of(RequestKind kind) {
     case RequestKind::kChange: return "change";
   }
   return "none";
-}
-
-std::string name_in(const std::vector<Operator>& people, const OperatorId& id) {
-  const auto found = std::ranges::find(people, id, &Operator::id);
-  return found == people.end() ? to_hex(id) : found->name;
 }
 
 std::string name_of_scope(ControlReader& reader, ScopeTable& scopes, ScopeId scope) {

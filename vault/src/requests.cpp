@@ -40,11 +40,6 @@ Result<UnixMillis> deadline_of(ControlReader& reader, const RowSeal& seal, Reque
   return after(opened, period->second);
 }
 
-std::string name_in(const std::vector<Operator>& people, const OperatorId& id) {
-  const auto found = std::ranges::find(people, id, &Operator::id);
-  return found == people.end() ? to_hex(id) : found->name;
-}
-
 Result<void> put_and_log(ControlWriter& writer, const RowSeal& seal, const RequestRow& row,
                          UnixMillis now, const GovernanceDecision& decision) {
   QUIETUS_TRY(rows::put_request(writer, seal, row));

@@ -55,6 +55,13 @@ Result<void> require_export_approved(VaultCore& core, ScopeId scope) {
                "is approved (`quietus request open`)");
 }
 
+Result<void> check_duty(const Operator& person, Duty duty) {
+  if (may(person.roles, duty)) return {};
+  return Error(ErrorCode::kRefused,
+               person.name + " may not do that: it needs a role with the duty `" +
+                   std::string(name_of(duty)) + "`; they are " + roles_text(person.roles));
+}
+
 Result<Operator> require_actor(VaultCore& core, ControlReader& reader, const RowSeal& seal,
                                Duty duty) {
   std::optional<Actor> actor;
@@ -69,10 +76,8 @@ Result<Operator> require_actor(VaultCore& core, ControlReader& reader, const Row
   const auto found = std::ranges::find(people, actor->id, &Operator::id);
   if (found == people.end() || !found->valid_at(core.environment.clock.now()))
     return Error(ErrorCode::kRefused, actor->name + " is not an operator now");
-  if (may(found->roles, duty)) return *found;
-  return Error(ErrorCode::kRefused,
-               actor->name + " may not do that: it needs a role with the duty `" +
-                   std::string(name_of(duty)) + "`; they are " + roles_text(found->roles));
+  QUIETUS_TRY(check_duty(*found, duty));
+  return *found;
 }
 
 ApprovedAction::ApprovedAction(Session& session) : session_(session) {

@@ -16,7 +16,6 @@ struct VaultCore;
 struct Actor {
   OperatorId id{};
   std::string name;
-  Duty duty = Duty::kLook;  // that was asked for
 };
 
 struct Session {
@@ -35,6 +34,8 @@ Result<bool> is_governed(VaultCore& core);
 Result<void> require_approved(VaultCore& core, std::string_view what);
 // The same for what leaves the vault.
 Result<void> require_export_approved(VaultCore& core, ScopeId scope);
+// kRefused, with what their roles are, when none of them has that duty.
+Result<void> check_duty(const Operator& person, Duty duty);
 // kRefused when nobody has shown that they act, or they may not do that.
 Result<Operator> require_actor(VaultCore& core, ControlReader& reader, const RowSeal& seal,
                                Duty duty);
