@@ -22,7 +22,7 @@ void check_notice(std::string_view text) {
   const auto notice = parse_erasure_notice(text);
   if (!notice) return;
   require(encode_erasure_notice(*notice) == text);
-  std::uint64_t next = notice->from;
+  std::uint64_t next = notice->from.size;
   for (const NoticedErasure& erasure : notice->erasures) {
     require(erasure.index >= next && erasure.index < notice->to.size);
     next = erasure.index + 1;

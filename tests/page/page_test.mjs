@@ -26,7 +26,7 @@ describe('a good certificate', () => {
       payload.certificate_id,
       payload.targets[0].scope_id,
       'The agreement under which',
-      'Not recorded',
+      'One person',
       'Root slot destroyed',
       '1 record, 7 bytes',
       ...payload.claims,
