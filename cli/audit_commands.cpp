@@ -184,13 +184,22 @@ void print_report(Terminal& terminal, const AuditReport& report, const std::stri
                               {"partial", report.partial},
                               {"not_valid", report.not_valid},
                               {"pending", report.pending},
-                              {"exports", report.exports}});
+                              {"exports", report.exports},
+                              {"governed", report.governed},
+                              {"overdue_requests", report.overdue_requests},
+                              {"review_overdue", report.review_overdue}});
+  std::string governance =
+      report.governed ? "governed" : "none: one person may do everything alone";
+  if (report.overdue_requests > 0)
+    governance += ", " + counted(report.overdue_requests, "request") + " OVERDUE";
+  if (report.review_overdue) governance += ", access review OVERDUE";
   terminal.print(columns({{"report", file},
                           {"erasures", grouped(report.erasures) + ": " + grouped(report.complete) +
                                            " complete, " + grouped(report.partial) + " partial, " +
                                            grouped(report.not_valid) + " not valid"},
                           {"pending", grouped(report.pending)},
-                          {"exports", grouped(report.exports)}}));
+                          {"exports", grouped(report.exports)},
+                          {"operators", std::move(governance)}}));
 }
 
 Result<ExitCode> run_report(const ReportCommand& command, Invocation& invocation) {

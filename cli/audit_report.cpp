@@ -113,6 +113,7 @@ class Collection {
     QUIETUS_TRY_AS(status_, vault_.status());
     QUIETUS_TRY(read_certificates());
     QUIETUS_TRY(read_log());
+    QUIETUS_TRY(read_requests());
     for (const PendingErasure& pending : status_.pending)
       pending_.push_back({clock_text(timestamp(pending.begun_unix_ms)), html(pending.step),
                           code(pending.erasure_id)});
@@ -171,6 +172,25 @@ class Collection {
     return {};
   }
 
+  Result<void> read_requests() {
+    QUIETUS_TRY_AS(governance_, vault_.governance().status());
+    report_.governed = governance_.governed;
+    report_.overdue_requests = governance_.overdue_requests;
+    report_.review_overdue = governance_.review_overdue;
+    if (!governance_.governed) return {};
+    QUIETUS_TRY_AS(const auto requests, vault_.governance().requests());
+    for (const RequestInfo& request : requests) {
+      if (request.ended_unix_ms != 0) continue;
+      std::string deadline = request.deadline_unix_ms == 0
+                                 ? std::string()
+                                 : clock_text(timestamp(request.deadline_unix_ms));
+      if (request.overdue) deadline += " " + badge("broken", "overdue");
+      requests_.push_back({code(request.id), html(request.kind), html(request.state),
+                           clock_text(timestamp(request.opened_unix_ms)), std::move(deadline)});
+    }
+    return {};
+  }
+
   void add_export(const Json& entry, std::string_view time) {
     exports_.push_back({clock_text(time), code(text_of(entry, "scope")),
                         grouped(number_of(entry, "records")),
@@ -218,6 +238,35 @@ class Collection {
     return text + "</dl></section>\n";
   }
 
+  std::string governance_section() const {
+    std::string text =
+        "<section class=\"part\" aria-labelledby=\"governance\"><h2 id=\"governance\">Who "
+        "decides</h2>\n<dl class=\"facts\">\n";
+    if (!governance_.governed)
+      return text +
+             fact("Operators", "None",
+                  "whoever can unlock the vault can do everything alone; certificates say so") +
+             "</dl></section>\n";
+    text += fact("Governed since", clock_text(timestamp(governance_.since_unix_ms)));
+    text += fact("Operators", grouped(governance_.operators), "who may act now");
+    std::string review = governance_.reviewed_unix_ms == 0
+                             ? std::string("None yet")
+                             : clock_text(timestamp(governance_.reviewed_unix_ms));
+    if (governance_.review_overdue) review += " " + badge("broken", "overdue");
+    text += fact("Last access review", review);
+    if (governance_.break_glass_unix_ms != 0)
+      text += fact("Broken glass", badge("broken", "another admin is to come"),
+                   "with the unlock secret alone, unless an admin acts before");
+    return text + "</dl></section>\n";
+  }
+
+  std::string request_section() const {
+    if (!governance_.governed) return {};
+    return section("requests", "Requests that are open",
+                   {"Request", "Kind", "State", "Opened", "Deadline"}, requests_,
+                   "None: every request has come to an end.");
+  }
+
   // One section for each thing that the vault keeps account of.
   std::string sections() const {
     std::vector<Cells> events;
@@ -227,6 +276,7 @@ class Collection {
                    "No certificate was issued in this period.") +
            section("pending", "Begun and not finished", {"Begun", "Reached", "Erasure"}, pending_,
                    "None: every erasure that was begun has been finished.") +
+           governance_section() + request_section() +
            section("exports", "Taken out of the vault", {"When", "Scope", "Records", "Size"},
                    exports_, "No export was made in this period.") +
            section("events", "What the log has of this period", {"Entry", "How often"}, events,
@@ -255,6 +305,8 @@ class Collection {
   std::vector<Cells> erasures_;
   std::vector<Cells> pending_;
   std::vector<Cells> exports_;
+  std::vector<Cells> requests_;
+  GovernanceStatus governance_;
   std::map<std::string, std::uint64_t> events_;  // log entries of the period, by kind
 };
 

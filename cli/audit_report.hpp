@@ -25,6 +25,9 @@ struct AuditReport {
   std::uint64_t not_valid = 0;  // certificates that do not verify
   std::uint64_t pending = 0;    // begun and not finished, whenever that was
   std::uint64_t exports = 0;
+  bool governed = false;
+  std::uint64_t overdue_requests = 0;  // as it is now, whatever the period
+  bool review_overdue = false;
 };
 
 // Made from certificates that were verified and from the log, all of which is recomputed first.

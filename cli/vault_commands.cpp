@@ -1,6 +1,7 @@
 // init, status, doctor, check, unlock change.
 #include "attach.hpp"
 #include "inbox_output.hpp"
+#include "input_file.hpp"
 #include "printable_text.hpp"
 #include "progress.hpp"
 
@@ -13,25 +14,59 @@
 namespace quietus::cli {
 namespace {
 
+constexpr std::size_t kMaxKeysFile = 65536;  // bytes
+
 // ---- init -------------------------------------------------------------------------------------
 
-Result<ExitCode> run_init(const MakingOptions& command, Invocation& invocation) {
-  QUIETUS_TRY_AS(const MadeVault made, make_vault(command, invocation.options));
+struct InitOptions {
+  MakingOptions making;
+  std::string admin;
+  std::string admin_key;
+  std::vector<std::string> roles;
+};
+
+Result<std::optional<OperatorSpec>> first_admin(const InitOptions& command) {
+  if (command.admin.empty()) return std::optional<OperatorSpec>();
+  QUIETUS_TRY_AS(const Bytes keys, read_file(command.admin_key, kMaxKeysFile));
+  OperatorSpec spec{command.admin, command.roles, std::string(as_text(keys))};
+  spec.roles.emplace_back("admin");
+  return std::optional(std::move(spec));
+}
+
+Result<ExitCode> run_init(const InitOptions& command, Invocation& invocation) {
+  const std::string& folder = command.making.folder;
+  QUIETUS_TRY_AS(const auto first, first_admin(command));
+  QUIETUS_TRY_AS(const MadeVault made,
+                 make_vault(command.making, invocation.options, first ? &*first : nullptr));
   if (invocation.terminal.json) {
-    Json document = place_json(command.folder, made.status);
+    Json document = place_json(folder, made.status);
     document["key_file_made"] = made.key_file_made;
+    document["governed"] = first.has_value();
     invocation.terminal.document(document);
   } else {
-    invocation.terminal.print(columns(place_rows(command.folder, made.status)));
+    auto rows = place_rows(folder, made.status);
+    rows.push_back({"operators", first ? "governed; first admin: " + first->name
+                                       : "none: one person may do everything alone"});
+    invocation.terminal.print(columns(rows));
   }
   return ExitCode::kDone;
 }
 
 void attach_init(CLI::App& app, Action& chosen) {
-  auto options = std::make_shared<MakingOptions>();
+  auto options = std::make_shared<InitOptions>();
   CLI::App& init = *app.add_subcommand(
       "init", "Make a vault; the file that --key-file names is made when it is not there");
-  add_making_options(init, *options);
+  add_making_options(init, options->making);
+  auto* admin = init.add_option("--admin", options->admin,
+                                "Make it governed, for ever, with this first admin");
+  auto* key = init.add_option("--admin-key", options->admin_key,
+                              "A file of their SSH public keys: .pub, authorized_keys or "
+                              "allowed_signers");
+  admin->needs(key);
+  key->needs(admin);
+  init.add_option("--role", options->roles,
+                  "What they may do besides: operator, approver, verifier, auditor")
+      ->needs(admin);
   on_chosen(init, chosen, std::move(options), run_init);
 }
 

@@ -37,7 +37,8 @@ void add_making_options(CLI::App& command, MakingOptions& options) {
                    "Allow a file system not known to overwrite in place");
 }
 
-Result<MadeVault> make_vault(const MakingOptions& command, const GlobalOptions& options) {
+Result<MadeVault> make_vault(const MakingOptions& command, const GlobalOptions& options,
+                             const OperatorSpec* first) {
   CreateOptions how;
   how.insecure_root_in_vault = command.insecure_root_in_vault;
   how.accept_unknown_medium = command.accept_unknown_medium;
@@ -46,7 +47,9 @@ Result<MadeVault> make_vault(const MakingOptions& command, const GlobalOptions& 
   bool made = false;
   QUIETUS_TRY_AS(const Secret secret, new_secret(options.key_file, options.passphrase_file, made));
   QUIETUS_TRY_AS(const HeldUnlock held, secret.unlock());
-  Result<Vault> vault = Vault::create(command.folder, held.unlock(), how);
+  Result<Vault> vault = first == nullptr
+                            ? Vault::create(command.folder, held.unlock(), how)
+                            : Vault::create_governed(command.folder, held.unlock(), *first, how);
   if (made)
     Terminal::hint("the key file " + options.key_file +
                    " was made; without it nothing in the vault can be read, so keep a copy of it "

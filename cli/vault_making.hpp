@@ -30,7 +30,9 @@ struct MadeVault {
   VaultStatus status;
   bool key_file_made = false;
 };
-Result<MadeVault> make_vault(const MakingOptions& command, const GlobalOptions& options);
+// Governed, with that first admin, when one is given.
+Result<MadeVault> make_vault(const MakingOptions& command, const GlobalOptions& options,
+                             const OperatorSpec* first = nullptr);
 
 // What a vault is and where it lies.
 std::vector<std::vector<std::string>> place_rows(const std::string& folder,

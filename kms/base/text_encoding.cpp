@@ -50,6 +50,26 @@ std::size_t utf8_sequence(std::string_view text) noexcept {
   return size;
 }
 
+// One character: a control character but the tab (C0, DEL, C1), U+00AD, U+061C, U+200B to U+200F,
+// U+2028 to U+202E, U+2060 to U+206F, U+FEFF.
+bool is_deceptive(std::string_view character) noexcept {
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(character[i]); };
+  const auto within = [](std::uint8_t value, std::uint8_t low, std::uint8_t high) {
+    return value >= low && value <= high;
+  };
+  switch (character.size()) {
+    case 1: return (byte(0) < 0x20 && byte(0) != '\t') || byte(0) == 0x7F;
+    case 2:
+      return (byte(0) == 0xC2 && (byte(1) < 0xA0 || byte(1) == 0xAD)) || character == "\u061C";
+    case 3:
+      return (character.starts_with("\xE2\x80") &&
+              (within(byte(2), 0x8B, 0x8F) || within(byte(2), 0xA8, 0xAE))) ||
+             (character.starts_with("\xE2\x81") && within(byte(2), 0xA0, 0xAF)) ||
+             character == "\uFEFF";
+    default: return false;
+  }
+}
+
 }  // namespace
 
 std::string to_hex(ByteView bytes) {
@@ -91,6 +111,21 @@ std::string to_base64url(ByteView bytes) {
 }
 std::optional<Bytes> from_base64url(std::string_view text) {
   return decode_base64(text, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+}
+
+std::string visible(std::string_view text) {
+  std::string shown;
+  while (!text.empty()) {
+    const std::size_t size = utf8_sequence(text);
+    const std::string_view piece = text.substr(0, std::max<std::size_t>(size, 1));
+    text.remove_prefix(piece.size());
+    if (size != 0 && !is_deceptive(piece)) {
+      shown += piece;
+      continue;
+    }
+    for (const std::uint8_t byte : as_bytes(piece)) shown.append("\\x").append(to_hex({&byte, 1}));
+  }
+  return shown;
 }
 
 bool is_utf8(std::string_view text) noexcept {

@@ -26,4 +26,9 @@ std::optional<Bytes> from_base64url(std::string_view text);
 // Well-formed UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF.
 bool is_utf8(std::string_view text) noexcept;
 
+// `text` as one line that its reader sees as it is: every byte of what is no UTF-8, of control
+// characters but the tab, and of characters without width or that put others into another order, as
+// \xNN. A backslash stays one: this is to be read, not to be read back.
+std::string visible(std::string_view text);
+
 }  // namespace quietus

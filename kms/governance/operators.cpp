@@ -54,8 +54,16 @@ Error refused(const std::string& what) {
   return {ErrorCode::kInvalidArgument, "operator: " + what};
 }
 
-bool is_control(char c) {
-  return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+bool is_alphanumeric(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+bool is_name(std::string_view text) {
+  constexpr std::string_view kMarks = "._-@+";
+  return !text.empty() && text.size() <= kMaxOperatorName && is_alphanumeric(text.front()) &&
+         std::ranges::all_of(text, [&](char c) {
+           return is_alphanumeric(c) || kMarks.find(c) != std::string_view::npos;
+         });
 }
 
 bool is_key_type(std::string_view word) {
@@ -143,9 +151,8 @@ const OperatorKey* Operator::key(const SshPublicKey& wanted) const noexcept {
 }
 
 Result<void> check_operator(const Operator& person) {
-  if (person.name.empty() || person.name.size() > kMaxOperatorName || !is_utf8(person.name) ||
-      std::ranges::any_of(person.name, is_control))
-    return refused("a name has 1 to 128 bytes of UTF-8, without control characters");
+  if (!is_name(person.name))
+    return refused("a name has 1 to 64 letters, digits and . _ - @ +, a letter or digit first");
   if (person.roles == 0 || (person.roles & ~kAllRoles) != 0)
     return refused("roles are admin, operator, approver, verifier, auditor");
   if (person.keys.empty() || person.keys.size() > kMaxOperatorKeys)
@@ -193,18 +200,24 @@ Result<void> put_governance(ControlWriter& writer, const RowSeal& seal, const Go
                     content.take());
 }
 
-Result<std::vector<Operator>> operators(ControlReader& reader, const RowSeal& seal) {
+Result<std::vector<Operator>> operators(ControlReader& reader, const RowSeal& seal,
+                                        std::size_t* damaged) {
   std::vector<Operator> people;
+  std::size_t unreadable = 0;
   const Bytes table{static_cast<std::uint8_t>(kOperatorTable)};
   QUIETUS_TRY(reader.scan(table, {}, [&](ByteView key, ByteView value) -> Result<bool> {
     const auto content = open_row(seal.context, seal.key, seal.vault, key, value);
     auto row = content ? decode_operator(*content) : std::nullopt;
-    if (!row || key.size() != 1 + sizeof(OperatorId)) return true;
+    if (!row || key.size() != 1 + sizeof(OperatorId)) {
+      ++unreadable;
+      return true;
+    }
     row->id = ByteReader(key.subspan(1)).array<sizeof(OperatorId)>();
     people.push_back(*std::move(row));
     return true;
   }));
   std::ranges::sort(people, {}, &Operator::name);
+  if (damaged != nullptr) *damaged = unreadable;
   return people;
 }
 

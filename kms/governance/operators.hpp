@@ -66,7 +66,10 @@ std::string_view name_of(Duty duty) noexcept;  // "look", "records", …
 // The table.
 bool may(Roles roles, Duty duty) noexcept;
 
-inline constexpr std::size_t kMaxOperatorName = 128;  // bytes of UTF-8, no control characters
+// ASCII letters, digits and . _ - @ +, the first of them a letter or digit: a name stands on texts
+// that people sign, and in files that ssh-keygen reads, so nothing in it can pass for something
+// else.
+inline constexpr std::size_t kMaxOperatorName = 64;  // bytes
 inline constexpr std::size_t kMaxOperatorKeys = 8;
 inline constexpr std::ptrdiff_t kMaxOperators = 1000;
 
@@ -113,8 +116,10 @@ namespace rows {
 Result<std::optional<GovernanceRow>> governance(ControlReader& reader, const RowSeal& seal);
 Result<void> put_governance(ControlWriter& writer, const RowSeal& seal, const GovernanceRow& row);
 
-// By name; removed ones too. One whose row is damaged is left out: it may do nothing.
-Result<std::vector<Operator>> operators(ControlReader& reader, const RowSeal& seal);
+// By name; removed ones too. One whose row is damaged is left out: it may do nothing. `damaged`, if
+// given, counts them.
+Result<std::vector<Operator>> operators(ControlReader& reader, const RowSeal& seal,
+                                        std::size_t* damaged = nullptr);
 Result<void> put_operator(ControlWriter& writer, const RowSeal& seal, const Operator& person);
 
 }  // namespace rows

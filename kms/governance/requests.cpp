@@ -234,6 +234,27 @@ ApprovalNeed approval_need(const Policy* policy, const RequestRow& request, bool
   return need;
 }
 
+Result<void> check_changes_possible(const Policy* policy, const std::vector<Operator>& people,
+                                    UnixMillis now) {
+  std::size_t admins = 0;
+  std::size_t with_security_key = 0;
+  for (const Operator& person : people) {
+    if (!person.valid_at(now) || (person.roles & static_cast<Roles>(Role::kAdmin)) == 0) continue;
+    ++admins;
+    if (std::ranges::any_of(person.keys,
+                            [](const OperatorKey& own) { return own.key.is_security_key(); }))
+      ++with_security_key;
+  }
+  RequestRow change;
+  change.kind = RequestKind::kChange;
+  const ApprovalRule rule = approval_need(policy, change, false, admins).rule;
+  if ((!rule.second_factor && !rule.pin) || with_security_key >= rule.people) return {};
+  return Error(ErrorCode::kRefused, "nobody could change anything any more: by [approval.change] " +
+                                        std::to_string(rule.people) +
+                                        " admins sign with security keys, and only " +
+                                        std::to_string(with_security_key) + " have one");
+}
+
 // M of N: as many people as keys, so neither one person with two keys nor one key that two people
 // name counts twice.
 Result<void> check_approvals(const RequestRow& request, const ApprovalNeed& need) {

@@ -105,7 +105,7 @@ struct RequestRow {
   UnixMillis ended = 0;
 };
 
-inline constexpr std::size_t kMaxPlanText = std::size_t{32} * 1024;
+inline constexpr std::size_t kMaxPlanText = 65'535;
 inline constexpr std::size_t kMaxRequestScopes = 1024;
 inline constexpr std::size_t kMaxApprovals = 32;
 inline constexpr std::size_t kMaxChangeText = std::size_t{48} * 1024;
@@ -146,6 +146,10 @@ struct ApprovalNeed {
 // Changes need no more people than there are admins now, so that the first can add others.
 ApprovalNeed approval_need(const Policy* policy, const RequestRow& request, bool of_tenant,
                            std::size_t admins);
+// kRefused: by that policy the admins among these people could not approve a change any more, and
+// nobody could ever mend it.
+Result<void> check_changes_possible(const Policy* policy, const std::vector<Operator>& people,
+                                    UnixMillis now);
 // kRefused says what is missing. Distinct people and distinct keys count, who may approve such a
 // request, with keys as the rule wants them, and never the one alone who opened it.
 Result<void> check_approvals(const RequestRow& request, const ApprovalNeed& need);

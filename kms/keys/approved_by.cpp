@@ -39,8 +39,8 @@ Result<bool> has_operators(ControlReader& reader) {
   return row.has_value();
 }
 
-Result<void> claim_decision(ControlReader& reader, const RowSeal& seal, ErasureClaims& claims) {
-  QUIETUS_TRY_AS(const bool governed, has_operators(reader));
+Result<void> claim_decision(ControlReader& reader, const RowSeal& seal, bool governed,
+                            ErasureClaims& claims) {
   claims.decided = governed ? DecidedBy::kPolicy : DecidedBy::kSingleUser;
   const auto request = rows::approved_by(reader, seal, claims.erasure);
   if (!request) claims.decided = DecidedBy::kUnknown;

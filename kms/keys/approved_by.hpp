@@ -15,8 +15,10 @@ namespace quietus {
 // Whether the vault has operators (governance/operators.hpp, row "y").
 Result<bool> has_operators(ControlReader& reader);
 
-// Fills in who decided, from the rows of that erasure. That of a row that is damaged is not known.
-Result<void> claim_decision(ControlReader& reader, const RowSeal& seal, ErasureClaims& claims);
+// Fills in who decided: what was approved, or else what the vault was when the erasure began. That
+// of a row that is damaged is not known.
+Result<void> claim_decision(ControlReader& reader, const RowSeal& seal, bool governed,
+                            ErasureClaims& claims);
 
 namespace rows {
 

@@ -139,6 +139,7 @@ struct Intent {
   std::string reason;  // a code
   std::vector<IntentTarget> targets;
   bool guarded = false;            // a guard decides: interrupted before T2, it is given up
+  bool governed = false;           // the vault had operators when it began
   std::optional<BatchHead> batch;  // then there are no targets here
   ClaimedUnreadable unreadable;    // as counted when it began
   SlotName slot;                   // the new one

@@ -138,7 +138,7 @@ Result<WrittenCertificate> write(const CertificateInputs& inputs, Subjects of) {
   claims.times.slot_destroyed = std::max(inputs.destroyed_time, claims.times.keys_unreachable);
   QUIETUS_TRY_AS(claims.log, claimed_log(inputs, std::move(of.log_indices)));
   QUIETUS_TRY(claim_copies(inputs.writer, inputs.seal, claims));
-  QUIETUS_TRY(claim_decision(inputs.writer, inputs.seal, claims));
+  QUIETUS_TRY(claim_decision(inputs.writer, inputs.seal, intent.governed, claims));
   claims.issued_at = std::max(inputs.parts.clock.now(), claims.times.slot_destroyed);
   return store_certificate(inputs.writer, inputs.seal, std::move(claims));
 }

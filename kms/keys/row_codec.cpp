@@ -167,7 +167,7 @@ Bytes encode(const Intent& row) {
     out.u32(static_cast<std::uint32_t>(target.keys.size()));
     for (const KeyId key : target.keys) out.u64(key);
   }
-  out.u8(row.guarded ? 1 : 0).u8(row.batch ? 1 : 0);
+  out.u8(row.guarded ? 1 : 0).u8(row.governed ? 1 : 0).u8(row.batch ? 1 : 0);
   if (row.batch) out.u64(row.batch->scopes).u64(row.batch->keys).raw(row.batch->statements);
   out.u64(row.unreadable.scopes_below).u64(row.unreadable.keys_below);
   out.u64(row.unreadable.records).u64(row.unreadable.bytes).u8(row.unreadable.counted ? 1 : 0);
@@ -200,6 +200,7 @@ std::optional<Intent> decode_intent(ByteView content) {
     return target;
   });
   row.guarded = in.flag();
+  row.governed = in.flag();
   if (in.flag()) row.batch = BatchHead{in.u64(), in.u64(), in.array<32>()};
   row.unreadable = {in.u64(), in.u64(), in.u64(), in.u64(), in.flag()};
   row.slot = get_slot(in);

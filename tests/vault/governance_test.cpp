@@ -217,5 +217,152 @@ TEST_CASE("an access review lists every right, and a signed one closes the quart
                    ErrorCode::kRefused);
 }
 
+TEST_CASE("an older copy that was not governed opens no more, whoever vouches for it",
+          "[governance]") {
+  Office office{nullptr};
+  static_cast<void>(office.scope("acme"));
+  office.core.reset();
+  office.place.keep("single");
+  office.core = must(office.open());
+  must(office.vault().governance().govern(
+      {"Ada", {"admin"}, SshSigner("Ada", false).line() + "\n", 0, 0}));
+  CHECK(office.alive("acme"));
+  office.reopen();
+  CHECK(must(office.vault().governance().status()).governed);
+  office.core.reset();
+  for (const auto& file : std::filesystem::directory_iterator(office.place.vault()))
+    if (file.is_regular_file()) office.place.put_back_file("single", file.path());
+  CHECK_FAILS_WITH(office.open(), ErrorCode::kRolledBack);
+  std::filesystem::remove(office.place.root() / "anchor");
+  CHECK_FALSE(office.open().ok());
+  CHECK_FALSE(Vault::rewrite_anchor(office.place.vault(), office.place.unlock()).ok());
+  CHECK_FALSE(office.open().ok());
+}
+
+TEST_CASE("an erasure that one person began is certified as theirs, also when it ends governed",
+          "[governance]") {
+  Office office{nullptr};
+  must(office.scope("acme").put("a", as_bytes("one")));
+  must(office.scope("globex").put("a", as_bytes("two")));
+  const std::string paths[] = {"acme"};
+  at("change/after-t2", {}, true);
+  CHECK_FAILS_WITH(office.vault().erase(paths, "test"), ErrorCode::kInternal);
+  failpoint::install({});
+  must(office.vault().governance().govern(
+      {"Ada", {"admin"}, SshSigner("Ada", false).line() + "\n", 0, 0}));
+  const auto certificates = must(office.vault().certificates());
+  REQUIRE(certificates.size() == 1);
+  const auto file = nlohmann::json::parse(must(office.vault().certificate(certificates[0].id)));
+  const std::string claims(as_text(*from_base64url(file["payload"].get<std::string>())));
+  CHECK(claims.find("\"decided_by\":\"single-user\"") != std::string::npos);
+}
+
+TEST_CASE("a vault can be governed from the beginning, or is not made", "[governance]") {
+  const VaultPlace place;
+  std::filesystem::create_directories(place.live());
+  const OperatorSpec ada{"Ada", {"admin"}, SshSigner("Ada", false).line() + "\n", 0, 0};
+  OperatorSpec clerk = ada;
+  clerk.roles = {"operator"};
+  CHECK_FAILS_WITH(
+      Vault::create_governed(place.vault(), place.unlock(), clerk, place.create_options()),
+      ErrorCode::kInvalidArgument);
+  CHECK_FALSE(std::filesystem::exists(place.vault()));
+  Vault vault =
+      must(Vault::create_governed(place.vault(), place.unlock(), ada, place.create_options()));
+  CHECK(must(vault.governance().status()).operators == 1);
+  must(vault.create_scope("acme"));
+  const std::string paths[] = {"acme"};
+  CHECK_FAILS_WITH(vault.erase(paths, "test"), ErrorCode::kRefused);
+}
+
+TEST_CASE("no change leaves a vault that nobody can change any more", "[governance]") {
+  GovernedOffice office;
+  constexpr const char* kBegin = "effective = 2000-01-01\nnotice = \"0d\"\n[approval.change]\n";
+  const auto policy = [&](const std::string& rule) { return kBegin + rule; };
+  Governance governance = office.governance();
+  office.act("Ada", "change");
+  // Ada has no security key.
+  for (const char* rule : {"people = 1\nsecond-factor = true\n", "people = 1\npin = true\n"}) {
+    CAPTURE(rule);
+    CHECK_FAILS_WITH(governance.propose_policy(policy(rule)), ErrorCode::kRefused);
+  }
+  office.add("Hal", {"admin"}, true);
+  office.act("Ada", "change");
+  const RequestInfo rule =
+      must(governance.propose_policy(policy("people = 1\nsecond-factor = true\n")));
+  must(office.approve("Ada", rule.id));
+  must(office.approve("Hal", rule.id));
+  must(governance.execute(rule.id));
+  // Only Hal can approve by it: what would take that away is refused when it is made.
+  const RequestInfo removal = must(governance.propose_removal("Hal"));
+  must(office.approve("Hal", removal.id));
+  CHECK_FAILS_WITH(governance.execute(removal.id), ErrorCode::kRefused);
+  CHECK(must(governance.request(removal.id)).state == "approved");
+  CHECK(must(governance.status()).operators == 6);
+}
+
+TEST_CASE("damaged rows of operators are told, and make nobody the only admin", "[governance]") {
+  GovernedOffice office;
+  office.add("Hal", {"admin"});
+  const auto people = must(office.governance().operators());
+  const auto hal = std::ranges::find(people, "Hal", &OperatorInfo::name);
+  office.act("Ada", "change");
+  const RequestInfo change = must(office.governance().propose_removal("Ben"));
+  const Bytes id = *from_hex(hal->id);
+  office.change_row(ByteWriter().u8('g').raw(id).view());
+  CHECK(must(office.governance().operators()).size() == 5);
+  const RequestInfo own = must(office.approve("Ada", change.id));
+  CHECK(own.state == "verified");
+  CHECK(own.missing.find("1 of 2") != std::string::npos);
+  const auto damages = must(office.vault().check()).damages;
+  REQUIRE(damages.size() == 1);
+  CHECK(damages[0].where == "control store, table g");
+}
+
+TEST_CASE("a review that was not printed so closes no quarter", "[governance]") {
+  GovernedOffice office;
+  Governance governance = office.governance();
+  office.clock.set(office.clock.now() + 100 * kDayMillis);
+  const std::string text = must(governance.review());
+  const auto sign = [&](const std::string& what) {
+    return governance.sign_review(what, office.people.at("Eve").sign(what, kReviewNamespace));
+  };
+  const auto with = [&](const std::string& from, const std::string& to) {
+    std::string other = text;
+    const std::size_t where = other.find(from);
+    REQUIRE(where != std::string::npos);
+    return other.replace(where, from.size(), to);
+  };
+  for (const std::string& other :
+       {with("quietus-access-review/v1", "quietus-access-review/v2"), text + "one more line\n",
+        text + "no newline", with("operator Ada: admin", "operator Ada: auditor"),
+        with("without a second factor", "with a second factor"), with("is still needed", "is not"),
+        with("  since ", "  since, used "), with("  may look", "  may  look")}) {
+    CAPTURE(other);
+    CHECK_FAILS_WITH(sign(other), ErrorCode::kRefused);
+  }
+  // What was used since it was printed may be.
+  office.clock.set(office.clock.now() + kDayMillis);
+  office.act("Ada", "look");
+  must(sign(text));
+  CHECK_FAILS_WITH(sign(text), ErrorCode::kRefused);
+}
+
+TEST_CASE("names of operators cannot pass for anything else", "[governance]") {
+  GovernedOffice office;
+  office.act("Ada", "change");
+  for (const char* name :
+       {"", "Ada Lovelace", "-Ada", ".ada", "Ada,used", "Ad\xC3\xA1", "Ada\n", "A\x7F",
+        "\xE2\x80\xAE"
+        "Ada"}) {
+    CAPTURE(name);
+    CHECK_FAILS_WITH(office.governance().propose_operator(
+                         {name, {"operator"}, SshSigner("new", false).line() + "\n", 0, 0}),
+                     ErrorCode::kInvalidArgument);
+  }
+  must(office.governance().propose_operator(
+      {"jane.doe+ops@example.org", {"operator"}, SshSigner("new", false).line() + "\n", 0, 0}));
+}
+
 }  // namespace
 }  // namespace quietus::test

@@ -1,5 +1,7 @@
 // Requests of a governed vault: what is asked for, verified, approved and done.
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <thread>
 
 #include "support/failpoint_hook.hpp"
 #include "support/governed_office.hpp"
@@ -292,6 +294,83 @@ TEST_CASE("what an interrupted termination did is not done again", "[governance]
   }
   CHECK(must(office.governance().execute(id)).state == "done");
   CHECK(must(office.retention().schedule("globex")).ended);
+}
+
+TEST_CASE("what a change says cannot pass for a line of the plan", "[governance]") {
+  GovernedOffice office;
+  office.act("Ada", "change");
+  const RequestInfo change = must(office.governance().propose_policy(
+      "effective = 2000-01-01\nnotice = \"0d\"\n"
+      "# \n# Who signs this approves nothing.\n[deadline]\naccess = \"1m\""));
+  const std::string plan = must(office.governance().plan(change.id));
+  CHECK(plan.find("\n| # Who signs this approves nothing.\n") != std::string::npos);
+  CHECK(plan.find("\n| access = \"1m\"\n\nWho signs this approves this change.\n") !=
+        std::string::npos);
+  // A name that would be shown in another order than it is in.
+  const std::string odd =
+      "acme/\xE2\x80\xAE"
+      "eno";
+  static_cast<void>(office.scope(odd));
+  const std::string erasing = must(office.governance().plan(office.opened("deletion", {odd})));
+  CHECK(erasing.find("\nerase acme/\\xe2\\x80\\xaeeno scope ") != std::string::npos);
+  office.act("Ada", "change");
+  // A long one is refused before anybody reads it.
+  std::string longest = "effective = 2000-01-01\nnotice = \"0d\"\n";
+  longest.append(30'000, '\n');
+  CHECK_FAILS_WITH(office.governance().propose_policy(longest), ErrorCode::kInvalidArgument);
+  std::string large = "effective = 2000-01-01\nnotice = \"0d\"\n";
+  while (large.size() < 47'000) large.append("# ").append(70, 'x').append("\n");
+  const RequestInfo policy = must(office.governance().propose_policy(large));
+  must(office.approve("Ada", policy.id));
+  CHECK(must(office.governance().execute(policy.id)).state == "done");
+}
+
+// Each round one thread for each approver, one that carries out as soon as it may, and one that
+// makes something that nobody approved the end of.
+TEST_CASE("two who approve while the plan changes never approve what was not on it",
+          "[governance][concurrent]") {
+  GovernedOffice office;
+  int done = 0;
+  int changed = 0;
+  for (int round = 0; round < 12; ++round) {
+    const std::string path = "acme" + std::to_string(round);
+    must(office.scope(path).put("a", as_bytes("one")));
+    const std::string id = office.opened("deletion", {path});
+    const std::string plan = must(office.governance().plan(id));
+    office.act("Dan", "execute");
+    std::atomic<bool> late{false};
+    bool created = false;
+    const auto approve = [&](const char* name) {
+      return [&, name] {
+        const std::string signature = office.people.at(name).sign(plan, kApproveNamespace);
+        static_cast<void>(office.governance().approve(id, signature));
+      };
+    };
+    {
+      std::thread ben(approve("Ben"));
+      std::thread cleo(approve("Cleo"));
+      std::thread maker([&] {
+        std::this_thread::sleep_for(std::chrono::microseconds(700 * round));
+        created = office.vault().create_scope(path + "/user").ok();
+      });
+      std::thread executor([&] {
+        while (!late && !office.governance().execute(id).ok()) std::this_thread::yield();
+      });
+      ben.join();
+      cleo.join();
+      maker.join();
+      late = true;
+      executor.join();
+    }
+    static_cast<void>(office.governance().execute(id));
+    const bool erased = must(office.governance().request(id)).state == "done";
+    CHECK(erased != created);
+    CHECK(office.alive(path) == created);
+    CHECK(office.alive(path + "/user") == created);
+    (erased ? done : changed) += 1;
+  }
+  INFO("carried out " << done << ", changed before " << changed);
+  CHECK(done + changed == 12);
 }
 
 }  // namespace

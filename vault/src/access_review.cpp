@@ -57,15 +57,20 @@ std::string review_text(const VaultCore& core, const std::vector<Operator>& peop
   return text;
 }
 
-// Names, roles and keys, without times.
-std::string rights_in(std::string_view text) {
+// Times of use may have passed meanwhile, and with them the days for which something was not used;
+// nothing else. No name has a comma in it, so that nothing else looks like them.
+std::string without_uses(std::string_view text) {
   std::string rights;
   LineReader lines(text);
-  while (const auto line = lines.next())
-    if (line->starts_with("operator ") || line->starts_with("vault ") ||
-        line->starts_with("  may ") || line->starts_with("  key "))
-      rights.append(line->substr(0, line->find(", used "))).append("\n");
-  return rights;
+  while (auto line = lines.next()) {
+    constexpr std::string_view kUnused = ", unused for 90 days";
+    if (line->ends_with(kUnused)) line->remove_suffix(kUnused.size());
+    const std::size_t used = std::min(line->find(", used "), line->size());
+    const std::size_t end =
+        std::min(line->find(',', std::min(used + 1, line->size())), line->size());
+    rights.append(line->substr(0, used)).append(line->substr(end)).append("\n");
+  }
+  return rights.append(lines.rest());
 }
 
 }  // namespace
@@ -104,9 +109,13 @@ Result<void> Governance::sign_review(std::string_view text, std::string_view sig
     QUIETUS_TRY_AS(const SignedBy by, who_signed(writer, seal, signed_text, kReviewNamespace, now));
     if (!may(by.person.roles, Duty::kReview))
       return Error(ErrorCode::kRefused, by.person.name + " may not sign access reviews");
-    // Rights that changed since it was printed were not looked at. Times of use may have.
-    if (rights_in(text) != rights_in(review_text(*core, people, now)))
-      return Error(ErrorCode::kRefused, "rights have changed since that review: make another");
+    if (*as_of + 999 < row->reviewed)
+      return Error(ErrorCode::kRefused, "a later review is signed already: make another");
+    // Rights that changed since it was printed were not looked at.
+    if (without_uses(text) != without_uses(review_text(*core, people, *as_of)))
+      return Error(ErrorCode::kRefused,
+                   "that is not the review of this vault as it is now: rights have changed, or the "
+                   "text has; make another");
     row->reviewed = now;
     QUIETUS_TRY(rows::put_governance(writer, seal, *row));
     QUIETUS_TRY(note_used(writer, seal, by, now));

@@ -164,6 +164,14 @@ Result<void> note_used(ControlWriter& writer, const RowSeal& seal, const SignedB
   return rows::put_operator(writer, seal, person);
 }
 
+Result<Vault> Vault::create_governed(const std::filesystem::path& folder, const Unlock& unlock,
+                                     const OperatorSpec& first, const CreateOptions& options) {
+  QUIETUS_TRY(first_admin(first, system_clock().now()));
+  QUIETUS_TRY_AS(Vault vault, create(folder, unlock, options));
+  QUIETUS_TRY(vault.governance().govern(first).within("the vault is made, and not governed yet"));
+  return vault;
+}
+
 Governance Vault::governance() {
   return Governance(core_);
 }
@@ -202,14 +210,18 @@ Result<GovernanceStatus> Governance::status() {
   return status;
 }
 
+Result<Operator> first_admin(const OperatorSpec& first, UnixMillis now) {
+  QUIETUS_TRY_AS(Operator person, operator_from(first, now));
+  if (may(person.roles, Duty::kChange) && person.valid_at(now) && person.until == 0) return person;
+  return Error(ErrorCode::kInvalidArgument,
+               "the first operator has to be an admin who may act now, and without an end: only an "
+               "admin can add others");
+}
+
 Result<OperatorInfo> Governance::govern(const OperatorSpec& first) {
   QUIETUS_TRY_AS(const auto core, writable_core(core_));
   const UnixMillis now = core->environment.clock.now();
-  QUIETUS_TRY_AS(const Operator person, operator_from(first, now));
-  if (!may(person.roles, Duty::kChange) || !person.valid_at(now))
-    return Error(ErrorCode::kInvalidArgument,
-                 "the first operator has to be an admin who may act now: only an admin can add "
-                 "others");
+  QUIETUS_TRY_AS(const Operator person, first_admin(first, now));
   QUIETUS_TRY(
       core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
         const RowSeal seal = scopes.seal();
@@ -220,8 +232,13 @@ Result<OperatorInfo> Governance::govern(const OperatorSpec& first) {
         QUIETUS_TRY(log_decision(writer, seal, now, {"vault-governed", person.id, person.id, {}}));
         return {};
       }));
-  // An older copy of the store, which is not governed, is recognised from now on.
-  QUIETUS_TRY(core->keys->refresh_anchor());
+  // An older copy of the store, which is not governed, opens under no root that is left.
+  RootChangeRequest renewal;
+  renewal.kind = ChangeKind::kUnlock;
+  renewal.reason = "governed";
+  QUIETUS_TRY(core->keys->change_root(renewal).within(
+      "the vault is governed, but older copies of it still open; `quietus "
+      "unlock change` ends that"));
   return info_of(person);
 }
 

@@ -14,6 +14,8 @@ OperatorInfo info_of(const Operator& person);
 // The id of one who is not there.
 std::string name_in(const std::vector<Operator>& people, const OperatorId& id);
 // kInvalidArgument.
+Result<Operator> first_admin(const OperatorSpec& first, UnixMillis now);
+// kInvalidArgument.
 Result<Operator> operator_from(const OperatorSpec& spec, UnixMillis now);
 
 Result<void> log_decision(ControlWriter& writer, const RowSeal& seal, UnixMillis now,

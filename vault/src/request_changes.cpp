@@ -79,6 +79,26 @@ bool is_admin(const Operator& person) {
   return (person.roles & static_cast<Roles>(Role::kAdmin)) != 0;
 }
 
+// By the policy in force, and by those that are to come.
+Result<void> check_changes_possible(ControlReader& reader, const RowSeal& seal,
+                                    const std::vector<Operator>& people, UnixMillis now) {
+  QUIETUS_TRY_AS(const auto versions, rows::policies(reader, seal));
+  const PolicyVersion* const current = in_force(versions, now);
+  if (current == nullptr) QUIETUS_TRY(check_changes_possible(nullptr, people, now));
+  for (const PolicyVersion& version : versions) {
+    if (&version != current && version.effective <= now) continue;
+    QUIETUS_TRY_AS(const Policy policy, parse_policy(version.text));
+    QUIETUS_TRY(check_changes_possible(&policy, people, now));
+  }
+  return {};
+}
+
+Result<void> check_policy(const std::vector<Operator>& people, std::string_view text,
+                          UnixMillis now) {
+  QUIETUS_TRY_AS(const Policy policy, parse_policy(text));
+  return check_changes_possible(&policy, people, now);
+}
+
 Result<void> check_admin_left(const std::vector<Operator>& people, std::string_view changed,
                               bool stays_admin, UnixMillis now) {
   if (stays_admin) return {};
@@ -106,6 +126,8 @@ Result<void> put_operator(ControlWriter& writer, const RowSeal& seal, Operator p
       if (const OperatorKey* old = before->key(key.key)) key = *old;
   }
   QUIETUS_TRY(rows::put_operator(writer, seal, person));
+  QUIETUS_TRY_AS(const auto people_then, rows::operators(writer, seal));
+  QUIETUS_TRY(check_changes_possible(writer, seal, people_then, now));
   return log_decision(writer, seal, now,
                       {before == nullptr ? Code("operator-added") : Code("operator-changed"), by,
                        person.id, sha256(as_bytes(operator_text(person)))});
@@ -120,6 +142,8 @@ Result<void> remove_operator(ControlWriter& writer, const RowSeal& seal, std::st
   Operator gone = *found;
   gone.removed = now;
   QUIETUS_TRY(rows::put_operator(writer, seal, gone));
+  QUIETUS_TRY_AS(const auto people_then, rows::operators(writer, seal));
+  QUIETUS_TRY(check_changes_possible(writer, seal, people_then, now));
   return log_decision(writer, seal, now, {"operator-removed", by, gone.id, {}});
 }
 
@@ -135,8 +159,10 @@ Result<void> release(ControlWriter& writer, const RowSeal& seal, std::string_vie
 
 Result<RequestInfo> propose(VaultCore& core, std::string change) {
   const UnixMillis now = core.environment.clock.now();
-  if (change.size() > kMaxChangeText)
-    return Error(ErrorCode::kInvalidArgument, "a change has at most 48 KiB");
+  if (change.size() > kMaxChangeText || framed(change).size() > kMaxPlanText - kPlanFrame)
+    return Error(ErrorCode::kInvalidArgument,
+                 "the change is too long to stand on a plan: at most 48 KiB, and fewer with many "
+                 "lines");
   RequestRow row;
   random_bytes(row.id);
   row.kind = RequestKind::kChange;
@@ -179,8 +205,7 @@ Result<void> check_change(ControlReader& reader, const RowSeal& seal, std::strin
     return {};
   }
   if (!change.starts_with(kPolicyWord)) return unreadable();
-  QUIETUS_TRY(parse_policy(change.substr(kPolicyWord.size())));
-  return {};
+  return check_policy(people, change.substr(kPolicyWord.size()), now);
 }
 
 Result<void> make_change(ControlWriter& writer, ScopeTable& scopes, RootRow& root,
@@ -196,7 +221,10 @@ Result<void> make_change(ControlWriter& writer, ScopeTable& scopes, RootRow& roo
   if (change.starts_with(kReleaseWord))
     return release(writer, seal, change.substr(kReleaseWord.size()), now);
   if (!change.starts_with(kPolicyWord)) return unreadable();
-  QUIETUS_TRY(apply_policy(writer, seal, change.substr(kPolicyWord.size()), now));
+  const std::string_view policy = change.substr(kPolicyWord.size());
+  QUIETUS_TRY_AS(const auto people, rows::operators(writer, seal));
+  QUIETUS_TRY(check_policy(people, policy, now));
+  QUIETUS_TRY(apply_policy(writer, seal, policy, now));
   return give_up_begun(writer, scopes, root, {kVaultScope, "postponed", now, true});
 }
 

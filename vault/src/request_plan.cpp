@@ -55,6 +55,10 @@ class PlanText {
     text_.append(sentence).append("\n");
     return *this;
   }
+  PlanText& append(std::string_view text) {
+    text_.append(text);
+    return *this;
+  }
   std::string take() { return std::move(text_); }
 
  private:
@@ -77,7 +81,8 @@ std::string_view action_of(RequestKind kind) {
 
 std::string name_of_scope(ControlReader& reader, ScopeTable& scopes, ScopeId scope) {
   const auto path = path_of(reader, scopes, scope);
-  return (path ? *path : std::string("(its name cannot be read)")) + " scope " + hex_id(scope);
+  return (path ? visible(*path) : std::string("(its name cannot be read)")) + " scope " +
+         hex_id(scope);
 }
 
 void say_scope(PlanText& text, ControlReader& reader, ScopeTable& scopes, const RequestRow& request,
@@ -105,7 +110,7 @@ Result<void> say_what(PlanText& text, ControlReader& reader, ScopeTable& scopes,
     text.line("holds", "none");
   }
   if (request.kind != RequestKind::kChange) return {};
-  text.blank().say(request.change);
+  text.blank().append(framed(request.change));
   return {};
 }
 
@@ -135,6 +140,16 @@ std::string_view meaning_of(RequestKind kind) {
 }
 
 }  // namespace
+
+std::string framed(std::string_view text) {
+  std::string lines;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    lines.append("| ").append(visible(text.substr(0, end))).append("\n");
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines;
+}
 
 Result<Sha256> plan_covers(ControlReader& reader, const RowSeal& seal, const RequestRow& request) {
   ByteWriter covered;

@@ -15,6 +15,10 @@ inline constexpr UnixMillis kPlanLife = 7 * kDayMillis;
 // below them that are not frozen: those could grow after they were approved.
 Result<Sha256> plan_covers(ControlReader& reader, const RowSeal& seal, const RequestRow& request);
 
+// Each line behind "| ", so that nothing in it passes for a line of the plan.
+std::string framed(std::string_view text);
+inline constexpr std::size_t kPlanFrame = 2048;  // bytes of a plan beside what it quotes, at most
+
 Result<PlanRow> make_plan(VaultCore& core, ControlReader& reader, ScopeTable& scopes,
                           const RequestRow& request, UnixMillis now);
 

@@ -157,11 +157,13 @@ Result<ApprovalNeed> need_of(ControlReader& reader, const RowSeal& seal, const R
     // One whose row is damaged may be a tenant.
     of_tenant = of_tenant || !key.ok() || !*key || (*key)->parent == kVaultScope;
   }
-  QUIETUS_TRY_AS(const auto people, rows::operators(reader, seal));
+  // Whoever damages the rows of admins does not become the only one.
+  std::size_t damaged = 0;
+  QUIETUS_TRY_AS(const auto people, rows::operators(reader, seal, &damaged));
   const auto admins = std::ranges::count_if(people, [&](const Operator& person) {
     return person.valid_at(now) && (person.roles & static_cast<Roles>(Role::kAdmin)) != 0;
   });
-  return approval_need(policy, row, of_tenant, static_cast<std::size_t>(admins));
+  return approval_need(policy, row, of_tenant, static_cast<std::size_t>(admins) + damaged);
 }
 
 // Whoever approved it may have left since, lost that right, or the key with which they signed.

@@ -116,8 +116,9 @@ class QUIETUS_EXPORT Governance {
  public:
   Result<GovernanceStatus> status();
   Result<bool> governed();
-  // Binds the first operator, who has to be an admin. There is no way back. kRefused when the vault
-  // is governed already.
+  // Binds the first operator, who has to be an admin. There is no way back: the root is changed, so
+  // that no older copy of the vault opens beside its slots. kRefused when it is governed already;
+  // another error says whether it is now, and only the root could not be changed.
   Result<OperatorInfo> govern(const OperatorSpec& first);
   // When no admin can act any more: adds one, and ends those there are, seven days after the first
   // call with the same person, unless an admin acts in between, and within a month. It needs the

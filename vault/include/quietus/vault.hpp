@@ -47,6 +47,11 @@ class QUIETUS_EXPORT Vault {
   // flag.
   static Result<Vault> create(const std::filesystem::path& folder, const Unlock& unlock,
                               const CreateOptions& options = {});
+  // The same, governed from the beginning: `first` is its first admin (governance.hpp, govern()).
+  // kInvalidArgument, before anything is made: they cannot be one.
+  static Result<Vault> create_governed(const std::filesystem::path& folder, const Unlock& unlock,
+                                       const OperatorSpec& first,
+                                       const CreateOptions& options = {});
 
   // Opens a vault, and first finishes any erasure that a crash interrupted. kNotFound (no vault
   // there), kWrongKey, kRolledBack (an older copy was put back; nothing is touched), kCorrupt,
