@@ -108,6 +108,7 @@ constexpr std::array kCommandDuties{
     CommandDuty{"vault destroy", "execute"},
 
     CommandDuty{"init", "change"},
+    CommandDuty{"doctor --rewrite-anchor", "change"},
     CommandDuty{"unlock change", "change"},
     CommandDuty{"policy apply", "change"},
     CommandDuty{"hold release", "change"},

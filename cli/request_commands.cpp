@@ -22,6 +22,7 @@ struct RequestCommand {
   std::vector<std::string> scopes;
   std::string reason;
   std::string contact;
+  std::vector<std::string> records;
   std::string method;
   std::string evidence;
   std::string signature;
@@ -43,7 +44,7 @@ Result<ExitCode> shown(const Result<RequestInfo>& request, Invocation& invocatio
 }
 
 Result<ExitCode> run_open_request(const RequestCommand& command, Invocation& invocation) {
-  RequestSpec spec{command.kind, command.scopes, command.reason, {}};
+  RequestSpec spec{command.kind, command.scopes, command.reason, {}, command.records};
   if (!command.contact.empty()) {
     QUIETUS_TRY_AS(spec.contact, text_of(command.contact, kMaxContactFile));
   }
@@ -57,6 +58,7 @@ Result<ExitCode> run_verify_request(const RequestCommand& command, Invocation& i
   Governance governance = vault.governance();
   QUIETUS_TRY_AS(const std::string statement,
                  governance.verification(command.id, command.method, evidence));
+  Terminal::plan(statement);
   QUIETUS_TRY_AS(const std::string signature,
                  sign_with(invocation.options.identity, kVerifyNamespace, statement));
   return shown(governance.verify(command.id, statement, signature), invocation);
@@ -109,9 +111,11 @@ Result<ExitCode> run_execute(const RequestCommand& command, Invocation& invocati
   QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
   QUIETUS_TRY_AS(const RequestInfo request, vault.governance().request(command.id));
   if (request.kind == "access" || request.kind == "portability")
-    return Error(ErrorCode::kRefused, "that is done by `export SCOPE -o PATH --request " +
-                                          command.id + "`, which hands it out");
-  return shown(vault.governance().execute(command.id), invocation);
+    return Error(ErrorCode::kRefused, "that is done by `export --request " + command.id +
+                                          " -o PATH`, which hands it out");
+  QUIETUS_TRY_AS(const RequestInfo executed, vault.governance().execute(command.id));
+  if (executed.kind != "correction") return shown(executed, invocation);
+  return shown(vault.governance().complete(command.id), invocation);
 }
 
 Result<ExitCode> run_request_list(const RequestCommand& command, Invocation& invocation) {
@@ -161,6 +165,7 @@ Result<ExitCode> run_request_show(const RequestCommand& command, Invocation& inv
   if (invocation.terminal.json) {
     Json document = request_json(request);
     document["contact"] = request.contact.empty() ? Json(nullptr) : Json(request.contact);
+    document["records"] = request.records;
     document["signatures"] = Json::array();
     for (const SignedText& one : signatures)
       document["signatures"].push_back(
@@ -190,6 +195,8 @@ void attach_open(CLI::App& group, Action& chosen) {
   open.add_option("--reason", options->reason, "A code, such as deletion-request")->required();
   open.add_option("--contact-file", options->contact,
                   "How to answer who asked; sealed under the first scope. - for standard input");
+  open.add_option("--record", options->records,
+                  "Of a correction: the name of a record, as often as needed; sealed likewise");
   on_chosen(open, chosen, std::move(options), run_open_request);
 }
 

@@ -20,6 +20,8 @@ std::string next_step(const RequestInfo& request) {
     return "`request plan " + request.id + "`, and have it approved";
   if (request.state == "verified")
     return "`request approve " + request.id + "`: " + request.missing;
+  if (request.state == "approved" && !request.missing.empty())
+    return "`request plan " + request.id + "`: " + request.missing;
   if (request.state == "approved" || request.state == "executing")
     return "`request execute " + request.id + "`";
   return {};
@@ -77,9 +79,11 @@ void print_request(const RequestInfo& request, Terminal& terminal) {
     rows.push_back({"verified", request.method + " by " + request.verified_by});
   for (const ApprovalInfo& one : request.approvals)
     rows.push_back({"approved", timestamp(one.time_unix_ms) + " by " + one.name});
+  if (!request.missing.empty()) rows.push_back({"missing", request.missing});
   if (!request.erasure_id.empty()) rows.push_back({"erasure", request.erasure_id});
   if (request.ended_unix_ms != 0) rows.push_back({"ended", timestamp(request.ended_unix_ms)});
   if (!request.contact.empty()) rows.push_back({"contact", request.contact});
+  for (const std::string& name : request.records) rows.push_back({"record", name});
   terminal.print(columns(rows));
   if (!request.change.empty()) terminal.print("\n" + request.change + "\n");
   if (const std::string next = next_step(request); !next.empty()) Terminal::hint("next: " + next);

@@ -99,6 +99,17 @@ Result<TransferReport> export_to(Vault& vault, const TransferCommand& command, T
   return export_folder(vault, {command.scope, use}, command.path, progress.callback());
 }
 
+void tell_export(const TransferCommand& command, const TransferReport& report,
+                 Invocation& invocation) {
+  if (invocation.terminal.json) {
+    Json document = document_of(command, report);
+    document["recorded"] = report.recorded;
+    invocation.terminal.document(document);
+  } else if (command.path != "-") {
+    invocation.terminal.line(summary("exported", report));
+  }
+}
+
 void tell_limits(Vault& vault, const TransferCommand& command, const TransferReport& report) {
   const Result<std::vector<ScopeInfo>> below = vault.children(command.scope);
   const auto active =
@@ -127,19 +138,16 @@ void add_with_below(Vault& vault, const std::string& path, std::vector<std::stri
   }
 }
 
-// Each scope into a folder of its own, named by its path below the tenant.
-Result<ExitCode> export_subject(Vault& vault, const TransferCommand& command,
-                                Invocation& invocation) {
-  QUIETUS_TRY_AS(const std::vector<std::string> found,
-                 scopes_meant(vault, command.scope, command.subject));
-  std::vector<std::string> scopes;
-  for (const std::string& path : found) add_with_below(vault, path, scopes);
+// Each scope into a folder of its own, named by its path behind `root`, which has a '/' at its end.
+Result<ExitCode> export_scopes(Vault& vault, const TransferCommand& command,
+                               const std::vector<std::string>& scopes, std::string_view root,
+                               Invocation& invocation) {
   Json exports = Json::array();
   ExitCode worst = ExitCode::kDone;
   for (const std::string& path : scopes) {
     TransferCommand one = command;
     one.scope = path;
-    one.path = (std::filesystem::path(command.path) / path.substr(command.scope.size() + 1));
+    one.path = (std::filesystem::path(command.path) / path.substr(root.size()));
     QUIETUS_TRY_AS(const TransferReport report,
                    export_to(vault, one, invocation.terminal).within(path));
     Json document = document_of(one, report);
@@ -150,44 +158,74 @@ Result<ExitCode> export_subject(Vault& vault, const TransferCommand& command,
     tell_exceptions(report);
     if (worst == ExitCode::kDone) worst = exit_of(report);
   }
-  if (invocation.terminal.json)
-    invocation.terminal.document({{"subject", command.subject}, {"exports", std::move(exports)}});
+  if (!invocation.terminal.json) return worst;
+  Json document = {{"exports", std::move(exports)}};
+  if (!command.subject.empty()) document["subject"] = command.subject;
+  if (!command.request.empty()) document["request"] = command.request;
+  invocation.terminal.document(document);
   return worst;
 }
 
-// Nothing else is done by an export than what it is for.
-Result<void> allow_export(Vault& vault, const TransferCommand& command) {
+Result<ExitCode> export_subject(Vault& vault, const TransferCommand& command,
+                                Invocation& invocation) {
+  QUIETUS_TRY_AS(const std::vector<std::string> found,
+                 scopes_meant(vault, command.scope, command.subject));
+  std::vector<std::string> scopes;
+  for (const std::string& path : found) add_with_below(vault, path, scopes);
+  return export_scopes(vault, command, scopes, command.scope + "/", invocation);
+}
+
+// ---- export of what was approved ----------------------------------------------------------------
+
+// Everything that the request is about, and all below; when all of it is written, and only then,
+// the request is done.
+Result<ExitCode> export_approved(Vault& vault, const TransferCommand& command,
+                                 Invocation& invocation) {
   Governance governance = vault.governance();
   QUIETUS_TRY_AS(const RequestInfo request, governance.request(command.request));
-  const auto covers = [&](const std::string& scope) {
-    return command.scope == scope || command.scope.starts_with(scope + "/");
-  };
   if (request.kind != "access" && request.kind != "portability")
     return Error(ErrorCode::kRefused, "that is a request for " + request.kind);
-  if (std::ranges::none_of(request.scopes, covers))
-    return Error(ErrorCode::kRefused, "that request is not about " + command.scope);
+  std::vector<std::string> scopes;
+  for (const std::string& path : request.scopes) add_with_below(vault, path, scopes);
+  std::ranges::sort(scopes);
+  scopes.erase(std::unique(scopes.begin(), scopes.end()), scopes.end());
+  const bool one_file = command.path.ends_with(".ndjson");
+  if (one_file && scopes.size() != 1)
+    return Error(ErrorCode::kInvalidArgument,
+                 "the request is about " + counted(scopes.size(), "scope") +
+                     ": name a folder, in which each gets one of its own");
   QUIETUS_TRY(governance.execute(command.request));
-  return {};
+  ExitCode exit = ExitCode::kDone;
+  if (one_file) {
+    TransferCommand only = command;
+    only.scope = scopes.front();
+    QUIETUS_TRY_AS(const TransferReport report, export_to(vault, only, invocation.terminal));
+    tell_export(only, report, invocation);
+    exit = exit_of(report);
+  } else {
+    QUIETUS_TRY_AS(exit, export_scopes(vault, command, scopes, {}, invocation));
+  }
+  if (exit == ExitCode::kDone) QUIETUS_TRY(governance.complete(command.request));
+  return exit;
 }
 
 Result<ExitCode> run_export(const TransferCommand& command, Invocation& invocation) {
   const bool to_stdout = command.path == "-";
+  if (command.scope.empty() == command.request.empty())
+    return Error(ErrorCode::kInvalidArgument,
+                 "name a scope, or an approved request (--request), which says what is exported");
   if (to_stdout && invocation.terminal.json)
     return Error(ErrorCode::kInvalidArgument, "--json needs -o with a file or folder");
+  if (to_stdout && !command.request.empty())
+    return Error(ErrorCode::kInvalidArgument, "--request needs -o with a file or folder");
   if (!command.subject.empty() && (to_stdout || command.path.ends_with(".ndjson")))
     return Error(ErrorCode::kInvalidArgument, "--subject needs -o with a folder");
   QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
-  if (!command.request.empty()) QUIETUS_TRY(allow_export(vault, command));
+  if (!command.request.empty()) return export_approved(vault, command, invocation);
   if (!command.subject.empty()) return export_subject(vault, command, invocation);
   QUIETUS_TRY_AS(const TransferReport report,
                  export_to(vault, command, invocation.terminal).within(command.scope));
-  if (invocation.terminal.json) {
-    Json document = document_of(command, report);
-    document["recorded"] = report.recorded;
-    invocation.terminal.document(document);
-  } else if (!to_stdout) {
-    invocation.terminal.line(summary("exported", report));
-  }
+  tell_export(command, report, invocation);
   tell_limits(vault, command, report);
   tell_exceptions(report);
   return exit_of(report);
@@ -207,15 +245,17 @@ void attach_transfer_commands(CLI::App& app, Action& chosen) {
   auto out = std::make_shared<TransferCommand>();
   CLI::App& leave =
       *app.add_subcommand("export", "Write out a scope's records; the log remembers it");
-  leave.add_option("SCOPE", out->scope, "")->required();
+  leave.add_option("SCOPE", out->scope, "What is exported; with --request, that says it");
   leave
       .add_option("-o,--output", out->path,
                   "A name that ends in .ndjson, a folder, or - for .ndjson on standard output")
       ->required();
   add_restricted_use(leave, out->use);
   add_subject(leave, out->subject);
-  leave.add_option("--request", out->request,
-                   "Of a governed vault: the approved request for access or portability");
+  leave
+      .add_option("--request", out->request,
+                  "Of a governed vault: the approved request for access or portability, all of it")
+      ->excludes("--subject");
   on_chosen(leave, chosen, std::move(out), run_export);
 }
 

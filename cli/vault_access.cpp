@@ -148,4 +148,12 @@ Result<Vault> open_for_reading(const GlobalOptions& options) {
   return with_actor(std::move(readable), options);
 }
 
+Result<Vault> open_read_only(const GlobalOptions& options) {
+  QUIETUS_TRY_AS(const std::filesystem::path folder, vault_folder(options));
+  QUIETUS_TRY_AS(const Secret secret, existing_secret(options));
+  OpenOptions look;
+  look.read_only = true;
+  return with_actor(open_with(secret, folder, look), options);
+}
+
 }  // namespace quietus::cli

@@ -86,5 +86,7 @@ Result<Vault> open_without_actor(const GlobalOptions& options);
 // Opens normally; where that fails because the disk is read-only, the anchor is damaged or an
 // erasure cannot be finished now, opens read-only and says so.
 Result<Vault> open_for_reading(const GlobalOptions& options);
+// Without changing anything, whatever is wrong that can be looked at.
+Result<Vault> open_read_only(const GlobalOptions& options);
 
 }  // namespace quietus::cli

@@ -103,6 +103,7 @@ Json governance_json(const GovernanceStatus& governance) {
   if (!governance.governed) return nullptr;
   return {{"since", timestamp(governance.since_unix_ms)},
           {"operators", governance.operators},
+          {"admins", governance.admins},
           {"open_requests", governance.open_requests},
           {"overdue_requests", governance.overdue_requests},
           {"last_review", governance.reviewed_unix_ms == 0
@@ -118,6 +119,7 @@ std::string governance_text(const GovernanceStatus& governance) {
   if (!governance.governed) return "none: one person may do everything alone";
   std::string text =
       grouped(governance.operators) + ", " + counted(governance.open_requests, "request") + " open";
+  if (governance.admins <= 1) text += ", one admin, who decides alone who the others are";
   if (governance.overdue_requests > 0)
     text += ", " + grouped(governance.overdue_requests) + " OVERDUE";
   if (governance.review_overdue) text += ", access review OVERDUE";
@@ -265,13 +267,18 @@ Result<void> rewrite_anchor(const DoctorCommand& command, const GlobalOptions& o
                           "makes this copy the "
                           "newest, whatever it is.",
                           "newest"));
+  // Who may say that this copy is the newest shows it before anything is written.
+  QUIETUS_TRY(open_read_only(options));
   QUIETUS_TRY_AS(const Secret secret, existing_secret(options));
   QUIETUS_TRY_AS(const HeldUnlock held, secret.unlock());
   return Vault::rewrite_anchor(folder, held.unlock()).within(folder.string());
 }
 
 Result<ExitCode> run_doctor(const DoctorCommand& command, Invocation& invocation) {
-  if (command.rewrite_anchor) QUIETUS_TRY(rewrite_anchor(command, invocation.options));
+  if (command.rewrite_anchor) {
+    invocation.options.command = "doctor --rewrite-anchor";
+    QUIETUS_TRY(rewrite_anchor(command, invocation.options));
+  }
   QUIETUS_TRY_AS(Vault vault, open_for_reading(invocation.options));
   Json findings = Json::array();
   std::vector<std::vector<std::string>> rows;

@@ -216,13 +216,14 @@ function whoDecided({ decided_by: by, request }) {
       text: 'One person',
       note: 'The vault had no operators: whoever could unlock it could do this alone.',
     };
+  const people = [request?.approvals ?? []].flat();
+  const note = people.map(summary).join('; ');
+  const plan = `${counted(people.length, 'signature')} under the plan of request ${shown(request?.request_id)}`;
+  if (by === 'policy' && request)
+    return { text: `The retention policy of a governed vault, after ${plan}`, note };
   if (by === 'policy') return { text: 'The retention policy of a governed vault' };
   if (by !== 'approval') return { text: 'Not known' };
-  const people = [request?.approvals ?? []].flat();
-  return {
-    text: `${counted(people.length, 'signature')} under the plan of request ${shown(request?.request_id)}`,
-    note: people.map(summary).join('; '),
-  };
+  return { text: plan, note };
 }
 
 function facts(payload) {

@@ -54,7 +54,7 @@ constexpr std::array<std::string_view, 3> kClaims = {
     "It does not prove destruction by itself.",
 };
 
-constexpr std::array<std::string_view, 7> kExclusions = {
+constexpr std::array<std::string_view, 8> kExclusions = {
     "Copies of the data that an application keeps or made outside the vault.",
     "Exports of these scopes: those known are listed under exports, what became of them is not "
     "known "
@@ -64,6 +64,8 @@ constexpr std::array<std::string_view, 7> kExclusions = {
     "What encryption does not hide: sizes, times and structure of the stored records.",
     "Other data on the same medium: this is a partial sanitization.",
     "Keys of the same scopes that are not listed here.",
+    "What approvals do not stop: who has the unlock secret and a program of their own is bound by "
+    "none.",
 };
 
 constexpr std::size_t kMaxAssurance = 1024;

@@ -104,7 +104,8 @@ std::string_view name_of(SiteInbox inbox) noexcept;  // "none", "delivered", "no
 // Who decided that it be erased.
 enum class DecidedBy {
   kSingleUser,  // whoever could unlock the vault: it had no operators
-  kPolicy,      // of a governed vault, which is approved when it is changed
+  kPolicy,      // of a governed vault, which is approved when it is changed; with the request, if
+                // any, for the termination or withdrawal from which its rule counted
   kApproval,    // of a plan, by people who signed it
   kUnknown,     // the row that says so is damaged
 };
@@ -177,7 +178,7 @@ struct ErasureClaims {
   ErasureId erasure{};
   Code reason = "none";
   DecidedBy decided = DecidedBy::kSingleUser;
-  std::optional<ClaimedRequest> request;  // of kApproval
+  std::optional<ClaimedRequest> request;  // of kApproval; of kPolicy what made a rule count
   std::vector<ClaimedTarget> targets;
   ClaimedUnreadable unreadable;
   std::optional<ClaimedBatch> batch;  // then there is one target

@@ -200,7 +200,9 @@ ErasureClaims decode_members(JsonFields json, std::string& fault) {
                                  std::array{DecidedBy::kSingleUser, DecidedBy::kPolicy,
                                             DecidedBy::kApproval, DecidedBy::kUnknown});
   if (json.has("request")) claims.request = decode_request(json.object("request"), fault);
-  if (claims.request.has_value() != (claims.decided == DecidedBy::kApproval)) json.fail("request");
+  const bool approved = claims.decided == DecidedBy::kApproval;
+  const bool may_name_it = approved || claims.decided == DecidedBy::kPolicy;
+  if (claims.request ? !may_name_it : approved) json.fail("request");
   for (const Json& target : json.list("targets"))
     claims.targets.push_back(decode_target({target, fault}, fault));
   claims.unreadable = decode_unreadable(json.object("unreadable"));

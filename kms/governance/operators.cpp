@@ -1,6 +1,7 @@
 #include "governance/operators.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/byte_reader.hpp"
@@ -14,6 +15,7 @@ namespace {
 constexpr std::uint8_t kOperatorVersion = 1;
 constexpr char kOperatorTable = 'g';
 constexpr char kGovernanceTable = 'y';
+constexpr char kUseTable = 'x';
 constexpr Roles kAllRoles = 31;
 
 constexpr Roles bit(Role role) {
@@ -70,10 +72,15 @@ bool is_key_type(std::string_view word) {
   return word.starts_with("ssh-") || word.starts_with("ecdsa-") || word.starts_with("sk-");
 }
 
-// A line of allowed_signers has who it is for in front.
-Result<SshPublicKey> key_on(std::string_view line) {
+// A line of allowed_signers has who it is for in front: all of them one person's.
+Result<SshPublicKey> key_on(std::string_view line, std::optional<std::string>& principal) {
   const std::size_t first = line.find(' ');
   if (first != std::string_view::npos && !is_key_type(line.substr(0, first))) {
+    const std::string_view whose = line.substr(0, first);
+    if (principal.value_or(std::string(whose)) != whose)
+      return Error(ErrorCode::kInvalidArgument,
+                   "that is the key of another person than the line before: give each a file");
+    principal = whose;
     line.remove_prefix(first + 1);
     if (!is_key_type(line.substr(0, line.find(' '))))
       return Error(ErrorCode::kInvalidArgument,
@@ -93,7 +100,7 @@ std::optional<Operator> decode_operator(ByteView content) {
   row.from = time();
   row.until = time();
   row.added = time();
-  row.used = time();
+  row.changed = time();
   row.removed = time();
   const std::uint16_t keys = in.u16();
   for (std::uint16_t i = 0; i < keys && !in.failed(); ++i) {
@@ -101,10 +108,38 @@ std::optional<Operator> decode_operator(ByteView content) {
     if (!key) return std::nullopt;
     OperatorKey one{*key, 0, 0};
     one.added = time();
-    one.used = time();
     row.keys.push_back(std::move(one));
   }
   return in.done() && version == kOperatorVersion ? std::optional(std::move(row)) : std::nullopt;
+}
+
+struct Uses {
+  UnixMillis person = 0;
+  std::map<Sha256, UnixMillis> keys;
+};
+std::optional<Uses> decode_uses(ByteView content) {
+  ByteReader in(content);
+  Uses row;
+  const std::uint8_t version = in.u8();
+  row.person = static_cast<UnixMillis>(in.u64());
+  const std::uint16_t keys = in.u16();
+  for (std::uint16_t i = 0; i < keys && !in.failed(); ++i) {
+    const auto key = in.array<sizeof(Sha256)>();
+    row.keys[key] = static_cast<UnixMillis>(in.u64());
+  }
+  return in.done() && version == kOperatorVersion ? std::optional(std::move(row)) : std::nullopt;
+}
+
+// What is damaged was never used, as far as is known.
+Result<void> add_uses(ControlReader& reader, const RowSeal& seal, Operator& person) {
+  const auto uses = rows::get_row(reader, seal, rows::row_key(kUseTable, person.id), decode_uses);
+  if (!uses && uses.error().code() != ErrorCode::kCorrupt) return uses.error();
+  if (!uses || !*uses) return {};
+  person.used = (*uses)->person;
+  for (OperatorKey& key : person.keys)
+    if (const auto found = (*uses)->keys.find(sha256(key.key.wire)); found != (*uses)->keys.end())
+      key.used = found->second;
+  return {};
 }
 
 std::optional<GovernanceRow> decode_governance(ByteView content) {
@@ -167,6 +202,7 @@ Result<void> check_operator(const Operator& person) {
 
 Result<std::vector<SshPublicKey>> parse_operator_keys(std::string_view text) {
   std::vector<SshPublicKey> keys;
+  std::optional<std::string> principal;
   std::size_t number = 0;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
@@ -175,7 +211,8 @@ Result<std::vector<SshPublicKey>> parse_operator_keys(std::string_view text) {
     ++number;
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.empty() || line.front() == '#') continue;
-    QUIETUS_TRY_AS(SshPublicKey key, key_on(line).within("line " + std::to_string(number)));
+    QUIETUS_TRY_AS(SshPublicKey key,
+                   key_on(line, principal).within("line " + std::to_string(number)));
     keys.push_back(std::move(key));
   }
   if (keys.empty()) return refused("no SSH public key in that file");
@@ -200,24 +237,19 @@ Result<void> put_governance(ControlWriter& writer, const RowSeal& seal, const Go
                     content.take());
 }
 
-Result<std::vector<Operator>> operators(ControlReader& reader, const RowSeal& seal,
-                                        std::size_t* damaged) {
+Result<std::vector<Operator>> operators(ControlReader& reader, const RowSeal& seal) {
   std::vector<Operator> people;
-  std::size_t unreadable = 0;
   const Bytes table{static_cast<std::uint8_t>(kOperatorTable)};
   QUIETUS_TRY(reader.scan(table, {}, [&](ByteView key, ByteView value) -> Result<bool> {
     const auto content = open_row(seal.context, seal.key, seal.vault, key, value);
     auto row = content ? decode_operator(*content) : std::nullopt;
-    if (!row || key.size() != 1 + sizeof(OperatorId)) {
-      ++unreadable;
-      return true;
-    }
+    if (!row || key.size() != 1 + sizeof(OperatorId)) return true;
     row->id = ByteReader(key.subspan(1)).array<sizeof(OperatorId)>();
+    QUIETUS_TRY(add_uses(reader, seal, *row));
     people.push_back(*std::move(row));
     return true;
   }));
   std::ranges::sort(people, {}, &Operator::name);
-  if (damaged != nullptr) *damaged = unreadable;
   return people;
 }
 
@@ -225,14 +257,40 @@ Result<void> put_operator(ControlWriter& writer, const RowSeal& seal, const Oper
   ByteWriter content;
   content.u8(kOperatorVersion).text(person.name).u8(person.roles);
   for (const UnixMillis time :
-       {person.from, person.until, person.added, person.used, person.removed})
+       {person.from, person.until, person.added, person.changed, person.removed})
     content.u64(static_cast<std::uint64_t>(time));
   content.u16(static_cast<std::uint16_t>(person.keys.size()));
   for (const OperatorKey& key : person.keys)
-    content.field(key.key.wire)
-        .u64(static_cast<std::uint64_t>(key.added))
-        .u64(static_cast<std::uint64_t>(key.used));
+    content.field(key.key.wire).u64(static_cast<std::uint64_t>(key.added));
   return put_sealed(writer, seal, row_key(kOperatorTable, person.id), content.take());
+}
+
+Result<void> end_operators(ControlWriter& writer, const RowSeal& seal, UnixMillis now) {
+  std::vector<Bytes> unreadable;
+  const Bytes table{static_cast<std::uint8_t>(kOperatorTable)};
+  QUIETUS_TRY(writer.scan(table, {}, [&](ByteView key, ByteView value) -> Result<bool> {
+    const auto content = open_row(seal.context, seal.key, seal.vault, key, value);
+    if (!content || !decode_operator(*content) || key.size() != 1 + sizeof(OperatorId))
+      unreadable.emplace_back(key.begin(), key.end());
+    return true;
+  }));
+  for (const Bytes& key : unreadable) QUIETUS_TRY(writer.remove(key));
+  QUIETUS_TRY_AS(const auto people, operators(writer, seal));
+  for (Operator person : people) {
+    if (person.removed != 0) continue;
+    person.removed = now;
+    QUIETUS_TRY(put_operator(writer, seal, person));
+  }
+  return {};
+}
+
+Result<void> put_use(ControlWriter& writer, const RowSeal& seal, const Operator& person) {
+  ByteWriter content;
+  content.u8(kOperatorVersion).u64(static_cast<std::uint64_t>(person.used));
+  content.u16(static_cast<std::uint16_t>(person.keys.size()));
+  for (const OperatorKey& key : person.keys)
+    content.raw(sha256(key.key.wire)).u64(static_cast<std::uint64_t>(key.used));
+  return put_sealed(writer, seal, row_key(kUseTable, person.id), content.take());
 }
 
 }  // namespace rows

@@ -3,14 +3,15 @@
 // person's: everybody who can unlock it may do everything.
 //
 //   "y"                GovernanceRow: version u8 (1) || since u64 || reviewed u64 || breaking u64
-//   ||
-//                      SHA-256 32
+//                      || SHA-256 32
 //   "g" operator id    Operator: version u8 (1) || name text || roles u8 || from u64 || until u64
-//   ||
-//                      added u64 || used u64 || removed u64 || u16 keys of { wire field ||
-//                      added u64 || used u64 }
+//                      || added u64 || changed u64 || removed u64 || u16 keys of { wire field ||
+//                      added u64 }
+//   "x" operator id    when they were used: version u8 (1) || person u64 || u16 keys of { SHA-256
+//                      of the wire 32 || u64 }
 //
-// Both are sealed under the vault's row key; times are Unix milliseconds, 0: never.
+// All are sealed under the vault's row key; times are Unix milliseconds, 0: never. The root row has
+// a hash over "y" and "g" (keys/rights.hpp), which is written with them.
 #pragma once
 
 #include <quietus/result.hpp>
@@ -86,6 +87,7 @@ struct Operator {
   UnixMillis from = 0;   // may act from then on
   UnixMillis until = 0;  // and before that; 0: for ever
   UnixMillis added = 0;
+  UnixMillis changed = 0;  // roles, dates or keys
   UnixMillis used = 0;     // acted, verified or approved last
   UnixMillis removed = 0;  // not 0: may do nothing; kept for the log's sake
   std::vector<OperatorKey> keys;
@@ -116,11 +118,15 @@ namespace rows {
 Result<std::optional<GovernanceRow>> governance(ControlReader& reader, const RowSeal& seal);
 Result<void> put_governance(ControlWriter& writer, const RowSeal& seal, const GovernanceRow& row);
 
-// By name; removed ones too. One whose row is damaged is left out: it may do nothing. `damaged`, if
-// given, counts them.
-Result<std::vector<Operator>> operators(ControlReader& reader, const RowSeal& seal,
-                                        std::size_t* damaged = nullptr);
+// By name; removed ones too. One whose row is damaged is left out; then nobody may do anything
+// (check_rights()).
+Result<std::vector<Operator>> operators(ControlReader& reader, const RowSeal& seal);
+// seal_rights() has to follow both in the same transaction.
 Result<void> put_operator(ControlWriter& writer, const RowSeal& seal, const Operator& person);
+// Everybody may do nothing from now on; rows that cannot be read go.
+Result<void> end_operators(ControlWriter& writer, const RowSeal& seal, UnixMillis now);
+// When they were used, and nothing else of them.
+Result<void> put_use(ControlWriter& writer, const RowSeal& seal, const Operator& person);
 
 }  // namespace rows
 }  // namespace quietus

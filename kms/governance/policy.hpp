@@ -65,8 +65,8 @@ struct ApprovalRule {
   friend bool operator==(const ApprovalRule&, const ApprovalRule&) = default;
 };
 std::string to_text(const ApprovalRule& rule);  // "2 people, one a verifier"
-// "tenant": an erasure or termination of tenants; "scope": of anything else; "change": of
-// operators, policy, holds; "person": every other request.
+// "tenant": a request about tenants, or that destroys one; "scope": an erasure or termination of
+// anything else; "change": of operators, policy, holds; "person": every other request.
 inline constexpr std::string_view kApprovalSubjects[] = {"tenant", "scope", "change", "person"};
 
 struct Policy {

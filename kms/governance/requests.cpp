@@ -70,6 +70,8 @@ constexpr std::array kTransitions{
     Transition{RequestState::kExecuting, RequestEvent::kExecute, RequestState::kExecuting},
     Transition{RequestState::kExecuting, RequestEvent::kGiveUp, RequestState::kVerified},
     Transition{RequestState::kExecuting, RequestEvent::kFinish, RequestState::kDone},
+    Transition{RequestState::kExecuting, RequestEvent::kReject, RequestState::kRejected},
+    Transition{RequestState::kExecuting, RequestEvent::kCancel, RequestState::kCancelled},
 };
 
 UnixMillis read_time(ByteReader& in) {
@@ -182,10 +184,10 @@ Error lacking(const std::string& what) {
 
 std::string_view approval_subject(const RequestRow& request, bool of_tenant) {
   if (request.kind == RequestKind::kChange) return "change";
+  if (of_tenant) return "tenant";
   const bool ends =
       request.kind == RequestKind::kDeletion || request.kind == RequestKind::kTermination;
-  if (!ends) return "person";
-  return of_tenant ? "tenant" : "scope";
+  return ends ? "scope" : "person";
 }
 
 bool counts(const RequestRow& request, const ApprovalRule& rule, const Approval& approval) {
@@ -283,6 +285,14 @@ Result<void> check_approvals(const RequestRow& request, const ApprovalNeed& need
 
 namespace rows {
 
+namespace {
+constexpr std::size_t kMaxCorrectedName = 1024;
+
+Bytes asked_for_key(const RequestRow& of) {
+  return ByteWriter().raw(row_key(kContactTable, of.scopes.front())).raw(of.id).take();
+}
+}  // namespace
+
 Result<std::optional<RequestRow>> request(ControlReader& reader, const RowSeal& seal,
                                           const RequestId& id) {
   QUIETUS_TRY_AS(auto row, get_row(reader, seal, row_key(kRequestTable, id), decode_request));
@@ -344,20 +354,31 @@ Result<std::vector<SignedStatement>> statements_of(ControlReader& reader, const 
   return found;
 }
 
-Result<void> put_contact(ControlWriter& writer, const RowSeal& scope_seal, const RequestId& id,
-                         std::string_view text) {
-  return put_sealed(writer, scope_seal, row_key(kContactTable, id), as_bytes(text));
+Result<void> put_asked_for(ControlWriter& writer, const RowSeal& scope_seal, const RequestRow& of,
+                           const AskedFor& row) {
+  ByteWriter content;
+  content.u8(kRequestVersion).text(row.contact).u16(static_cast<std::uint16_t>(row.records.size()));
+  for (const std::string& name : row.records) content.text(name);
+  return put_sealed(writer, scope_seal, asked_for_key(of), content.take());
 }
 
-std::optional<std::string> contact(ControlReader& reader, const RowSeal& scope_seal,
-                                   const RequestId& id) {
-  const auto content = get_sealed(reader, scope_seal, row_key(kContactTable, id));
+std::optional<AskedFor> asked_for(ControlReader& reader, const RowSeal& scope_seal,
+                                  const RequestRow& of) {
+  const auto content = get_sealed(reader, scope_seal, asked_for_key(of));
   if (!content || !*content) return std::nullopt;
-  return std::string(as_text(**content));
+  ByteReader in(**content);
+  AskedFor row;
+  const std::uint8_t version = in.u8();
+  row.contact = in.text(kMaxContact);
+  const std::uint16_t records = in.u16();
+  if (records > kMaxCorrected) in.fail();
+  for (std::uint16_t i = 0; i < records && !in.failed(); ++i)
+    row.records.emplace_back(in.text(kMaxCorrectedName));
+  return in.done() && version == kRequestVersion ? std::optional(std::move(row)) : std::nullopt;
 }
 
-Result<void> remove_contact(ControlWriter& writer, const RequestId& id) {
-  return writer.remove(row_key(kContactTable, id));
+Result<void> remove_asked_for(ControlWriter& writer, const RequestRow& of) {
+  return of.scopes.empty() ? Result<void>() : writer.remove(asked_for_key(of));
 }
 
 }  // namespace rows

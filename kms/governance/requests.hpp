@@ -3,7 +3,8 @@
 //
 //   "m" request id        RequestRow
 //   "m" request id || u16 SignedStatement: what was signed, and the signature, as proof for others
-//   "k" request id        who asked, to be answered: text, sealed under the row key of the scope
+//   "k" scope id || request id   AskedFor: version u8 (1) || contact text || u16 records of text,
+//                         sealed under the row key of the scope
 //
 // The first two are sealed under the vault's row key.
 #pragma once
@@ -108,6 +109,8 @@ struct RequestRow {
 inline constexpr std::size_t kMaxPlanText = 65'535;
 inline constexpr std::size_t kMaxRequestScopes = 1024;
 inline constexpr std::size_t kMaxApprovals = 32;
+inline constexpr std::size_t kMaxContact = 4096;   // bytes of UTF-8
+inline constexpr std::size_t kMaxCorrected = 256;  // records that one request names
 inline constexpr std::size_t kMaxChangeText = std::size_t{48} * 1024;
 
 namespace rows {
@@ -129,11 +132,17 @@ Result<void> add_statement(ControlWriter& writer, const RowSeal& seal, const Req
 Result<std::vector<SignedStatement>> statements_of(ControlReader& reader, const RowSeal& seal,
                                                    const RequestId& id);
 
-Result<void> put_contact(ControlWriter& writer, const RowSeal& scope_seal, const RequestId& id,
-                         std::string_view text);
-std::optional<std::string> contact(ControlReader& reader, const RowSeal& scope_seal,
-                                   const RequestId& id);
-Result<void> remove_contact(ControlWriter& writer, const RequestId& id);
+// What a request says of a person, and so goes with the keys of its first scope.
+struct AskedFor {
+  std::string contact;               // how to answer who asked
+  std::vector<std::string> records;  // that are to be corrected
+};
+Result<void> put_asked_for(ControlWriter& writer, const RowSeal& scope_seal, const RequestRow& of,
+                           const AskedFor& row);
+// None: there is none, or it is of another key of the scope.
+std::optional<AskedFor> asked_for(ControlReader& reader, const RowSeal& scope_seal,
+                                  const RequestRow& of);
+Result<void> remove_asked_for(ControlWriter& writer, const RequestRow& of);
 
 }  // namespace rows
 

@@ -1,6 +1,7 @@
 #include "keys/approved_by.hpp"
 
 #include "base/byte_reader.hpp"
+#include "keys/scope_table.hpp"
 #include "keys/sealed_rows.hpp"
 
 namespace quietus {
@@ -32,18 +33,58 @@ std::optional<ClaimedRequest> decode_approved(ByteView content) {
   return in.done() && version == kApprovedVersion ? std::optional(std::move(row)) : std::nullopt;
 }
 
-}  // namespace
-
-Result<bool> has_operators(ControlReader& reader) {
-  QUIETUS_TRY_AS(const auto row, reader.get(Bytes{'y'}));
-  return row.has_value();
+Bytes encode(const ClaimedRequest& row) {
+  ByteWriter content;
+  content.u8(kApprovedVersion)
+      .raw(row.request)
+      .text(row.kind.text())
+      .raw(row.plan)
+      .u16(static_cast<std::uint16_t>(row.approvals.size()));
+  for (const ClaimedApproval& one : row.approvals)
+    content.raw(one.person)
+        .raw(one.key)
+        .u64(static_cast<std::uint64_t>(one.time))
+        .u8(one.touched ? 1 : 0)
+        .u8(one.verified ? 1 : 0);
+  return content.take();
 }
+
+// Of which kind of request the erasure can be the end, by its reason (governance/due.hpp).
+std::string_view cause_of(const Code& reason) {
+  if (reason.text() == "contract-ended") return "termination";
+  if (reason.text() == "consent-withdrawn") return "consent-withdrawal";
+  return {};
+}
+
+// The nearest scope that something was carried out for: what it says counts for all below.
+Result<std::optional<ClaimedRequest>> cause_above(ControlReader& reader, const RowSeal& seal,
+                                                  ScopeId scope) {
+  for (std::size_t depth = 0; scope != kVaultScope && depth < kMaxScopeDepth; ++depth) {
+    const auto request = rows::approved_for(reader, seal, scope);
+    if (!request || *request) return request;
+    const auto row = rows::key_row(reader, seal, scope);
+    if (!row || !*row) break;
+    scope = (*row)->parent;
+  }
+  return std::optional<ClaimedRequest>();
+}
+
+Result<void> claim_cause(ControlReader& reader, const RowSeal& seal, ErasureClaims& claims) {
+  const std::string_view kind = cause_of(claims.reason);
+  if (kind.empty() || claims.targets.empty()) return {};
+  const auto cause = cause_above(reader, seal, claims.targets.front().scope);
+  if (cause && *cause && (*cause)->kind.text() == kind) claims.request = **cause;
+  return {};
+}
+
+}  // namespace
 
 Result<void> claim_decision(ControlReader& reader, const RowSeal& seal, bool governed,
                             ErasureClaims& claims) {
   claims.decided = governed ? DecidedBy::kPolicy : DecidedBy::kSingleUser;
   const auto request = rows::approved_by(reader, seal, claims.erasure);
   if (!request) claims.decided = DecidedBy::kUnknown;
+  if (request && !*request && governed) return claim_cause(reader, seal, claims);
   if (!request || !*request) return {};
   claims.decided = DecidedBy::kApproval;
   claims.request = **request;
@@ -59,19 +100,17 @@ Result<std::optional<ClaimedRequest>> approved_by(ControlReader& reader, const R
 
 Result<void> put_approved_by(ControlWriter& writer, const RowSeal& seal, const ErasureId& erasure,
                              const ClaimedRequest& row) {
-  ByteWriter content;
-  content.u8(kApprovedVersion)
-      .raw(row.request)
-      .text(row.kind.text())
-      .raw(row.plan)
-      .u16(static_cast<std::uint16_t>(row.approvals.size()));
-  for (const ClaimedApproval& one : row.approvals)
-    content.raw(one.person)
-        .raw(one.key)
-        .u64(static_cast<std::uint64_t>(one.time))
-        .u8(one.touched ? 1 : 0)
-        .u8(one.verified ? 1 : 0);
-  return put_sealed(writer, seal, row_key(kApprovedTable, erasure), content.take());
+  return put_sealed(writer, seal, row_key(kApprovedTable, erasure), encode(row));
+}
+
+Result<std::optional<ClaimedRequest>> approved_for(ControlReader& reader, const RowSeal& seal,
+                                                   ScopeId scope) {
+  return get_row(reader, seal, row_key(kApprovedTable, scope), decode_approved);
+}
+
+Result<void> put_approved_for(ControlWriter& writer, const RowSeal& seal, ScopeId scope,
+                              const ClaimedRequest& row) {
+  return put_sealed(writer, seal, row_key(kApprovedTable, scope), encode(row));
 }
 
 Result<void> remove_approved_by(ControlWriter& writer, const ErasureId& erasure) {

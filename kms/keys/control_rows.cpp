@@ -92,7 +92,7 @@ Result<void> all_key_rows(ControlReader& reader, const RowSeal& seal,
 
 Result<std::vector<char>> damaged_tables(ControlReader& reader, const RowSeal& seal) {
   std::vector<char> found;
-  for (const char table : std::string_view("LFCDTJXYPVWOodBGpSAcQqblawersuygmv")) {
+  for (const char table : std::string_view("LFCDTJXYPVWOodBGpSAcQqblawersuygmvx")) {
     const Bytes prefix{static_cast<std::uint8_t>(table)};
     QUIETUS_TRY(reader.scan(prefix, {}, [&](ByteView key, ByteView value) -> Result<bool> {
       if (!open_row(seal.context, seal.key, seal.vault, key, value)) found.push_back(table);

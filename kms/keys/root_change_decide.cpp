@@ -3,7 +3,7 @@
 
 #include "base/failpoint.hpp"
 #include "crypto/random.hpp"
-#include "keys/approved_by.hpp"
+#include "keys/rights.hpp"
 #include "keys/batch_rows.hpp"
 #include "keys/holds.hpp"
 #include "keys/key_tree.hpp"
@@ -60,7 +60,7 @@ Result<void> RootChange::begin(const RootChangeRequest& request, Intent& intent)
         intent.state = IntentState::kBegun;
         QUIETUS_TRY_AS(const TreeHead head, log_head(writer));
         intent.log_index = head.size;
-        QUIETUS_TRY_AS(intent.governed, has_operators(writer));
+        intent.governed = is_governed(row);
         QUIETUS_TRY(row.begin_attempt({intent.id, intent.slot, intent.batch.has_value()}));
         QUIETUS_TRY(write_reasons(writer, scopes, request));
         QUIETUS_TRY(rows::put_intent(writer, scopes.seal(), intent));

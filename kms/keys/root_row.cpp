@@ -63,6 +63,7 @@ Result<RootRow> decode_root(ByteView body) {
   if (slots > kMaxSlots) in.fail();
   for (std::size_t i = 0; i < slots && !in.failed(); ++i) row.slots.push_back(get_slot(in));
   row.provider = in.text(kMaxProvider);
+  row.rights = in.array<sizeof(Sha256)>();
   if (!in.done() || version == 0) return Error(ErrorCode::kCorrupt, "root row: damaged");
   return row;
 }
@@ -107,7 +108,7 @@ Bytes RootRow::encode(const RootKey& key) const {
   }
   out.u8(static_cast<std::uint8_t>(slots.size()));
   for (const SlotName& slot : slots) put_slot(out, slot);
-  out.text(provider);
+  out.text(provider).raw(rights);
   const Mac mac = mac_of(out.view(), key);
   out.raw(mac);
   return out.take();

@@ -6,7 +6,7 @@
 //   generation u64 ||
 //          confirmed u8 || tree height u8 || next leaf u64 || overlay u64 || batch 16 || attempts
 //          u8 || attempts (16 + 8 + 16 + 1 each) || slots u8 || slots (8 + 16 each) || provider
-//          (length-prefixed text) || HMAC-SHA256 of all before, under HKDF-Expand(root key,
+//          (length-prefixed text) || rights 32 || HMAC-SHA256 of all before, under HKDF-Expand(root key,
 //          "quietus/v1/root-row" || 00)
 #pragma once
 
@@ -49,6 +49,7 @@ struct RootRow {
   std::vector<RootAttempt> attempts;  // begun; an intent that is not among them is an old copy
   std::vector<SlotName> slots;        // every one of them opens the root node
   std::string provider;
+  Sha256 rights{};  // over the rows of operators (keys/rights.hpp); zero: it is not governed
 
   bool attempts_slot(const SlotName& slot) const noexcept;
   bool attempts_change(const ErasureId& change, const SlotName& slot) const noexcept;

@@ -89,14 +89,33 @@ namespace {
 
 constexpr std::size_t kRowsAtOnce = 256;
 
-// Rows that the scope's own key seals, sealed anew: what it is called, and on whose authority it is
-// held.
+// What requests say of who asked (governance/requests.hpp).
+Result<void> reseal_requests(ControlWriter& writer, ScopeTable& scopes, const ScopeKeys& keys) {
+  std::vector<std::pair<Bytes, Bytes>> found;
+  QUIETUS_TRY(writer.scan(
+      rows::row_key('k', keys.id), {}, [&](ByteView key, ByteView value) -> Result<bool> {
+        for (const GenerationKeys& older : keys.older) {
+          const RowSeal seal = scopes.seal_under(older);
+          auto content = open_row(seal.context, seal.key, seal.vault, key, value);
+          if (content) found.emplace_back(Bytes(key.begin(), key.end()), *std::move(content));
+        }
+        return true;
+      }));
+  const RowSeal newest = scopes.seal_under(keys);
+  for (const auto& [key, content] : found)
+    QUIETUS_TRY(rows::put_sealed(writer, newest, key, content));
+  return {};
+}
+
+// Rows that the scope's own key seals, sealed anew: what it is called, on whose authority it is
+// held, and who asked for something.
 Result<void> reseal_own_rows(ControlWriter& writer, ScopeTable& scopes, const ScopeKeys& keys) {
   const RowSeal newest = scopes.seal_under(keys);
   if (keys.id != kVaultScope) {
     QUIETUS_TRY_AS(const InfoRow info, scopes.info(writer, keys.id));
     QUIETUS_TRY(rows::put_info(writer, newest, keys.id, info));
   }
+  QUIETUS_TRY(reseal_requests(writer, scopes, keys));
   QUIETUS_TRY_AS(const auto holds, rows::holds_of(writer, scopes.seal(), keys.id));
   for (const HoldRow& hold : holds) {
     for (const GenerationKeys& older : keys.older) {

@@ -154,7 +154,10 @@ TEST_CASE("a certificate says who decided, and names what they signed", "[certif
   CHECK(read.request->approvals[0].touched);
   CHECK(encode_claims(read) == payload);
   CHECK(issue_certificate(claims, vault.issuer()).ok());
+  // The rules of a policy may count from something that was approved.
   claims.decided = DecidedBy::kPolicy;
+  CHECK(must(decode_claims(as_bytes(encode_claims(claims)))).request.has_value());
+  claims.decided = DecidedBy::kSingleUser;
   CHECK_FAILS_WITH(decode_claims(as_bytes(encode_claims(claims))), ErrorCode::kUnverified);
 }
 

@@ -5,6 +5,7 @@
 #include "evidence/ring_text.hpp"
 #include "evidence/utc_time.hpp"
 #include "governance_rules.hpp"
+#include "keys/rights.hpp"
 
 namespace quietus {
 namespace {
@@ -31,7 +32,9 @@ void say_key(std::string& text, const OperatorKey& key, UnixMillis now) {
 
 void say_operator(std::string& text, const Operator& person, UnixMillis now) {
   text.append("operator ").append(person.name).append(": ").append(roles_text(person.roles));
-  text.append("\n  since ").append(when(person.added)).append(", used ").append(when(person.used));
+  text.append("\n  since ").append(when(person.added));
+  if (person.changed != person.added) text.append(", changed ").append(when(person.changed));
+  text.append(", used ").append(when(person.used));
   if (!person.valid_at(now)) text.append(", may not act now");
   if (person.until != 0) text.append(", until ").append(when(person.until));
   if (is_unused(person.added, person.used, now)) text.append(", unused for 90 days");
@@ -100,7 +103,7 @@ Result<void> Governance::sign_review(std::string_view text, std::string_view sig
   const auto as_of = parse_utc(ring_text::value_of(lines, "as-of "));
   if (!as_of || *as_of > now || *as_of + kReviewLife < now)
     return Error(ErrorCode::kRefused, "the review is older than a week: make another");
-  return core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+  return core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow& root) -> Result<void> {
     const RowSeal seal = scopes.seal();
     QUIETUS_TRY_AS(auto row, rows::governance(writer, seal));
     if (!row) return Error(ErrorCode::kRefused, "the vault is not governed: it has no operators");
@@ -116,9 +119,11 @@ Result<void> Governance::sign_review(std::string_view text, std::string_view sig
       return Error(ErrorCode::kRefused,
                    "that is not the review of this vault as it is now: rights have changed, or the "
                    "text has; make another");
+    QUIETUS_TRY(note_used(writer, scopes, root, by, now));
+    QUIETUS_TRY_AS(row, rows::governance(writer, seal));
     row->reviewed = now;
     QUIETUS_TRY(rows::put_governance(writer, seal, *row));
-    QUIETUS_TRY(note_used(writer, seal, by, now));
+    QUIETUS_TRY(seal_rights(writer, scopes, root));
     return log_decision(writer, seal, now,
                         {"access-reviewed", by.person.id, by.person.id, sha256(as_bytes(text))});
   });

@@ -5,6 +5,7 @@
 #include "base/text_encoding.hpp"
 #include "evidence/log_store.hpp"
 #include "keys/batch_rows.hpp"
+#include "keys/rights.hpp"
 #include "vault_core.hpp"
 
 namespace quietus {
@@ -73,11 +74,14 @@ Result<void> check_leaves(ControlReader& reader, const RowSeal& seal, CheckRepor
       });
 }
 
-Result<void> check_control(ControlReader& reader, ScopeTable& scopes, CheckReport& report) {
+Result<void> check_control(ControlReader& reader, ScopeTable& scopes, const RootRow& root,
+                           CheckReport& report) {
   const RowSeal seal = scopes.seal();
   check_log(reader, seal, report);
   QUIETUS_TRY(check_scopes(reader, scopes, report));
   QUIETUS_TRY(check_leaves(reader, seal, report));
+  if (const auto rights = check_rights(reader, seal, root); !rights)
+    report.damages.push_back({"operators", rights.error().context()});
   QUIETUS_TRY_AS(const auto tables, rows::damaged_tables(reader, seal));
   for (const char table : tables)
     report.damages.push_back({std::string("control store, table ") + table, "a row is damaged"});
@@ -102,9 +106,9 @@ Result<void> check_slots(VaultCore& core, CheckReport& report) {
 Result<CheckReport> check_vault(VaultCore& core, const Progress& progress) {
   CheckReport report;
   QUIETUS_TRY(
-      core.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+      core.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow& root) -> Result<void> {
         report = {};
-        return check_control(reader, scopes, report);
+        return check_control(reader, scopes, root, report);
       }));
   QUIETUS_TRY(check_slots(core, report));
   QUIETUS_TRY(check_records(*core.keys, *core.record_store, progress, report));

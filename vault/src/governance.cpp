@@ -13,6 +13,7 @@
 #include "governance/requests.hpp"
 #include "governance_rules.hpp"
 #include "keys/log_change.hpp"
+#include "keys/rights.hpp"
 #include "vault_core.hpp"
 
 namespace quietus {
@@ -55,12 +56,21 @@ Sha256 identity_of(const Operator& person) {
   return sha256(identity.view());
 }
 
+// One that was damaged or taken away is like one that says nothing: broken glass is how to go on.
+Result<GovernanceRow> governance_or_none(ControlReader& reader, const RowSeal& seal) {
+  const auto row = rows::governance(reader, seal);
+  if (!row && row.error().code() != ErrorCode::kCorrupt) return row.error();
+  return row && *row ? **row : GovernanceRow{};
+}
+
 // An admin who can act is what it was broken for.
-Result<void> mend_glass(ControlWriter& writer, const RowSeal& seal, const Operator& person,
-                        UnixMillis now) {
+Result<void> mend_glass(ControlWriter& writer, const ScopeTable& scopes, RootRow& root,
+                        const Operator& person, UnixMillis now) {
+  const RowSeal seal = scopes.seal();
   QUIETUS_TRY_AS(auto row, rows::governance(writer, seal));
   if (!row || row->breaking == 0 || !may(person.roles, Duty::kChange)) return {};
   QUIETUS_TRY(rows::put_governance(writer, seal, {row->since, row->reviewed, 0, {}}));
+  QUIETUS_TRY(seal_rights(writer, scopes, root));
   return log_decision(writer, seal, now, {"break-glass-stopped", person.id, person.id, {}});
 }
 
@@ -80,10 +90,9 @@ Result<void> check_new_admin(ControlReader& reader, const RowSeal& seal, const O
 
 // No admin has acted since it was begun: they are gone, so that the new one is not outvoted by
 // people who cannot sign.
-Result<void> pass_through_glass(ControlWriter& writer, const RowSeal& seal, const Operator& person,
-                                UnixMillis now) {
-  QUIETUS_TRY_AS(const auto row, rows::governance(writer, seal));
-  QUIETUS_TRY(rows::put_governance(writer, seal, {row->since, row->reviewed, 0, {}}));
+Result<void> pass_through_glass(ControlWriter& writer, const RowSeal& seal,
+                                const GovernanceRow& row, const Operator& person, UnixMillis now) {
+  QUIETUS_TRY(rows::put_governance(writer, seal, {row.since, row.reviewed, 0, {}}));
   QUIETUS_TRY_AS(const auto people, rows::operators(writer, seal));
   for (Operator other : people) {
     if (other.removed != 0 || !may(other.roles, Duty::kChange)) continue;
@@ -113,6 +122,7 @@ Result<Operator> operator_from(const OperatorSpec& spec, UnixMillis now) {
   person.from = spec.from_unix_ms == 0 ? now : spec.from_unix_ms;
   person.until = spec.until_unix_ms;
   person.added = now;
+  person.changed = now;
   for (const std::string& name : spec.roles) {
     const auto role = parse_role(name);
     if (!role)
@@ -155,13 +165,15 @@ Result<SignedBy> who_signed(ControlReader& reader, const RowSeal& seal,
                     ", which is no operator's");
 }
 
-Result<void> note_used(ControlWriter& writer, const RowSeal& seal, const SignedBy& by,
-                       UnixMillis now) {
+Result<void> note_used(ControlWriter& writer, const ScopeTable& scopes, RootRow& root,
+                       const SignedBy& by, UnixMillis now) {
+  QUIETUS_TRY(check_rights(writer, scopes.seal(), root));
+  QUIETUS_TRY(mend_glass(writer, scopes, root, by.person, now));
   Operator person = by.person;
   person.used = std::max(person.used, now);
   for (OperatorKey& key : person.keys)
     if (key.key == by.signature.key) key.used = std::max(key.used, now);
-  return rows::put_operator(writer, seal, person);
+  return rows::put_use(writer, scopes.seal(), person);
 }
 
 Result<Vault> Vault::create_governed(const std::filesystem::path& folder, const Unlock& unlock,
@@ -185,28 +197,31 @@ Result<GovernanceStatus> Governance::status() {
   QUIETUS_TRY_AS(const auto core, open_core(core_));
   const UnixMillis now = core->environment.clock.now();
   GovernanceStatus status;
-  QUIETUS_TRY(
-      core->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
-        status = {};
-        const RowSeal seal = scopes.seal();
-        QUIETUS_TRY_AS(const auto row, rows::governance(reader, seal));
-        if (!row) return {};
-        status.governed = true;
-        status.since_unix_ms = row->since;
-        status.reviewed_unix_ms = row->reviewed;
-        if (row->breaking != 0) status.break_glass_unix_ms = row->breaking + kBreakGlassDelay;
-        status.review_overdue = std::max(row->since, row->reviewed) + kReviewEvery < now;
-        QUIETUS_TRY_AS(const auto people, rows::operators(reader, seal));
-        status.operators = static_cast<std::uint64_t>(std::ranges::count_if(
-            people, [&](const Operator& person) { return person.valid_at(now); }));
-        QUIETUS_TRY_AS(const auto requests, rows::requests(reader, seal));
-        for (const RequestRow& request : requests) {
-          if (request.ended != 0) continue;
-          ++status.open_requests;
-          if (request.deadline != 0 && request.deadline < now) ++status.overdue_requests;
-        }
-        return {};
-      }));
+  QUIETUS_TRY(core->read([&](ControlReader& reader, ScopeTable& scopes,
+                             const RootRow& root) -> Result<void> {
+    status = {};
+    const RowSeal seal = scopes.seal();
+    if (!is_governed(root)) return {};
+    status.governed = true;
+    QUIETUS_TRY_AS(const GovernanceRow row, governance_or_none(reader, seal));
+    status.since_unix_ms = row.since;
+    status.reviewed_unix_ms = row.reviewed;
+    if (row.breaking != 0) status.break_glass_unix_ms = row.breaking + kBreakGlassDelay;
+    status.review_overdue = std::max(row.since, row.reviewed) + kReviewEvery < now;
+    QUIETUS_TRY_AS(const auto people, rows::operators(reader, seal));
+    status.operators = static_cast<std::uint64_t>(std::ranges::count_if(
+        people, [&](const Operator& person) { return person.valid_at(now); }));
+    status.admins = static_cast<std::uint64_t>(std::ranges::count_if(people, [&](const auto& one) {
+      return one.valid_at(now) && may(one.roles, Duty::kChange);
+    }));
+    QUIETUS_TRY_AS(const auto requests, rows::requests(reader, seal));
+    for (const RequestRow& request : requests) {
+      if (request.ended != 0) continue;
+      ++status.open_requests;
+      if (request.deadline != 0 && request.deadline < now) ++status.overdue_requests;
+    }
+    return {};
+  }));
   return status;
 }
 
@@ -223,14 +238,13 @@ Result<OperatorInfo> Governance::govern(const OperatorSpec& first) {
   const UnixMillis now = core->environment.clock.now();
   QUIETUS_TRY_AS(const Operator person, first_admin(first, now));
   QUIETUS_TRY(
-      core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+      core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow& root) -> Result<void> {
         const RowSeal seal = scopes.seal();
-        QUIETUS_TRY_AS(const auto row, rows::governance(writer, seal));
-        if (row) return Error(ErrorCode::kRefused, "the vault is governed already");
+        if (is_governed(root)) return Error(ErrorCode::kRefused, "the vault is governed already");
         QUIETUS_TRY(rows::put_governance(writer, seal, {now, 0}));
         QUIETUS_TRY(rows::put_operator(writer, seal, person));
-        QUIETUS_TRY(log_decision(writer, seal, now, {"vault-governed", person.id, person.id, {}}));
-        return {};
+        QUIETUS_TRY(seal_rights(writer, scopes, root));
+        return log_decision(writer, seal, now, {"vault-governed", person.id, person.id, {}});
       }));
   // An older copy of the store, which is not governed, opens under no root that is left.
   RootChangeRequest renewal;
@@ -245,31 +259,37 @@ Result<OperatorInfo> Governance::govern(const OperatorSpec& first) {
 Result<std::int64_t> Governance::break_glass(const OperatorSpec& admin) {
   QUIETUS_TRY_AS(const auto core, writable_core(core_));
   const UnixMillis now = core->environment.clock.now();
-  QUIETUS_TRY_AS(const Operator person, operator_from(admin, now));
-  if (!may(person.roles, Duty::kChange))
-    return Error(ErrorCode::kInvalidArgument, "who comes through broken glass has to be an admin");
+  QUIETUS_TRY_AS(const Operator person, first_admin(admin, now));
   std::int64_t when = 0;
   QUIETUS_TRY(
-      core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+      core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow& root) -> Result<void> {
         const RowSeal seal = scopes.seal();
-        QUIETUS_TRY_AS(auto row, rows::governance(writer, seal));
-        if (!row)
+        if (!is_governed(root))
           return Error(ErrorCode::kRefused, "the vault is not governed: it has no operators");
+        // Nobody knows who is who when others wrote those rows: then nobody is anything.
+        GovernanceRow row;
+        if (check_rights(writer, seal, root)) {
+          QUIETUS_TRY_AS(row, governance_or_none(writer, seal));
+        } else {
+          QUIETUS_TRY(rows::end_operators(writer, seal, now));
+        }
         QUIETUS_TRY(check_new_admin(writer, seal, person));
-        const bool begun = row->breaking != 0 && row->breaking_for == identity_of(person);
-        when = row->breaking + kBreakGlassDelay;
+        const bool begun = row.breaking != 0 && row.breaking_for == identity_of(person);
+        when = row.breaking + kBreakGlassDelay;
         if (begun && now < when)
           return Error(ErrorCode::kRefused, "that can be done from " + format_utc(when) +
                                                 " on, unless an admin acts before");
-        if (begun && now < row->breaking + kBreakGlassLife) {
+        if (begun && now < row.breaking + kBreakGlassLife) {
           when = 0;
-          return pass_through_glass(writer, seal, person, now);
+          QUIETUS_TRY(pass_through_glass(writer, seal, row, person, now));
+          return seal_rights(writer, scopes, root);
         }
-        row->breaking = now;
-        row->breaking_for = identity_of(person);
+        row.breaking = now;
+        row.breaking_for = identity_of(person);
         when = now + kBreakGlassDelay;
-        QUIETUS_TRY(rows::put_governance(writer, seal, *row));
-        return log_decision(writer, seal, now, {"break-glass-begun", {}, {}, row->breaking_for});
+        QUIETUS_TRY(rows::put_governance(writer, seal, row));
+        QUIETUS_TRY(seal_rights(writer, scopes, root));
+        return log_decision(writer, seal, now, {"break-glass-begun", {}, {}, row.breaking_for});
       }));
   static_cast<void>(core->keys->refresh_anchor());
   return when;
@@ -299,6 +319,7 @@ Result<std::string> Governance::challenge(std::string_view name, std::string_vie
   core->session.challenge = text;
   core->session.challenged = name;
   core->session.actor.reset();
+  core->session.may_export.clear();
   return text;
 }
 
@@ -327,18 +348,20 @@ Result<void> Governance::act(std::string_view signature, std::string_view duty) 
   };
   const GovernanceDecision acted{"acted", {}, {}, sha256(as_bytes(text.text))};
   if (core->options.read_only) {
-    QUIETUS_TRY(
-        core->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+    QUIETUS_TRY(core->read(
+        [&](ControlReader& reader, ScopeTable& scopes, const RootRow& root) -> Result<void> {
           QUIETUS_TRY(find(reader, scopes.seal()));
-          return {};
+          if (*wanted == Duty::kLook) return {};
+          return check_rights(reader, scopes.seal(), root);
         }));
   } else {
     QUIETUS_TRY(
-        core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+        core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow& root) -> Result<void> {
           const RowSeal seal = scopes.seal();
           QUIETUS_TRY_AS(const SignedBy by, find(writer, seal));
-          QUIETUS_TRY(note_used(writer, seal, by, now));
-          QUIETUS_TRY(mend_glass(writer, seal, by.person, now));
+          // What is wrong with their rows can be looked at.
+          const auto used = note_used(writer, scopes, root, by, now);
+          if (!used && *wanted != Duty::kLook) return used;
           GovernanceDecision entry = acted;
           entry.who = by.person.id;
           return log_decision(writer, seal, now, entry);

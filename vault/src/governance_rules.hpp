@@ -29,7 +29,9 @@ struct SignedBy {
 };
 Result<SignedBy> who_signed(ControlReader& reader, const RowSeal& seal, const SignedText& text,
                             std::string_view name_space, UnixMillis now);
-Result<void> note_used(ControlWriter& writer, const RowSeal& seal, const SignedBy& by,
-                       UnixMillis now);
+// Glass that was broken is mended by an admin who signs. kCorrupt, and nothing is written: see
+// check_rights().
+Result<void> note_used(ControlWriter& writer, const ScopeTable& scopes, RootRow& root,
+                       const SignedBy& by, UnixMillis now);
 
 }  // namespace quietus

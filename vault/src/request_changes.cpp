@@ -7,8 +7,10 @@
 #include "evidence/utc_time.hpp"
 #include "governance/policy_rows.hpp"
 #include "keys/holds.hpp"
+#include "keys/rights.hpp"
 #include "keys/scope_state.hpp"
 #include "request_change.hpp"
+#include "scope_paths.hpp"
 
 namespace quietus {
 namespace {
@@ -121,7 +123,6 @@ Result<void> put_operator(ControlWriter& writer, const RowSeal& seal, Operator p
         people, person.name, is_admin(person) && person.until == 0 && person.valid_at(now), now));
     person.id = before->id;
     person.added = before->added;
-    person.used = before->used;
     for (OperatorKey& key : person.keys)
       if (const OperatorKey* old = before->key(key.key)) key = *old;
   }
@@ -208,16 +209,90 @@ Result<void> check_change(ControlReader& reader, const RowSeal& seal, std::strin
   return check_policy(people, change.substr(kPolicyWord.size()), now);
 }
 
+namespace {
+
+std::string_view first_line(std::string_view text) {
+  return text.substr(0, text.find('\n'));
+}
+
+// Whom it is about, of changes of operators.
+std::string_view name_changed(std::string_view change) {
+  for (const std::string_view word : {kOperatorWord, kRemoveWord})
+    if (change.starts_with(word)) return first_line(change.substr(word.size()));
+  return {};
+}
+
+Result<std::optional<HoldRow>> hold_changed(ControlReader& reader, const RowSeal& seal,
+                                            std::string_view change) {
+  if (!change.starts_with(kReleaseWord)) return std::optional<HoldRow>();
+  const auto id = ring_text::hex_of<HoldId>(change.substr(kReleaseWord.size()));
+  QUIETUS_TRY_AS(const auto holds, rows::all_holds(reader, seal));
+  const auto found =
+      std::ranges::find_if(holds, [&](const HoldRow& hold) { return hold.id == id; });
+  return found == holds.end() ? std::nullopt : std::optional(*found);
+}
+
+}  // namespace
+
+bool is_of_operators(std::string_view change) noexcept {
+  return !name_changed(change).empty();
+}
+
+Result<void> cover_changed(ControlReader& reader, const RowSeal& seal, std::string_view change,
+                           ByteWriter& covered) {
+  if (const std::string_view name = name_changed(change); !name.empty()) {
+    QUIETUS_TRY_AS(const auto people, rows::operators(reader, seal));
+    // Those of that name that are gone count: one who comes back is not who was approved then.
+    for (const Operator& person : people)
+      if (person.name == name)
+        covered.raw(person.id)
+            .u64(static_cast<std::uint64_t>(person.removed))
+            .text(operator_text(person));
+  }
+  if (change.starts_with(kPolicyWord)) {
+    QUIETUS_TRY_AS(const auto versions, rows::policies(reader, seal));
+    covered.u64(versions.empty() ? 0 : versions.back().version);
+  }
+  QUIETUS_TRY_AS(const auto hold, hold_changed(reader, seal, change));
+  if (hold)
+    covered.u64(hold->scope)
+        .u64(static_cast<std::uint64_t>(hold->placed))
+        .u64(static_cast<std::uint64_t>(hold->until))
+        .text(hold->reason);
+  return {};
+}
+
+Result<std::string> changed_now(ControlReader& reader, ScopeTable& scopes,
+                                std::string_view change) {
+  if (const std::string_view name = name_changed(change); !name.empty()) {
+    QUIETUS_TRY_AS(const auto people, rows::operators(reader, scopes.seal()));
+    const Operator* const before = living(people, name);
+    return before == nullptr ? std::string() : operator_text(*before);
+  }
+  QUIETUS_TRY_AS(const auto hold, hold_changed(reader, scopes.seal(), change));
+  if (!hold) return std::string();
+  const auto path = path_of(reader, scopes, hold->scope);
+  return "hold on " +
+         (path && hold->scope == kVaultScope ? std::string("the whole vault")
+          : path                             ? *path
+                                             : "scope " + hex_id(hold->scope)) +
+         "\nreason " + hold->reason + "\nplaced " + format_utc(hold->placed) + "\nuntil " +
+         (hold->until == 0 ? std::string("it is released") : format_utc(hold->until)) + "\n";
+}
+
 Result<void> make_change(ControlWriter& writer, ScopeTable& scopes, RootRow& root,
                          const RequestRow& row, const OperatorId& by, UnixMillis now) {
   const RowSeal seal = scopes.seal();
   const std::string_view change = row.change;
   if (change.starts_with(kOperatorWord)) {
     QUIETUS_TRY_AS(Operator person, operator_in(change, now));
-    return put_operator(writer, seal, std::move(person), now, by);
+    QUIETUS_TRY(put_operator(writer, seal, std::move(person), now, by));
+    return seal_rights(writer, scopes, root);
   }
-  if (change.starts_with(kRemoveWord))
-    return remove_operator(writer, seal, change.substr(kRemoveWord.size()), now, by);
+  if (change.starts_with(kRemoveWord)) {
+    QUIETUS_TRY(remove_operator(writer, seal, change.substr(kRemoveWord.size()), now, by));
+    return seal_rights(writer, scopes, root);
+  }
   if (change.starts_with(kReleaseWord))
     return release(writer, seal, change.substr(kReleaseWord.size()), now);
   if (!change.starts_with(kPolicyWord)) return unreadable();

@@ -1,4 +1,4 @@
-// Doing what was approved, and the other ends of a request.
+// Doing what was approved.
 #include <quietus/lifecycle.hpp>
 #include <quietus/retention.hpp>
 
@@ -8,12 +8,24 @@
 #include "base/text_encoding.hpp"
 #include "crypto/random.hpp"
 #include "erase_scopes.hpp"
+#include "evidence/utc_time.hpp"
 #include "keys/approved_by.hpp"
 #include "request_change.hpp"
 #include "scope_paths.hpp"
 
 namespace quietus {
 namespace {
+
+constexpr std::string_view kInterrupted =
+    "it was interrupted, some of it may be done, and its approvals do not count any more: reject "
+    "or "
+    "cancel it, and look (`scope schedule`, `key show`)";
+
+// What it allows is done by somebody else: an export, a corrected record.
+bool is_allowance(RequestKind kind) {
+  return kind == RequestKind::kAccess || kind == RequestKind::kPortability ||
+         kind == RequestKind::kCorrection;
+}
 
 // One execution. What was approved is used up by it, whatever becomes of it.
 class Execution {
@@ -24,13 +36,14 @@ class Execution {
   Result<void> run() {
     QUIETUS_TRY(begin());
     if (row_.kind == RequestKind::kChange) {
-      // So that an older copy of the store, with the rules before, is recognised.
-      static_cast<void>(core_->keys->refresh_anchor());
+      after_change();
       return {};
     }
     QUIETUS_FAILPOINT("request/begun");
     const bool erasing = row_.kind == RequestKind::kDeletion;
     Result<void> done = interrupted_ && erasing ? finish_interrupted() : carry_out();
+    // What is approved is used by whoever carries it out: see complete().
+    if (done && is_allowance(row_.kind)) return {};
     if (done) return finish();
     const ErrorCode code = done.error().code();
     // Begun and recorded, or somebody else is at it: it is finished by the next call.
@@ -39,7 +52,41 @@ class Execution {
     return done;
   }
 
+  // Ends what was allowed.
+  Result<void> complete() {
+    QUIETUS_TRY(
+        core_->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+          const RowSeal seal = scopes.seal();
+          QUIETUS_TRY_AS(const Operator actor, require_actor(*core_, writer, seal, Duty::kExecute));
+          actor_ = actor.id;
+          QUIETUS_TRY_AS(row_, request_row(writer, seal, id_));
+          if (!is_allowance(row_.kind))
+            return Error(ErrorCode::kRefused, "a request for " + std::string(name_of(row_.kind)) +
+                                                  " is done by its execution");
+          return put_done(writer, seal);
+        }));
+    const std::lock_guard lock(core_->session.mutex);
+    core_->session.may_export.clear();
+    return {};
+  }
+
  private:
+  // What was changed stands. An older copy of the store, with the rules before, is recognised, and
+  // one with the operators before opens no more; processes that know holds look again. What cannot
+  // be done now leaves it at that.
+  void after_change() {
+    if (is_of_operators(row_.change)) {
+      RootChangeRequest renewal;
+      renewal.kind = ChangeKind::kUnlock;
+      renewal.reason = "governed";
+      static_cast<void>(core_->keys->change_root(renewal));
+    } else {
+      static_cast<void>(core_->keys->update_standing(
+          [](ControlWriter&, ScopeTable&, RootRow&) -> Result<void> { return {}; }));
+    }
+    static_cast<void>(core_->keys->refresh_anchor());
+  }
+
   // T1 of the approvals: checked and used up in one transaction.
   Result<void> begin() {
     return core_->update(
@@ -49,7 +96,10 @@ class Execution {
           actor_ = actor.id;
           QUIETUS_TRY_AS(row_, request_row(writer, seal, id_));
           interrupted_ = row_.state == RequestState::kExecuting;
-          if (interrupted_) return {};
+          // An erasure that was decided goes on. Everything else needs its approvals still: else
+          // one that was interrupted would be approved for ever.
+          if (interrupted_ && row_.kind == RequestKind::kDeletion) return {};
+          if (interrupted_) return check_plan(writer, seal, row_, now_).within(kInterrupted);
           QUIETUS_TRY(advance(row_, RequestEvent::kExecute));
           QUIETUS_TRY(check_plan(writer, seal, row_, now_));
           // The certificate names those that count.
@@ -60,18 +110,24 @@ class Execution {
             QUIETUS_TRY(make_change(writer, scopes, root, row_, actor_, now_));
             return put_done(writer, seal);
           }
-          if (row_.kind == RequestKind::kDeletion) QUIETUS_TRY(name_approval(writer, seal, plan));
+          if (row_.kind == RequestKind::kDeletion) QUIETUS_TRY(name_approval(writer, seal));
           return rows::put_request(writer, seal, row_);
         });
   }
 
   // For the certificate, which may be written later, by another process.
-  Result<void> name_approval(ControlWriter& writer, const RowSeal& seal, const Sha256& plan) {
+  Result<void> name_approval(ControlWriter& writer, const RowSeal& seal) {
     random_bytes(row_.erasure);
-    ClaimedRequest claimed{id_, *Code::parse(name_of(row_.kind)), plan, {}};
+    return rows::put_approved_by(writer, seal, row_.erasure, claimed());
+  }
+
+  // What certificates of later erasures say of it.
+  ClaimedRequest claimed() const {
+    ClaimedRequest request{
+        id_, *Code::parse(name_of(row_.kind)), sha256(as_bytes(row_.plan->text)), {}};
     for (const Approval& one : row_.plan->approvals)
-      claimed.approvals.push_back({one.who, one.key, one.time, one.touched, one.verified});
-    return rows::put_approved_by(writer, seal, row_.erasure, claimed);
+      request.approvals.push_back({one.who, one.key, one.time, one.touched, one.verified});
+    return request;
   }
 
   Result<void> carry_out() {
@@ -100,11 +156,18 @@ class Execution {
   // What was done before a crash, or by an attempt that failed in the middle, is not done again.
   Result<void> terminate(Retention& retention, const std::string& path) {
     QUIETUS_TRY_AS(const ScheduleInfo known, retention.schedule(path));
-    return known.ended ? Result<void>() : retention.terminate(path, now_);
+    if (known.ended) return {};
+    auto done = retention.terminate(path, now_);
+    // By another process meanwhile.
+    const auto then = retention.schedule(path);
+    return then && then->ended ? Result<void>() : done;
   }
   Result<void> withdraw(Retention& retention, const std::string& path) {
     QUIETUS_TRY_AS(const ScheduleInfo known, retention.schedule(path));
-    return known.consent_withdrawn ? Result<void>() : retention.withdraw_consent(path, now_);
+    if (known.consent_withdrawn) return {};
+    auto done = retention.withdraw_consent(path, now_);
+    const auto then = retention.schedule(path);
+    return then && then->consent_withdrawn ? Result<void>() : done;
   }
   Result<void> restrict_scope(const std::string& path) {
     QUIETUS_TRY_AS(const KeyReport known, Lifecycle(core_).keys(path));
@@ -176,6 +239,9 @@ class Execution {
     return core_->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
       QUIETUS_TRY_AS(row_, request_row(writer, scopes.seal(), id_));
       if (row_.state == RequestState::kDone) return {};  // by another process
+      if (row_.kind == RequestKind::kTermination || row_.kind == RequestKind::kConsentWithdrawal)
+        for (const ScopeId scope : row_.scopes)
+          QUIETUS_TRY(rows::put_approved_for(writer, scopes.seal(), scope, claimed()));
       return put_done(writer, scopes.seal());
     });
   }
@@ -226,37 +292,6 @@ class Execution {
   bool interrupted_ = false;
 };
 
-struct Ending {
-  RequestEvent event = RequestEvent::kReject;
-  Duty duty = Duty::kApprove;
-  Code what = "none";
-};
-// Who opened it, or an admin, takes it back; who may approve it says no.
-Result<void> check_may_end(const RequestRow& row, const Operator& actor, RequestEvent event) {
-  const bool admin = (actor.roles & static_cast<Roles>(Role::kAdmin)) != 0;
-  if (event == RequestEvent::kCancel ? admin || row.opened_by == actor.id : may_approve(row, actor))
-    return {};
-  return Error(ErrorCode::kRefused, actor.name + " may not end this request");
-}
-
-Result<RequestInfo> end_request(VaultCore& core, std::string_view id, const Ending& ending,
-                                const Sha256& why) {
-  QUIETUS_TRY_AS(const RequestId wanted, parse_request_id(id));
-  const UnixMillis now = core.environment.clock.now();
-  QUIETUS_TRY(core.update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
-    const RowSeal seal = scopes.seal();
-    QUIETUS_TRY_AS(const Operator actor, require_actor(core, writer, seal, ending.duty));
-    QUIETUS_TRY_AS(RequestRow row, request_row(writer, seal, wanted));
-    QUIETUS_TRY(check_may_end(row, actor, ending.event));
-    QUIETUS_TRY(advance(row, ending.event));
-    row.ended = now;
-    QUIETUS_TRY(rows::remove_contact(writer, wanted));
-    QUIETUS_TRY(rows::put_request(writer, seal, row));
-    return log_decision(writer, seal, now, {ending.what, actor.id, wanted, why});
-  }));
-  return info_of(core, wanted);
-}
-
 }  // namespace
 
 Result<RequestInfo> Governance::execute(std::string_view id) {
@@ -266,37 +301,10 @@ Result<RequestInfo> Governance::execute(std::string_view id) {
   return info_of(*core, wanted);
 }
 
-Result<RequestInfo> Governance::reject(std::string_view id, std::string_view reason) {
-  QUIETUS_TRY_AS(const auto core, writable_core(core_));
-  return end_request(*core, id, {RequestEvent::kReject, Duty::kApprove, "request-rejected"},
-                     sha256(as_bytes(reason)));
-}
-
-Result<RequestInfo> Governance::cancel(std::string_view id) {
-  QUIETUS_TRY_AS(const auto core, writable_core(core_));
-  return end_request(*core, id, {RequestEvent::kCancel, Duty::kAsk, "request-cancelled"}, {});
-}
-
-Result<RequestInfo> Governance::extend(std::string_view id, std::int64_t deadline_unix_ms,
-                                       std::string_view reason) {
+Result<RequestInfo> Governance::complete(std::string_view id) {
   QUIETUS_TRY_AS(const auto core, writable_core(core_));
   QUIETUS_TRY_AS(const RequestId wanted, parse_request_id(id));
-  const auto why = Code::parse(reason);
-  if (!why) return Error(ErrorCode::kInvalidArgument, "the reason of an extension is a code");
-  const UnixMillis now = core->environment.clock.now();
-  QUIETUS_TRY(
-      core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
-        const RowSeal seal = scopes.seal();
-        QUIETUS_TRY_AS(const Operator actor, require_actor(*core, writer, seal, Duty::kVerify));
-        QUIETUS_TRY_AS(RequestRow row, request_row(writer, seal, wanted));
-        if (row.ended != 0) return Error(ErrorCode::kRefused, "the request has ended");
-        if (deadline_unix_ms <= row.deadline)
-          return Error(ErrorCode::kInvalidArgument, "an extension ends later than the deadline");
-        row.deadline = deadline_unix_ms;
-        row.extended = why->text();
-        QUIETUS_TRY(rows::put_request(writer, seal, row));
-        return log_decision(writer, seal, now, {"request-extended", actor.id, wanted, {}});
-      }));
+  QUIETUS_TRY(Execution(core, wanted).complete());
   return info_of(*core, wanted);
 }
 
@@ -309,47 +317,6 @@ Result<void> Governance::check_export(std::string_view scope_path) {
         return {};
       }));
   return require_export_approved(*core, scope);
-}
-
-Result<RequestInfo> Governance::request(std::string_view id) {
-  QUIETUS_TRY_AS(const auto core, open_core(core_));
-  QUIETUS_TRY_AS(const RequestId wanted, parse_request_id(id));
-  return info_of(*core, wanted);
-}
-
-Result<std::vector<RequestInfo>> Governance::requests() {
-  QUIETUS_TRY_AS(const auto core, open_core(core_));
-  std::vector<RequestInfo> found;
-  QUIETUS_TRY(
-      core->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
-        found.clear();
-        QUIETUS_TRY_AS(const auto all, rows::requests(reader, scopes.seal()));
-        for (const RequestRow& row : all) {
-          QUIETUS_TRY_AS(RequestInfo info, info_of(*core, reader, scopes, row));
-          found.push_back(std::move(info));
-        }
-        return {};
-      }));
-  return found;
-}
-
-Result<std::vector<SignedText>> Governance::signatures(std::string_view id) {
-  QUIETUS_TRY_AS(const auto core, open_core(core_));
-  QUIETUS_TRY_AS(const RequestId wanted, parse_request_id(id));
-  std::vector<SignedText> found;
-  QUIETUS_TRY(
-      core->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
-        found.clear();
-        const RowSeal seal = scopes.seal();
-        QUIETUS_TRY(request_row(reader, seal, wanted));
-        QUIETUS_TRY_AS(const auto people, rows::operators(reader, seal));
-        QUIETUS_TRY_AS(const auto statements, rows::statements_of(reader, seal, wanted));
-        for (const rows::SignedStatement& one : statements) {
-          found.push_back({name_in(people, one.who), one.text, one.signature});
-        }
-        return {};
-      }));
-  return found;
 }
 
 }  // namespace quietus

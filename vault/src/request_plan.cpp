@@ -11,32 +11,52 @@
 #include "governance/policy_rows.hpp"
 #include "governance_rules.hpp"
 #include "keys/holds.hpp"
+#include "keys/root_row.hpp"
 #include "keys/scope_graph.hpp"
+#include "request_change.hpp"
 #include "scope_paths.hpp"
 
 namespace quietus {
 namespace {
 
+constexpr std::size_t kScopesNamed = 100;  // of each list
+
 bool destroys(const RequestRow& request) {
   return request.kind == RequestKind::kDeletion;
 }
 
-// What lies below must not grow while people read the plan.
-Result<void> check_frozen(ControlReader& reader, const RowSeal& seal, const RequestRow& request,
-                          const std::set<ScopeId>& dying) {
-  const std::set<ScopeId> targets(request.scopes.begin(), request.scopes.end());
-  if (dying.size() == targets.size()) return {};
+bool is_frozen(KeyState state) {
+  return state == KeyState::kSuspended || state == KeyState::kDeactivated;
+}
+
+// A request is about living scopes. One whose row is damaged lives as far as is known.
+Result<void> check_alive(ControlReader& reader, const RowSeal& seal, const RequestRow& request) {
+  for (const ScopeId scope : request.scopes) {
+    const auto row = rows::key_row(reader, seal, scope);
+    if (!row.ok() || (*row && !is_destroyed((*row)->state))) continue;
+    return Error(ErrorCode::kErased, "scope " + hex_id(scope) +
+                                         " was erased since the request was opened: cancel it, and "
+                                         "ask for what is left");
+  }
+  return {};
+}
+
+// What lies below must not grow while people read the plan, nor thaw and freeze again: since when
+// it is frozen is part of what is approved.
+Result<void> cover_frozen(ControlReader& reader, const RowSeal& seal, const RequestRow& request,
+                          const std::set<ScopeId>& dying, ByteWriter& covered) {
+  if (dying.size() == request.scopes.size()) return {};
   for (const ScopeId scope : request.scopes) {
     const auto row = rows::key_row(reader, seal, scope);
     if (!row.ok() || !*row) continue;  // its keys are found all the same
-    const KeyState state = (*row)->state;
-    if (state == KeyState::kSuspended || state == KeyState::kDeactivated) continue;
     const auto alone = scopes_dying_with(reader, seal, {scope});
     if (alone && alone->size() == 1) continue;
-    return Error(ErrorCode::kRefused,
-                 "scope " + hex_id(scope) +
-                     " has others below it, and could get more while the plan is approved: freeze "
-                     "it first (`quietus key suspend` or `key deactivate`)");
+    if (!is_frozen((*row)->state))
+      return Error(ErrorCode::kRefused,
+                   "scope " + hex_id(scope) +
+                       " has others below it, and could get more while the plan is approved: "
+                       "freeze it first (`quietus key suspend` or `key deactivate`)");
+    covered.u64(scope).u64(static_cast<std::uint64_t>((*row)->changed));
   }
   return {};
 }
@@ -96,21 +116,43 @@ void say_scope(PlanText& text, ControlReader& reader, ScopeTable& scopes, const 
                              std::to_string(key.generation));
 }
 
-// Every scope, or the plan is too long.
+void say_scopes(PlanText& text, ControlReader& reader, ScopeTable& scopes,
+                const RequestRow& request) {
+  std::size_t said = 0;
+  for (const ScopeId scope : request.scopes) {
+    if (++said > kScopesNamed) break;
+    say_scope(text, reader, scopes, request, scope);
+  }
+  if (request.scopes.size() > kScopesNamed)
+    text.line("  and", std::to_string(request.scopes.size() - kScopesNamed) + " more");
+  text.line("scopes", std::to_string(request.scopes.size()));
+}
+
+// All that dies is bound by `covers`; the first are named, for people.
+Result<void> say_dying(PlanText& text, ControlReader& reader, ScopeTable& scopes,
+                       const RequestRow& request) {
+  QUIETUS_TRY_AS(const auto dying, scopes_dying_with(reader, scopes.seal(), request.scopes));
+  const std::size_t others = dying.size() - request.scopes.size();
+  text.line("below-or-derived", std::to_string(others));
+  std::size_t said = 0;
+  for (const ScopeId scope : dying) {
+    if (std::ranges::find(request.scopes, scope) != request.scopes.end()) continue;
+    if (++said > kScopesNamed) break;
+    text.line("  also", name_of_scope(reader, scopes, scope));
+  }
+  if (others > kScopesNamed) text.line("  and", std::to_string(others - kScopesNamed) + " more");
+  text.line("holds", "none");
+  return {};
+}
+
 Result<void> say_what(PlanText& text, ControlReader& reader, ScopeTable& scopes,
                       const RequestRow& request) {
-  for (const ScopeId scope : request.scopes) say_scope(text, reader, scopes, request, scope);
-  text.line("scopes", std::to_string(request.scopes.size()));
-  if (destroys(request)) {
-    QUIETUS_TRY_AS(const auto dying, scopes_dying_with(reader, scopes.seal(), request.scopes));
-    text.line("below-or-derived", std::to_string(dying.size() - request.scopes.size()));
-    for (const ScopeId scope : dying)
-      if (std::ranges::find(request.scopes, scope) == request.scopes.end())
-        text.line("  also", name_of_scope(reader, scopes, scope));
-    text.line("holds", "none");
-  }
+  if (request.kind != RequestKind::kChange) say_scopes(text, reader, scopes, request);
+  if (destroys(request)) QUIETUS_TRY(say_dying(text, reader, scopes, request));
   if (request.kind != RequestKind::kChange) return {};
-  text.blank().append(framed(request.change));
+  text.say("change").append(framed(request.change));
+  QUIETUS_TRY_AS(const std::string now, changed_now(reader, scopes, request.change));
+  if (!now.empty()) text.say("in place of").append(framed(now));
   return {};
 }
 
@@ -152,19 +194,35 @@ std::string framed(std::string_view text) {
 }
 
 Result<Sha256> plan_covers(ControlReader& reader, const RowSeal& seal, const RequestRow& request) {
+  QUIETUS_TRY(check_alive(reader, seal, request));
+  QUIETUS_TRY_AS(const SealedRootRow root, read_root_row(reader));
   ByteWriter covered;
-  covered.raw(request.id).u8(static_cast<std::uint8_t>(request.kind)).text(request.reason);
+  covered.raw(root.row.instance)
+      .raw(request.id)
+      .u8(static_cast<std::uint8_t>(request.kind))
+      .text(request.reason);
   std::set<ScopeId> scopes(request.scopes.begin(), request.scopes.end());
   for (const ScopeId scope : scopes) covered.u64(scope);
   covered.text(request.change);
   if (destroys(request)) {
     QUIETUS_TRY(check_not_held(reader, seal, request.scopes));
     QUIETUS_TRY_AS(const auto dying, scopes_dying_with(reader, seal, request.scopes));
-    QUIETUS_TRY(check_frozen(reader, seal, request, dying));
     for (const ScopeId scope : dying) covered.u64(scope);
+    QUIETUS_TRY(cover_frozen(reader, seal, request, dying, covered));
   }
+  if (request.kind == RequestKind::kChange)
+    QUIETUS_TRY(cover_changed(reader, seal, request.change, covered));
   return sha256(covered.view());
 }
+
+namespace {
+
+std::string instance_of(const VaultHeader& header) {
+  if (header.instance == InstanceId{}) return {};
+  return " instance " + to_hex(header.instance);
+}
+
+}  // namespace
 
 Result<PlanRow> make_plan(VaultCore& core, ControlReader& reader, ScopeTable& scopes,
                           const RequestRow& request, UnixMillis now) {
@@ -180,7 +238,7 @@ Result<PlanRow> make_plan(VaultCore& core, ControlReader& reader, ScopeTable& sc
   random_bytes(nonce);
   PlanText text;
   text.say("quietus-plan/v1")
-      .line("vault", to_hex(core.header.vault))
+      .line("vault", to_hex(core.header.vault) + instance_of(core.header))
       .line("log", std::to_string(log.size) + " " + to_hex(log.root))
       .line("request", to_hex(request.id) + " " + std::string(name_of(request.kind)))
       .line("opened", format_utc(request.opened) + " by " + name_in(people, request.opened_by));

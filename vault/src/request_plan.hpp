@@ -10,9 +10,10 @@ namespace quietus {
 
 inline constexpr UnixMillis kPlanLife = 7 * kDayMillis;
 
-// A hash over everything that carrying out the request would destroy or change. Not over keys: one
-// that takes the place of another dies in its stead. kHeld, and kRefused for scopes with others
-// below them that are not frozen: those could grow after they were approved.
+// A hash over everything that carrying out the request would destroy or change, in this instance of
+// the vault. Not over keys: one that takes the place of another dies in its stead. kErased: one of
+// the scopes is; kHeld; kRefused for scopes with others below them that are not frozen: those could
+// grow after they were approved.
 Result<Sha256> plan_covers(ControlReader& reader, const RowSeal& seal, const RequestRow& request);
 
 // Each line behind "| ", so that nothing in it passes for a line of the plan.

@@ -10,13 +10,14 @@
 #include "evidence/ring_text.hpp"
 #include "evidence/utc_time.hpp"
 #include "governance/policy_rows.hpp"
+#include "keys/scope_graph.hpp"
+#include "names.hpp"
 #include "reasons.hpp"
 #include "scope_paths.hpp"
 
 namespace quietus {
 namespace {
 
-constexpr std::size_t kMaxContact = 4096;
 constexpr std::ptrdiff_t kMaxOpenRequests = 10'000;
 constexpr std::string_view kStatementBegin = "quietus-verification/v1\n";
 
@@ -46,18 +47,25 @@ Result<void> put_and_log(ControlWriter& writer, const RowSeal& seal, const Reque
   return log_decision(writer, seal, now, decision);
 }
 
-std::string statement_text(const VaultCore& core, const RequestId& id, const Code& method,
+std::string statement_text(const VaultCore& core, const RequestRow& row, const Code& method,
                            const Sha256& evidence) {
   std::string text(kStatementBegin);
-  return text.append("vault ")
-      .append(to_hex(core.header.vault))
-      .append("\nrequest ")
-      .append(to_hex(id))
-      .append("\nmethod ")
-      .append(method.text())
-      .append("\nevidence ")
+  text.append("vault ").append(to_hex(core.header.vault));
+  text.append("\nrequest ").append(to_hex(row.id)).append(" ").append(name_of(row.kind));
+  text.append("\nopened ").append(format_utc(row.opened));
+  for (const ScopeId scope : row.scopes) text.append("\nscope ").append(hex_id(scope));
+  text.append("\nmethod ").append(method.text());
+  return text.append("\nevidence ")
       .append(to_hex(evidence))
       .append("\n\nWho signs this has made sure, in that way, that who asked is who they say.\n");
+}
+
+// What stands behind that word at the beginning of a line.
+std::string_view value_in(std::string_view text, std::string_view word) {
+  LineReader lines(text);
+  while (const auto line = lines.next())
+    if (line->starts_with(word)) return line->substr(word.size());
+  return {};
 }
 
 Result<void> check_key(const ApprovalRule& rule, const SignedBy& by) {
@@ -107,16 +115,6 @@ Result<void> add_approval(ControlReader& reader, const RowSeal& seal, RequestRow
   return check_approvals(row, need) ? advance(row, RequestEvent::kApprove) : Result<void>();
 }
 
-Result<std::string> open_contact(ControlReader& reader, ScopeTable& scopes, const RequestRow& row) {
-  if (row.scopes.empty()) return std::string();
-  const auto keys = scopes.keys(reader, row.scopes.front());
-  if (!keys) return std::string();
-  auto text = rows::contact(reader, scopes.seal_under(**keys), row.id);
-  for (std::size_t i = 0; i < (*keys)->older.size() && !text; ++i)
-    text = rows::contact(reader, scopes.seal_under((*keys)->older[i]), row.id);
-  return std::move(text).value_or("");
-}
-
 }  // namespace
 
 bool may_approve(const RequestRow& request, const Operator& person) {
@@ -152,18 +150,22 @@ Result<ApprovalNeed> need_of(ControlReader& reader, const RowSeal& seal, const R
   std::optional<Policy> room;
   QUIETUS_TRY_AS(const Policy* const policy, policy_now(reader, seal, now, room));
   bool of_tenant = false;
-  for (const ScopeId scope : row.scopes) {
+  std::set<ScopeId> touched(row.scopes.begin(), row.scopes.end());
+  if (row.kind == RequestKind::kDeletion) {
+    const auto dying = scopes_dying_with(reader, seal, row.scopes);
+    of_tenant = !dying.ok();
+    if (dying) touched = *dying;
+  }
+  for (const ScopeId scope : touched) {
     const auto key = rows::key_row(reader, seal, scope);
     // One whose row is damaged may be a tenant.
     of_tenant = of_tenant || !key.ok() || !*key || (*key)->parent == kVaultScope;
   }
-  // Whoever damages the rows of admins does not become the only one.
-  std::size_t damaged = 0;
-  QUIETUS_TRY_AS(const auto people, rows::operators(reader, seal, &damaged));
+  QUIETUS_TRY_AS(const auto people, rows::operators(reader, seal));
   const auto admins = std::ranges::count_if(people, [&](const Operator& person) {
     return person.valid_at(now) && (person.roles & static_cast<Roles>(Role::kAdmin)) != 0;
   });
-  return approval_need(policy, row, of_tenant, static_cast<std::size_t>(admins) + damaged);
+  return approval_need(policy, row, of_tenant, static_cast<std::size_t>(admins));
 }
 
 // Whoever approved it may have left since, lost that right, or the key with which they signed.
@@ -196,58 +198,6 @@ Result<void> check_plan(ControlReader& reader, const RowSeal& seal, const Reques
   return {};
 }
 
-Result<RequestInfo> info_of(VaultCore& core, ControlReader& reader, ScopeTable& scopes,
-                            const RequestRow& row) {
-  const RowSeal seal = scopes.seal();
-  const UnixMillis now = core.environment.clock.now();
-  QUIETUS_TRY_AS(const auto people, rows::operators(reader, seal));
-  RequestInfo info;
-  info.id = to_hex(row.id);
-  info.kind = name_of(row.kind);
-  info.state = name_of(row.state);
-  for (const ScopeId scope : row.scopes) {
-    auto path = path_of(reader, scopes, scope);
-    info.scopes.push_back(path ? *std::move(path) : hex_id(scope));
-  }
-  info.reason = row.reason;
-  info.change = row.change;
-  info.opened_by = name_in(people, row.opened_by);
-  info.opened_unix_ms = row.opened;
-  info.deadline_unix_ms = row.deadline;
-  info.extended = row.extended;
-  info.overdue = row.ended == 0 && row.deadline != 0 && row.deadline < now;
-  if (row.verification) {
-    info.method = row.verification->method.text();
-    info.evidence_hash = to_hex(row.verification->evidence);
-    info.verified_by = name_in(people, row.verification->by);
-  }
-  if (row.plan) {
-    info.plan_expires_unix_ms = row.plan->expires;
-    for (const Approval& approval : row.plan->approvals)
-      info.approvals.push_back({to_hex(approval.who), name_in(people, approval.who), approval.time,
-                                approval.touched, approval.verified});
-  }
-  if (row.plan && row.ended == 0) {
-    const auto fit = check_plan(reader, seal, row, now);
-    if (!fit) info.missing = fit.error().context();
-  }
-  if (row.erasure != ErasureId{}) info.erasure_id = to_hex(row.erasure);
-  info.ended_unix_ms = row.ended;
-  QUIETUS_TRY_AS(info.contact, open_contact(reader, scopes, row));
-  return info;
-}
-
-Result<RequestInfo> info_of(VaultCore& core, const RequestId& id) {
-  RequestInfo info;
-  QUIETUS_TRY(
-      core.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
-        QUIETUS_TRY_AS(const RequestRow row, request_row(reader, scopes.seal(), id));
-        QUIETUS_TRY_AS(info, info_of(core, reader, scopes, row));
-        return {};
-      }));
-  return info;
-}
-
 Result<RequestInfo> Governance::open(const RequestSpec& request) {
   QUIETUS_TRY_AS(const auto core, writable_core(core_));
   const auto kind = parse_request_kind(request.kind);
@@ -260,6 +210,11 @@ Result<RequestInfo> Governance::open(const RequestSpec& request) {
     return Error(ErrorCode::kInvalidArgument, "a request names 1 to 1024 scopes");
   if (request.contact.size() > kMaxContact || !is_utf8(request.contact))
     return Error(ErrorCode::kInvalidArgument, "a contact has at most 4096 bytes of UTF-8");
+  if (!request.records.empty() && *kind != RequestKind::kCorrection)
+    return Error(ErrorCode::kInvalidArgument, "only a correction names records");
+  if (request.records.size() > kMaxCorrected)
+    return Error(ErrorCode::kInvalidArgument, "a correction names at most 256 records");
+  for (const std::string& name : request.records) QUIETUS_TRY(validate_record_name(name));
   QUIETUS_TRY_AS(const ErasureReason reason, parse_erasure_reason(request.reason));
   if (!reason.text.empty())
     return Error(
@@ -289,9 +244,10 @@ Result<RequestInfo> Governance::open(const RequestSpec& request) {
         row.scopes.erase(std::unique(row.scopes.begin(), row.scopes.end()), row.scopes.end());
         row.opened_by = actor.id;
         QUIETUS_TRY_AS(row.deadline, deadline_of(writer, seal, row.kind, now));
-        if (!request.contact.empty()) {
+        if (!request.contact.empty() || !request.records.empty()) {
           QUIETUS_TRY_AS(const auto keys, scopes.keys(writer, row.scopes.front()));
-          QUIETUS_TRY(rows::put_contact(writer, scopes.seal_under(*keys), row.id, request.contact));
+          QUIETUS_TRY(rows::put_asked_for(writer, scopes.seal_under(*keys), row,
+                                          {request.contact, request.records}));
         }
         return put_and_log(writer, seal, row, now, {"request-opened", actor.id, row.id, {}});
       }));
@@ -305,8 +261,14 @@ Result<std::string> Governance::verification(std::string_view id, std::string_vi
   const auto code = Code::parse(method);
   if (!code)
     return Error(ErrorCode::kInvalidArgument, "a method is a code such as `identity-card`");
-  QUIETUS_TRY(info_of(*core, wanted));
-  return statement_text(*core, wanted, *code, sha256(evidence));
+  std::string text;
+  QUIETUS_TRY(
+      core->read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        QUIETUS_TRY_AS(const RequestRow row, request_row(reader, scopes.seal(), wanted));
+        text = statement_text(*core, row, *code, sha256(evidence));
+        return {};
+      }));
+  return text;
 }
 
 Result<RequestInfo> Governance::verify(std::string_view id, std::string_view statement,
@@ -314,27 +276,22 @@ Result<RequestInfo> Governance::verify(std::string_view id, std::string_view sta
   QUIETUS_TRY_AS(const auto core, writable_core(core_));
   QUIETUS_TRY_AS(const RequestId wanted, parse_request_id(id));
   const UnixMillis now = core->environment.clock.now();
-  LineReader lines(statement);
-  const bool begins = lines.next() == kStatementBegin.substr(0, kStatementBegin.size() - 1);
-  static_cast<void>(lines.next());
-  static_cast<void>(lines.next());
-  const auto method = Code::parse(ring_text::value_of(lines, "method "));
-  const auto evidence = ring_text::hex_of<Sha256>(ring_text::value_of(lines, "evidence "));
-  // Of this vault, this request, and in the one form.
-  if (!begins || !method || !evidence ||
-      statement_text(*core, wanted, *method, *evidence) != statement)
-    return unverified("the statement is not that of this request");
+  const auto method = Code::parse(value_in(statement, "method "));
+  const auto evidence = ring_text::hex_of<Sha256>(value_in(statement, "evidence "));
   QUIETUS_TRY(
-      core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+      core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow& root) -> Result<void> {
         const RowSeal seal = scopes.seal();
         QUIETUS_TRY_AS(RequestRow row, request_row(writer, seal, wanted));
+        // Of this vault, this request, and in the one form.
+        if (!method || !evidence || statement_text(*core, row, *method, *evidence) != statement)
+          return unverified("the statement is not that of this request");
         const SignedText text{{}, std::string(statement), std::string(signature)};
         QUIETUS_TRY_AS(const SignedBy by, who_signed(writer, seal, text, kVerifyNamespace, now));
         if (!may(by.person.roles, Duty::kVerify))
           return Error(ErrorCode::kRefused, by.person.name + " is no verifier");
         QUIETUS_TRY(advance(row, RequestEvent::kVerify));
         row.verification = Verification{*method, *evidence, by.person.id, now};
-        QUIETUS_TRY(note_used(writer, seal, by, now));
+        QUIETUS_TRY(note_used(writer, scopes, root, by, now));
         QUIETUS_TRY(
             rows::add_statement(writer, seal, row.id, {by.person.id, text.text, text.signature}));
         return put_and_log(writer, seal, row, now,
@@ -373,7 +330,7 @@ Result<RequestInfo> Governance::approve(std::string_view id, std::string_view si
   QUIETUS_TRY_AS(const RequestId wanted, parse_request_id(id));
   const UnixMillis now = core->environment.clock.now();
   QUIETUS_TRY(
-      core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {
+      core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow& root) -> Result<void> {
         const RowSeal seal = scopes.seal();
         QUIETUS_TRY_AS(RequestRow row, request_row(writer, seal, wanted));
         if (!row.plan)
@@ -381,7 +338,7 @@ Result<RequestInfo> Governance::approve(std::string_view id, std::string_view si
         const SignedText text{{}, row.plan->text, std::string(signature)};
         QUIETUS_TRY_AS(const SignedBy by, who_signed(writer, seal, text, kApproveNamespace, now));
         QUIETUS_TRY(add_approval(writer, seal, row, by, now));
-        QUIETUS_TRY(note_used(writer, seal, by, now));
+        QUIETUS_TRY(note_used(writer, scopes, root, by, now));
         QUIETUS_TRY(
             rows::add_statement(writer, seal, row.id, {by.person.id, text.text, text.signature}));
         return put_and_log(writer, seal, row, now,

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "keys/approved_by.hpp"
+#include "keys/rights.hpp"
 #include "keys/scope_graph.hpp"
 #include "vault_core.hpp"
 
@@ -10,8 +10,8 @@ namespace quietus {
 
 Result<bool> is_governed(VaultCore& core) {
   bool governed = false;
-  QUIETUS_TRY(core.read([&](ControlReader& reader, ScopeTable&, const RootRow&) -> Result<void> {
-    QUIETUS_TRY_AS(governed, has_operators(reader));
+  QUIETUS_TRY(core.read([&](ControlReader&, ScopeTable&, const RootRow& root) -> Result<void> {
+    governed = is_governed(root);
     return {};
   }));
   return governed;
@@ -21,7 +21,7 @@ Result<void> require_approved(VaultCore& core, std::string_view what) {
   QUIETUS_TRY_AS(const bool governed, is_governed(core));
   if (!governed) return {};
   const std::lock_guard lock(core.session.mutex);
-  if (core.session.approved == std::this_thread::get_id()) return {};
+  if (core.session.approved.contains(std::this_thread::get_id())) return {};
   return Error(ErrorCode::kRefused,
                "the vault is governed: " + std::string(what) +
                    " needs a request that is approved (`quietus request open`)");
@@ -72,6 +72,8 @@ Result<Operator> require_actor(VaultCore& core, ControlReader& reader, const Row
   if (!actor)
     return Error(ErrorCode::kRefused,
                  "the vault is governed: say who acts (--as NAME), with a key of theirs");
+  QUIETUS_TRY_AS(const SealedRootRow root, read_root_row(reader));
+  QUIETUS_TRY(check_rights(reader, seal, root.row));
   QUIETUS_TRY_AS(const auto people, rows::operators(reader, seal));
   const auto found = std::ranges::find(people, actor->id, &Operator::id);
   if (found == people.end() || !found->valid_at(core.environment.clock.now()))
@@ -82,12 +84,12 @@ Result<Operator> require_actor(VaultCore& core, ControlReader& reader, const Row
 
 ApprovedAction::ApprovedAction(Session& session) : session_(session) {
   const std::lock_guard lock(session_.mutex);
-  session_.approved = std::this_thread::get_id();
+  session_.approved.insert(std::this_thread::get_id());
 }
 
 ApprovedAction::~ApprovedAction() {
   const std::lock_guard lock(session_.mutex);
-  session_.approved = {};
+  session_.approved.erase(session_.approved.find(std::this_thread::get_id()));
 }
 
 }  // namespace quietus

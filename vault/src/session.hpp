@@ -3,6 +3,7 @@
 
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -23,7 +24,7 @@ struct Session {
   std::string challenge;   // not answered yet; empty: none
   std::string challenged;  // the operator's name
   std::optional<Actor> actor;
-  std::thread::id approved;         // does what was approved; none: nobody
+  std::multiset<std::thread::id> approved;  // do what was approved
   std::vector<ScopeId> may_export;  // by a request that was approved, with all below them
 };
 

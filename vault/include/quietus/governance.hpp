@@ -77,13 +77,17 @@ struct RequestInfo {
   std::string missing;     // what the plan still needs; empty: nothing, or there is no plan
   std::string erasure_id;  // of its execution
   std::int64_t ended_unix_ms = 0;
-  std::string contact;  // who asked, as far as it can be read
+  // Who asked, and the records to be corrected: for who takes requests down or verifies them, and
+  // as far as it can be read.
+  std::string contact;
+  std::vector<std::string> records;
 };
 struct RequestSpec {
   std::string kind;
   std::vector<std::string> scopes;
-  std::string reason;   // a code
-  std::string contact;  // how to answer them; sealed under the first scope
+  std::string reason;                     // a code
+  std::string contact;                    // how to answer them; sealed under the first scope
+  std::vector<std::string> records = {};  // of a correction: which; sealed likewise
 };
 
 // What was signed, for those who want to check it themselves: ssh-keygen -Y verify.
@@ -97,6 +101,7 @@ struct GovernanceStatus {
   bool governed = false;
   std::int64_t since_unix_ms = 0;
   std::uint64_t operators = 0;      // that may act now
+  std::uint64_t admins = 0;         // of them; one decides alone who the others are
   std::uint64_t open_requests = 0;  // that have not ended
   std::uint64_t overdue_requests = 0;
   std::int64_t reviewed_unix_ms = 0;     // the last access review that was signed
@@ -160,9 +165,11 @@ class QUIETUS_EXPORT Governance {
   Result<RequestInfo> cancel(std::string_view id);
   // Does what was approved. Errors of what is done; kRefused when approvals are missing or no
   // longer cover what would happen. An erasure that is not finished (kErasureIncomplete) is
-  // finished by calling it again. Access, portability and correction only become allowed by it, and
-  // done().
+  // finished by calling it again. Access, portability and correction only become allowed by it,
+  // through this handle and for who acts now; complete() ends them.
   Result<RequestInfo> execute(std::string_view id);
+  // What execute() allowed was done: there is nothing left to do. kRefused: it was not executed.
+  Result<RequestInfo> complete(std::string_view id);
   // Whether the scope may be exported through this handle: not governed, or execute() of a request
   // for access or portability that names it, or what it lies below. kRefused.
   Result<void> check_export(std::string_view scope_path);
