@@ -2,6 +2,7 @@
 // which plan. Each transition is a row that is written and an entry in the log.
 //
 //   "m" request id        RequestRow
+//   "m" request id || u8 0  the text of its plan, whose SHA-256 its row has
 //   "m" request id || u16 SignedStatement: what was signed, and the signature, as proof for others
 //   "k" scope id || request id   AskedFor: version u8 (1) || contact text || u16 records of text,
 //                         sealed under the row key of the scope
@@ -106,7 +107,7 @@ struct RequestRow {
   UnixMillis ended = 0;
 };
 
-inline constexpr std::size_t kMaxPlanText = 65'535;
+inline constexpr std::size_t kMaxPlanText = std::size_t{60} * 1024;
 inline constexpr std::size_t kMaxRequestScopes = 1024;
 inline constexpr std::size_t kMaxApprovals = 32;
 inline constexpr std::size_t kMaxContact = 4096;   // bytes of UTF-8

@@ -7,15 +7,20 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 import unittest
 
-from scenario import DONE, ERASED, INTEGRITY, REFUSED, UNAVAILABLE, USAGE, Scenario, command, main
+from scenario import (DONE, ERASED, FAILURE, INTEGRITY, LOCKED, REFUSED, UNAVAILABLE, USAGE, Scenario,
+                      command, main)
 
 ROLES = pathlib.Path(__file__).resolve().parent.parent.parent / "docs" / "roles.md"
+FAKETIME = shutil.which("faketime")
 SK_DUMMY = pathlib.Path("/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so")
 # Commands that open no vault, or make one.
 ELSEWHERE = {"init", "escrow init", "policy check", "policy diff", "cert verify", "cert render",
              "cert timestamp-request", "cert timestamp-import", "backup verify", "audit witness-key", "audit cosign"}
+# An option that makes another command of it.
+OPTION_COMMAND = "doctor --rewrite-anchor"
 
 
 def documented_roles():
@@ -34,24 +39,22 @@ def documented_roles():
     return roles, {name: may[duty] for name, duty in commands.items()}
 
 
-class Governed(Scenario):
-    """A governed vault with one person for each role."""
+class Keys(Scenario):
+    """SSH keys by the name of who has them, and what is signed with them."""
+
+    make_vault = False
 
     def setUp(self):
         super().setUp()
         if shutil.which("ssh-keygen") is None:
             self.skipTest("no ssh-keygen")
-        self.scope = self.tenant("acme", "data")
-        self.must("put", self.scope, "a record", stdin=b"secret")
-        self.new_key("ada")
-        self.must("operator", "add", "ada", "--role", "admin", "--key", self.folder / "ada.pub", "--yes")
-        for name, role in (("ben", "approver"), ("cleo", "verifier"), ("dan", "operator"), ("eve", "auditor")):
-            self.new_key(name)
-            self.add(name, role)
 
     def new_key(self, name, *options):
         subprocess.run(["ssh-keygen", "-q", *(options or ("-t", "ed25519")), "-N", "", "-C", name, "-f",
                         self.folder / name], check=True, stdin=subprocess.DEVNULL)
+
+    def public(self, name):
+        return self.folder / f"{name}.pub"
 
     def as_(self, name):
         return {"QUIETUS_OPERATOR": name, "QUIETUS_IDENTITY": str(self.folder / name)}
@@ -63,25 +66,113 @@ class Governed(Scenario):
                        check=True, stdin=subprocess.DEVNULL)
         return (self.folder / "to-sign.sig").read_bytes()
 
-    def change(self, *arguments):
-        """A change that ada proposes, approves and makes."""
-        request = self.document(*arguments, **self.as_("ada"))["request"]
-        self.must("request", "approve", request, "--agent", **self.as_("ada"))
-        self.must("request", "execute", request, **self.as_("ada"))
+    def agent_with(self, *names):
+        """An ssh-agent of its own that has these keys, whose files are gone then."""
+        socket = str(self.folder / "agent")
+        agent = subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL)
+        self.addCleanup(agent.wait, 10)
+        self.addCleanup(os.kill, agent.pid, signal.SIGTERM)
+        for _ in range(200):
+            if os.path.exists(socket):
+                break
+            time.sleep(0.05)
+        environment = {"SSH_AUTH_SOCK": socket, "SSH_SK_PROVIDER": str(SK_DUMMY)}
+        for name in names:
+            subprocess.run(["ssh-add", "-q", self.folder / name], check=True, env=os.environ | environment,
+                           stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            (self.folder / name).unlink()
+        return {"SSH_AUTH_SOCK": socket}
 
-    def add(self, name, *roles):
-        options = [word for role in roles for word in ("--role", role)]
-        self.change("operator", "add", name, *options, "--key", self.folder / f"{name}.pub")
+    def through(self, agent, name):
+        return {"QUIETUS_OPERATOR": name, "QUIETUS_IDENTITY": str(self.public(name))} | agent
 
-    def opened(self, kind="deletion", scope=None):
+    def instead_of_signing(self, namespace, signature):
+        """A program that is found as ssh-keygen, and hands out that signature for what is of that use."""
+        given = self.write("instead.sig", signature)
+        program = self.write("instead/ssh-keygen", f"""#!/bin/sh
+case "$*" in *{namespace}*) cat > {self.folder}/shown; cat {given};; *) exec {shutil.which("ssh-keygen")} "$@";; esac
+""".encode())
+        program.chmod(0o755)
+        return {"PATH": f"{program.parent}:{os.environ['PATH']}"}
+
+
+class Governed(Keys):
+    """A governed vault with one person for each role."""
+
+    def setUp(self):
+        super().setUp()
+        for name, _ in self.people:
+            self.new_key(name)
+        self.govern()
+        self.scope = self.tenant_as_dan("acme", "data")
+        self.must("put", self.scope, "a record", stdin=b"secret", **self.as_("dan"))
+
+    people = (("ada", "admin"), ("ben", "approver"), ("cleo", "verifier"), ("dan", "operator"), ("eve", "auditor"))
+
+    def govern(self, vault=None, roots="roots", **where):
+        self.must("init", vault or self.vault, *self.anywhere(roots), "--admin", "ada", "--admin-key",
+                  self.public("ada"), **where)
+        for name, role in self.people[1:]:
+            self.add(name, role, **where)
+
+    def tenant_as_dan(self, name, below, **where):
+        self.must("tenant", "create", name, **self.as_("dan"), **where)
+        self.must("scope", "create", f"{name}/{below}", **self.as_("dan"), **where)
+        return f"{name}/{below}"
+
+    def proposed(self, *arguments, **where):
+        return self.document(*arguments, **self.as_("ada"), **where)["request"]
+
+    def approved_by(self, name, request, **where):
+        return self.document("request", "approve", request, "--agent", **self.as_(name), **where)
+
+    def change(self, *arguments, by=("ada",), **where):
+        """A change that ada proposes and makes, approved by these."""
+        request = self.proposed(*arguments, **where)
+        for name in by:
+            self.approved_by(name, request, **where)
+        self.must("request", "execute", request, **self.as_("ada"), **where)
+
+    def add(self, name, *roles, options=(), by=("ada",), **where):
+        given = [word for role in roles for word in ("--role", role)]
+        self.change("operator", "add", name, *given, "--key", self.public(name), *options, by=by, **where)
+
+    def opened(self, kind="deletion", scope=None, *options, **where):
         request = self.document("request", "open", kind, scope or self.scope, "--reason", "deletion-request",
-                                **self.as_("dan"))["request"]
+                                *options, **self.as_("dan"), **where)["request"]
         self.must("request", "verify", request, "--method", "identity-card", "--evidence", self.write("scan", b"x"),
-                  **self.as_("cleo"))
+                  **self.as_("cleo"), **where)
         return request
 
-    def plan(self, request, name="dan"):
-        return self.must("request", "plan", request, **self.as_(name))
+    def plan(self, request, name="dan", **where):
+        return self.must("request", "plan", request, **self.as_(name), **where)
+
+    def state(self, request):
+        return self.document("request", "show", request, **self.as_("eve"))["state"]
+
+    def governance(self):
+        return self.document("status", **self.as_("eve"))["governance"]
+
+    def lives(self):
+        self.assertEqual(b"secret", self.must("get", self.scope, "a record", **self.as_("dan")))
+
+    def may_not(self, name, *arguments, **where):
+        """The person has not the duty, whatever else is wrong."""
+        done = self.exits(REFUSED, *arguments, **self.as_(name), **where)
+        self.says(done, f"{name} may not do that: it needs a role")
+        self.assertEqual(b"", done.stdout)
+
+    def in_days(self, days, code, *arguments, **environment):
+        """Runs the tool when that many days have passed."""
+        full = self.environment | environment
+        # faketime preloads a library; a sanitized build must not mind that it is not the first one.
+        given = full.get("ASAN_OPTIONS", "")
+        full["ASAN_OPTIONS"] = f"{given}:verify_asan_link_order=0".lstrip(":")
+        done = subprocess.run([FAKETIME, "--exclude-monotonic", "-f", f"+{days}d", *command(*arguments)],
+                              env=full, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=120, check=False)
+        self.assertEqual(code, done.returncode, (days, arguments, done.stdout, done.stderr.decode()))
+        return done
 
 
 class Table(Governed):
@@ -117,7 +208,7 @@ class Table(Governed):
             "request verify": (request, "--method", "m", "--evidence", text), "request extend":
             (request, "--until", "2099-01-01", "--reason", "x"), "request approve": (request, "--signature", text),
             "request reject": ("0" * 32, "--reason", "x"), "request execute": (request,), "request plan": ("0" * 32,),
-            "request show": (request,), "unlock change": ("--new-key-file", self.folder / "missing" / "k"),
+            "request show": (request,), OPTION_COMMAND: ("--yes",), "unlock change": ("--new-key-file", self.folder / "missing" / "k"),
         }
         denied = 0
         for name, roles_allowed in allowed.items():
@@ -143,6 +234,8 @@ class Table(Governed):
             groups += [(*group, name) for name in below]
             if not below or group == ("unlock",):
                 found.add(" ".join(group))
+        if OPTION_COMMAND.split()[1].encode() in self.must(OPTION_COMMAND.split()[0], "--help"):
+            found.add(OPTION_COMMAND)
         found -= {"", "unlock", "operator break-glass"}  # of which whoever can unlock may do the last
         self.assertEqual(sorted(found), sorted(allowed))
 
