@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "base/byte_reader.hpp"
 #include "base/text_encoding.hpp"
@@ -249,7 +250,7 @@ Result<std::vector<Operator>> operators(ControlReader& reader, const RowSeal& se
     people.push_back(*std::move(row));
     return true;
   }));
-  std::ranges::sort(people, {}, &Operator::name);
+  std::ranges::sort(people, {}, [](const Operator& one) { return std::tie(one.name, one.id); });
   return people;
 }
 

@@ -118,7 +118,7 @@ namespace rows {
 Result<std::optional<GovernanceRow>> governance(ControlReader& reader, const RowSeal& seal);
 Result<void> put_governance(ControlWriter& writer, const RowSeal& seal, const GovernanceRow& row);
 
-// By name; removed ones too. One whose row is damaged is left out; then nobody may do anything
+// By name and id; removed ones too. One whose row is damaged is left out; then nobody may do anything
 // (check_rights()).
 Result<std::vector<Operator>> operators(ControlReader& reader, const RowSeal& seal);
 // seal_rights() has to follow both in the same transaction.

@@ -26,7 +26,7 @@ RING = ["ring", "site", "issued", "verifier_key"]
 ROTATION = ["scope", "generation", "records", "bytes", "scopes_rewrapped", "keys_destroyed", "given_up",
             "given_up_records"]
 KEYS = {
-    "init": PLACE + ["key_file_made"],
+    "init": PLACE + ["key_file_made", "governed"],
     "status": PLACE + ["root_generation", "tenants", "log_size", "certificates", "last_backup", "last_snapshot",
                        "last_drill", "last_drill_passed", "processes",
                        "read_only", "key_memory_locked", "pending_erasures", "rotations",
@@ -107,7 +107,8 @@ KEYS = {
     "cert timestamp-request": ["certificate_file", "request_file"],
     "cert key": ["pem"],
     "cert render": ["certificate_id", "issuer_kid", "verified", "file"],
-    "audit report": ["file", "erasures", "complete", "partial", "not_valid", "pending", "exports"],
+    "audit report": ["file", "erasures", "complete", "partial", "not_valid", "pending", "exports", "governed",
+                     "overdue_requests", "review_overdue"],
     "audit log": [*HEAD, "from", "entries"],
     "audit verify": [*HEAD, "verifier_key", "valid", "against", "witnesses", "checked", "not_checked"],
     "audit checkpoint": ["checkpoint", "verifier_key"],
@@ -341,9 +342,9 @@ class CommandLine(Scenario):
             text = self.must(*name.split(), "--help").decode()
             for option in re.findall(r"--[a-z][a-z-]*", text):
                 if re.search("pass|secret|pin|key", option) and not option.endswith("-file"):
-                    # The issuer's public key.
-                    self.assertEqual("--key", option)
-                    self.assertIn(name, ("cert verify", "cert render", "operator add", "operator break-glass"))
+                    # The issuer's public key, and those of people.
+                    self.assertIn((name, option), (("cert verify", "--key"), ("cert render", "--key"), ("init", "--admin-key"),
+                                                   ("operator add", "--key"), ("operator break-glass", "--key")))
         for attempt in ("--passphrase", "--password", "--secret", "--pin"):
             self.exits(USAGE, "status", attempt, "x")
 
