@@ -96,7 +96,7 @@ TEST_CASE("signatures of OpenSSH's own tests verify, but for what is not taken",
   }
   const std::string message = content_of(openssh_samples() / "signed-data");
   const std::string name_space = content_of(openssh_samples() / "namespace");
-  for (const char* name : {"ecdsa", "ed25519", "ecdsa_sk", "ed25519_sk"}) {
+  for (const char* name : {"ecdsa", "ed25519", "rsa", "ecdsa_sk", "ed25519_sk"}) {
     CAPTURE(name);
     const std::string armored = content_of(openssh_samples() / (std::string(name) + ".sig"));
     const auto verified = must(verify_ssh_signature(armored, as_bytes(message), name_space));

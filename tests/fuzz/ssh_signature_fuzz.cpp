@@ -1,6 +1,6 @@
 // SSH keys and signatures on hostile bytes: a verdict each, never a crash. What is read as a key is
-// written to the same text again; no bytes are a signature of what nobody signed; files of operators'
-// keys are taken whole or not at all.
+// written to the same text again; no bytes are a signature of what nobody signed; files of
+// operators' keys are taken whole or not at all.
 #include <cstdint>
 #include <cstdlib>
 #include <set>
