@@ -167,6 +167,20 @@ std::string amount_text(const CertifiedAmount& amount) {
          counted(amount.scopes_below, "scope") + " below";
 }
 
+Json decision_json(const CertifiedDecision& decision) {
+  if (decision.request_id.empty()) return nullptr;
+  return {{"request_id", decision.request_id},
+          {"kind", decision.kind},
+          {"plan_sha256", decision.plan_sha256},
+          {"approvals", decision.approvals}};
+}
+
+std::string decision_text(const CertifiedDecision& decision) {
+  if (decision.request_id.empty()) return decision.by;
+  return decision.by + ": " + counted(decision.approvals, "approval") + " of request " +
+         decision.request_id + " (" + decision.kind + "), plan " + decision.plan_sha256;
+}
+
 Json verdict_json(const VerifiedCertificate& certificate, const Subjects& subjects) {
   Json scopes = Json::array();
   for (const std::uint64_t id : certificate.scope_ids()) scopes.push_back(hex16(id));
@@ -180,6 +194,8 @@ Json verdict_json(const VerifiedCertificate& certificate, const Subjects& subjec
           {"status", name_of(certificate.status())},
           {"phase", name_of(certificate.phase())},
           {"reason", certificate.reason()},
+          {"decided_by", certificate.decision().by},
+          {"request", decision_json(certificate.decision())},
           {"scope_ids", std::move(scopes)},
           {"subjects", to_json(subjects)},
           {"scopes_below", number_or_null(amount, amount.scopes_below)},
@@ -226,6 +242,7 @@ std::string verdict_text(const VerifiedCertificate& certificate, const Subjects&
                   {"scopes", scopes},
                   {"unreadable", amount_text(certificate.amount())},
                   {"reason", certificate.reason()},
+                  {"decided by", decision_text(certificate.decision())},
                   {"destroyed", timestamp(times.slot_destroyed_unix_ms)},
                   {"issued", timestamp(times.issued_unix_ms)},
                   {"issuer", certificate.issuer_kid()}}) +

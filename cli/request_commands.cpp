@@ -9,6 +9,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "subject_option.hpp"
+
 namespace quietus::cli {
 namespace {
 
@@ -22,6 +24,7 @@ struct RequestCommand {
   std::vector<std::string> scopes;
   std::string reason;
   std::string contact;
+  std::string subject;
   std::vector<std::string> records;
   std::string method;
   std::string evidence;
@@ -49,6 +52,11 @@ Result<ExitCode> run_open_request(const RequestCommand& command, Invocation& inv
     QUIETUS_TRY_AS(spec.contact, text_of(command.contact, kMaxContactFile));
   }
   QUIETUS_TRY_AS(Vault vault, open_for_writing(invocation.options));
+  if (!command.subject.empty()) {
+    if (command.scopes.size() != 1)
+      return Error(ErrorCode::kInvalidArgument, "--subject is somebody's in one tenant: name that");
+    QUIETUS_TRY_AS(spec.scopes, scopes_meant(vault, command.scopes.front(), command.subject));
+  }
   return shown(vault.governance().open(spec), invocation);
 }
 
@@ -192,6 +200,7 @@ void attach_open(CLI::App& group, Action& chosen) {
                   "consent-withdrawal")
       ->required();
   open.add_option("SCOPE", options->scopes, "What it is about")->required();
+  add_subject(open, options->subject);
   open.add_option("--reason", options->reason, "A code, such as deletion-request")->required();
   open.add_option("--contact-file", options->contact,
                   "How to answer who asked; sealed under the first scope. - for standard input");

@@ -62,6 +62,7 @@ Json request_json(const RequestInfo& request) {
           {"approvals", std::move(approvals)},
           {"missing", text(request.missing)},
           {"erasure_id", text(request.erasure_id)},
+          {"subjects", to_json(request.subjects)},
           {"ended", time_or_null(request.ended_unix_ms)}};
 }
 
@@ -81,6 +82,8 @@ void print_request(const RequestInfo& request, Terminal& terminal) {
     rows.push_back({"approved", timestamp(one.time_unix_ms) + " by " + one.name});
   if (!request.missing.empty()) rows.push_back({"missing", request.missing});
   if (!request.erasure_id.empty()) rows.push_back({"erasure", request.erasure_id});
+  for (const SubjectOpening& subject : request.subjects)
+    rows.push_back({"opens", subject.path + "  salt " + subject.salt});
   if (request.ended_unix_ms != 0) rows.push_back({"ended", timestamp(request.ended_unix_ms)});
   if (!request.contact.empty()) rows.push_back({"contact", request.contact});
   for (const std::string& name : request.records) rows.push_back({"record", name});

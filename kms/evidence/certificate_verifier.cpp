@@ -200,6 +200,13 @@ class CertificateVerifier {
     made.vault_id_ = to_hex(claims.vault);
     made.erasure_id_ = to_hex(claims.erasure);
     made.reason_ = claims.reason.text();
+    made.decision_.by = name_of(claims.decided);
+    if (claims.request) {
+      made.decision_.request_id = to_hex(claims.request->request);
+      made.decision_.kind = claims.request->kind.text();
+      made.decision_.plan_sha256 = to_hex(claims.request->plan);
+      made.decision_.approvals = claims.request->approvals.size();
+    }
     made.status_ = claims.status;
     made.phase_ = claims.phase;
     for (const ClaimedTarget& target : claims.targets) {

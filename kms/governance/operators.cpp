@@ -151,6 +151,7 @@ std::optional<GovernanceRow> decode_governance(ByteView content) {
   row.reviewed = static_cast<UnixMillis>(in.u64());
   row.breaking = static_cast<UnixMillis>(in.u64());
   row.breaking_for = in.array<sizeof(Sha256)>();
+  row.breaking_log = in.u64();
   return in.done() && version == kOperatorVersion ? std::optional(row) : std::nullopt;
 }
 
@@ -233,7 +234,8 @@ Result<void> put_governance(ControlWriter& writer, const RowSeal& seal, const Go
       .u64(static_cast<std::uint64_t>(row.since))
       .u64(static_cast<std::uint64_t>(row.reviewed))
       .u64(static_cast<std::uint64_t>(row.breaking))
-      .raw(row.breaking_for);
+      .raw(row.breaking_for)
+      .u64(row.breaking_log);
   return put_sealed(writer, seal, Bytes{static_cast<std::uint8_t>(kGovernanceTable)},
                     content.take());
 }

@@ -3,7 +3,7 @@
 // person's: everybody who can unlock it may do everything.
 //
 //   "y"                GovernanceRow: version u8 (1) || since u64 || reviewed u64 || breaking u64
-//                      || SHA-256 32
+//                      || SHA-256 32 || log index u64
 //   "g" operator id    Operator: version u8 (1) || name text || roles u8 || from u64 || until u64
 //                      || added u64 || changed u64 || removed u64 || u16 keys of { wire field ||
 //                      added u64 }
@@ -11,7 +11,7 @@
 //                      of the wire 32 || u64 }
 //
 // All are sealed under the vault's row key; times are Unix milliseconds, 0: never. The root row has
-// a hash over "y" and "g" (keys/rights.hpp), which is written with them.
+// a hash over "g" (keys/rights.hpp), which is written with them.
 #pragma once
 
 #include <quietus/result.hpp>
@@ -103,6 +103,7 @@ struct GovernanceRow {
   UnixMillis reviewed = 0;  // the last access review that was signed
   UnixMillis breaking = 0;  // when the glass was broken: another admin is to come; 0: it is whole
   Sha256 breaking_for{};    // and who
+  std::uint64_t breaking_log = 0;  // how many entries the log had then
 };
 
 // kInvalidArgument: no name, no role, no key, a key twice, until before from.
@@ -118,10 +119,10 @@ namespace rows {
 Result<std::optional<GovernanceRow>> governance(ControlReader& reader, const RowSeal& seal);
 Result<void> put_governance(ControlWriter& writer, const RowSeal& seal, const GovernanceRow& row);
 
-// By name and id; removed ones too. One whose row is damaged is left out; then nobody may do anything
-// (check_rights()).
+// By name and id; removed ones too. One whose row is damaged is left out; then nobody may do
+// anything (check_rights()).
 Result<std::vector<Operator>> operators(ControlReader& reader, const RowSeal& seal);
-// seal_rights() has to follow both in the same transaction.
+// seal_rights() has to follow in the same transaction.
 Result<void> put_operator(ControlWriter& writer, const RowSeal& seal, const Operator& person);
 // Everybody may do nothing from now on; rows that cannot be read go.
 Result<void> end_operators(ControlWriter& writer, const RowSeal& seal, UnixMillis now);

@@ -1,6 +1,6 @@
-// Whether a vault is governed, and what its rows of operators are (governance/operators.hpp, "y" and
-// "g"): the root row has a hash over both, so that a row which was taken away or put back is
-// noticed, and with it that anybody but the program wrote.
+// Whether a vault is governed, and what its rows of operators are (governance/operators.hpp, "g"):
+// the root row has a hash over them, so that a row which was taken away or put back by anybody but
+// the program is noticed.
 #pragma once
 
 #include "keys/control_rows.hpp"
@@ -12,8 +12,8 @@ namespace quietus {
 // Whether it ever got operators. There is no way back.
 bool is_governed(const RootRow& root) noexcept;
 
-// SHA-256 over the rows "y" and "g": of each, in the order of their keys, the key and what it says,
-// as fields.
+// SHA-256 over the rows "g": of each, in the order of their keys, the key and what it says, as
+// fields.
 Result<Sha256> hash_of_rights(ControlReader& reader, const RowSeal& seal);
 // To be called in each transaction that writes such a row, after it.
 Result<void> seal_rights(ControlWriter& writer, const ScopeTable& scopes, RootRow& root);

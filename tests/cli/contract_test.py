@@ -99,7 +99,7 @@ KEYS = {
     "escrow list": [*RING, "epochs"],
     "cert list": ["certificates"],
     "cert show": ["protected", "payload", "signature"],
-    "cert verify": ["valid", "certificate_id", "vault_id", "erasure_id", "status", "phase", "reason",
+    "cert verify": ["valid", "certificate_id", "vault_id", "erasure_id", "status", "phase", "reason", "decided_by", "request",
                     "scope_ids", "subjects", "scopes_below", "records", "bytes",
                     "supersedes", "begun", "keys_unreachable", "slot_destroyed", "issued",
                     "issuer_kid", "log_verifier_key", "log_key_pinned", "witnesses", "timestamp",

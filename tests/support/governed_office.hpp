@@ -64,8 +64,10 @@ struct GovernedOffice : Office {
   // Opened by the operator, verified, not approved.
   std::string opened(const std::string& kind, std::vector<std::string> scopes) const {
     act("Dan", "ask");
+    const bool ends = kind == "deletion" || kind == "termination" || kind == "consent-withdrawal";
+    const std::string reason = ends ? "deletion-request" : "other";
     const RequestInfo request =
-        must(governance().open({kind, std::move(scopes), "deletion-request", "somebody@example"}));
+        must(governance().open({kind, std::move(scopes), reason, "somebody@example"}));
     must(verify("Cleo", request.id));
     return request.id;
   }

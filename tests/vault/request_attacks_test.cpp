@@ -150,7 +150,7 @@ TEST_CASE("who asked is told to those who answer, also after a purge", "[governa
   office.act("Dan", "ask");
   const std::string id = must(office.governance().open({"correction",
                                                         {"acme/data"},
-                                                        "deletion-request",
+                                                        "accuracy-contested",
                                                         "jane@example",
                                                         {"a", "another record"}}))
                              .id;
@@ -164,6 +164,26 @@ TEST_CASE("who asked is told to those who answer, also after a purge", "[governa
   office.act("Eve", "look");
   CHECK(must(office.governance().request(id)).contact.empty());
   CHECK(must(office.governance().request(id)).records.empty());
+}
+
+TEST_CASE("the salts of what was deleted by request come with it", "[governance]") {
+  GovernedOffice office;
+  must(office.scope("acme").put("a", as_bytes("one")));
+  const std::string id = office.opened("deletion", {"acme"});
+  must(office.approve("Ben", id));
+  must(office.approve("Cleo", id));
+  office.act("Dan", "execute");
+  const RequestInfo done = must(office.governance().execute(id));
+  REQUIRE(done.subjects.size() == 1);
+  CHECK(done.subjects[0].path == "acme");
+  const auto certificates = must(office.vault().certificates());
+  const std::string file = must(office.vault().certificate(certificates.at(0).id));
+  const auto verified =
+      must(verify_certificate(as_bytes(file), must(office.vault().issuing_key_pem())));
+  must(check_subject(verified, done.subjects[0]));
+  CHECK(verified.decision().by == "approval");
+  CHECK(verified.decision().request_id == id);
+  CHECK(verified.decision().approvals == 2);
 }
 
 TEST_CASE("what is allowed to one is not allowed to the next", "[governance]") {

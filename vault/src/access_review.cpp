@@ -35,7 +35,8 @@ void say_operator(std::string& text, const Operator& person, UnixMillis now) {
   text.append("\n  since ").append(when(person.added));
   if (person.changed != person.added) text.append(", changed ").append(when(person.changed));
   text.append(", used ").append(when(person.used));
-  if (!person.valid_at(now)) text.append(", may not act now");
+  // The text says the second.
+  if (!person.valid_at(now - now % 1000 + 999)) text.append(", may not act now");
   if (person.until != 0) text.append(", until ").append(when(person.until));
   if (is_unused(person.added, person.used, now)) text.append(", unused for 90 days");
   text.append("\n  may ");
@@ -103,7 +104,8 @@ Result<void> Governance::sign_review(std::string_view text, std::string_view sig
   const auto as_of = parse_utc(ring_text::value_of(lines, "as-of "));
   if (!as_of || *as_of > now || *as_of + kReviewLife < now)
     return Error(ErrorCode::kRefused, "the review is older than a week: make another");
-  return core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow& root) -> Result<void> {
+  return core->update([&](ControlWriter& writer, ScopeTable& scopes,
+                          RootRow& root) -> Result<void> {
     const RowSeal seal = scopes.seal();
     QUIETUS_TRY_AS(auto row, rows::governance(writer, seal));
     if (!row) return Error(ErrorCode::kRefused, "the vault is not governed: it has no operators");
@@ -123,7 +125,6 @@ Result<void> Governance::sign_review(std::string_view text, std::string_view sig
     QUIETUS_TRY_AS(row, rows::governance(writer, seal));
     row->reviewed = now;
     QUIETUS_TRY(rows::put_governance(writer, seal, *row));
-    QUIETUS_TRY(seal_rights(writer, scopes, root));
     return log_decision(writer, seal, now,
                         {"access-reviewed", by.person.id, by.person.id, sha256(as_bytes(text))});
   });

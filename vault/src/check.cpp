@@ -105,8 +105,8 @@ Result<void> check_slots(VaultCore& core, CheckReport& report) {
 
 Result<CheckReport> check_vault(VaultCore& core, const Progress& progress) {
   CheckReport report;
-  QUIETUS_TRY(
-      core.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow& root) -> Result<void> {
+  QUIETUS_TRY(core.read(
+      [&](ControlReader& reader, ScopeTable& scopes, const RootRow& root) -> Result<void> {
         report = {};
         return check_control(reader, scopes, root, report);
       }));

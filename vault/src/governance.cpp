@@ -8,6 +8,8 @@
 #include "base/unverified.hpp"
 #include "crypto/random.hpp"
 #include "evidence/governance_entries.hpp"
+#include "evidence/log_entry.hpp"
+#include "evidence/log_store.hpp"
 #include "evidence/ssh_signature.hpp"
 #include "evidence/utc_time.hpp"
 #include "governance/requests.hpp"
@@ -64,14 +66,25 @@ Result<GovernanceRow> governance_or_none(ControlReader& reader, const RowSeal& s
 }
 
 // An admin who can act is what it was broken for.
-Result<void> mend_glass(ControlWriter& writer, const ScopeTable& scopes, RootRow& root,
-                        const Operator& person, UnixMillis now) {
-  const RowSeal seal = scopes.seal();
+Result<void> mend_glass(ControlWriter& writer, const RowSeal& seal, const Operator& person,
+                        UnixMillis now) {
   QUIETUS_TRY_AS(auto row, rows::governance(writer, seal));
   if (!row || row->breaking == 0 || !may(person.roles, Duty::kChange)) return {};
-  QUIETUS_TRY(rows::put_governance(writer, seal, {row->since, row->reviewed, 0, {}}));
-  QUIETUS_TRY(seal_rights(writer, scopes, root));
+  QUIETUS_TRY(rows::put_governance(writer, seal, {row->since, row->reviewed, 0, {}, 0}));
   return log_decision(writer, seal, now, {"break-glass-stopped", person.id, person.id, {}});
+}
+
+// A row that was put back does not undo what the log has.
+Result<bool> was_mended(ControlReader& reader, const RowSeal& seal, const GovernanceRow& row) {
+  if (row.breaking == 0) return false;
+  QUIETUS_TRY_AS(const TreeHead log, log_head(reader));
+  for (std::uint64_t i = row.breaking_log; i < log.size; ++i) {
+    QUIETUS_TRY_AS(const Bytes text, read_entry(reader, {seal.key, seal.vault, seal.context}, i));
+    QUIETUS_TRY_AS(const LogEntry entry, LogEntry::parse(text));
+    const std::string* what = entry.text("what");
+    if (what != nullptr && *what == "break-glass-stopped") return true;
+  }
+  return false;
 }
 
 // Nobody's key becomes another's, and nobody's name, but those of admins, who are to go.
@@ -92,7 +105,7 @@ Result<void> check_new_admin(ControlReader& reader, const RowSeal& seal, const O
 // people who cannot sign.
 Result<void> pass_through_glass(ControlWriter& writer, const RowSeal& seal,
                                 const GovernanceRow& row, const Operator& person, UnixMillis now) {
-  QUIETUS_TRY(rows::put_governance(writer, seal, {row.since, row.reviewed, 0, {}}));
+  QUIETUS_TRY(rows::put_governance(writer, seal, {row.since, row.reviewed, 0, {}, 0}));
   QUIETUS_TRY_AS(const auto people, rows::operators(writer, seal));
   for (Operator other : people) {
     if (other.removed != 0 || !may(other.roles, Duty::kChange)) continue;
@@ -133,6 +146,8 @@ Result<Operator> operator_from(const OperatorSpec& spec, UnixMillis now) {
   QUIETUS_TRY_AS(auto keys, parse_operator_keys(spec.keys));
   for (SshPublicKey& key : keys) person.keys.push_back({std::move(key), now, 0});
   QUIETUS_TRY(check_operator(person));
+  if (person.until != 0 && person.until <= now)
+    return Error(ErrorCode::kInvalidArgument, "operator: it would be over already");
   return person;
 }
 
@@ -168,7 +183,7 @@ Result<SignedBy> who_signed(ControlReader& reader, const RowSeal& seal,
 Result<void> note_used(ControlWriter& writer, const ScopeTable& scopes, RootRow& root,
                        const SignedBy& by, UnixMillis now) {
   QUIETUS_TRY(check_rights(writer, scopes.seal(), root));
-  QUIETUS_TRY(mend_glass(writer, scopes, root, by.person, now));
+  QUIETUS_TRY(mend_glass(writer, scopes.seal(), by.person, now));
   Operator person = by.person;
   person.used = std::max(person.used, now);
   for (OperatorKey& key : person.keys)
@@ -266,30 +281,27 @@ Result<std::int64_t> Governance::break_glass(const OperatorSpec& admin) {
         const RowSeal seal = scopes.seal();
         if (!is_governed(root))
           return Error(ErrorCode::kRefused, "the vault is not governed: it has no operators");
-        // Nobody knows who is who when others wrote those rows: then nobody is anything.
-        GovernanceRow row;
-        if (check_rights(writer, seal, root)) {
-          QUIETUS_TRY_AS(row, governance_or_none(writer, seal));
-        } else {
-          QUIETUS_TRY(rows::end_operators(writer, seal, now));
-        }
+        QUIETUS_TRY_AS(GovernanceRow row, governance_or_none(writer, seal));
         QUIETUS_TRY(check_new_admin(writer, seal, person));
-        const bool begun = row.breaking != 0 && row.breaking_for == identity_of(person);
+        QUIETUS_TRY_AS(const bool stopped, was_mended(writer, seal, row));
+        const bool begun = row.breaking != 0 && row.breaking_for == identity_of(person) && !stopped;
         when = row.breaking + kBreakGlassDelay;
         if (begun && now < when)
           return Error(ErrorCode::kRefused, "that can be done from " + format_utc(when) +
                                                 " on, unless an admin acts before");
         if (begun && now < row.breaking + kBreakGlassLife) {
           when = 0;
+          // Nobody knows who is who when others wrote those rows: then nobody is anything.
+          if (!check_rights(writer, seal, root))
+            QUIETUS_TRY(rows::end_operators(writer, seal, now));
           QUIETUS_TRY(pass_through_glass(writer, seal, row, person, now));
           return seal_rights(writer, scopes, root);
         }
-        row.breaking = now;
-        row.breaking_for = identity_of(person);
+        QUIETUS_TRY_AS(const TreeHead log, log_head(writer));
         when = now + kBreakGlassDelay;
-        QUIETUS_TRY(rows::put_governance(writer, seal, row));
-        QUIETUS_TRY(seal_rights(writer, scopes, root));
-        return log_decision(writer, seal, now, {"break-glass-begun", {}, {}, row.breaking_for});
+        QUIETUS_TRY(rows::put_governance(
+            writer, seal, {row.since, row.reviewed, now, identity_of(person), log.size}));
+        return log_decision(writer, seal, now, {"break-glass-begun", {}, {}, identity_of(person)});
       }));
   static_cast<void>(core->keys->refresh_anchor());
   return when;
@@ -359,9 +371,11 @@ Result<void> Governance::act(std::string_view signature, std::string_view duty) 
         core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow& root) -> Result<void> {
           const RowSeal seal = scopes.seal();
           QUIETUS_TRY_AS(const SignedBy by, find(writer, seal));
-          // What is wrong with their rows can be looked at.
-          const auto used = note_used(writer, scopes, root, by, now);
-          if (!used && *wanted != Duty::kLook) return used;
+          // What is wrong with their rows can be looked at, and an admin stops who would use it.
+          const auto whole = check_rights(writer, seal, root);
+          if (!whole && *wanted != Duty::kLook) return whole;
+          QUIETUS_TRY(whole ? note_used(writer, scopes, root, by, now)
+                            : mend_glass(writer, seal, by.person, now));
           GovernanceDecision entry = acted;
           entry.who = by.person.id;
           return log_decision(writer, seal, now, entry);

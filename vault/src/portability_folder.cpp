@@ -111,6 +111,7 @@ Result<TransferReport> export_folder(Vault& vault, const ExportSource& source,
                                      const std::filesystem::path& folder,
                                      const Progress& progress) {
   QUIETUS_TRY(vault.scope(source.scope_path));
+  QUIETUS_TRY(vault.governance().check_export(source.scope_path));  // before there is a folder
   QUIETUS_TRY_AS(NewFileTree tree, NewFileTree::open(folder));
   return export_records(vault, source, progress, [&](const Scope& scope, const RecordInfo& record) {
     return export_file(scope, record, tree);

@@ -31,6 +31,15 @@ constexpr std::array<std::string_view, 9> kState = {"accuracy-contested",
 constexpr std::array<std::string_view, 6> kHold = {"litigation", "investigation", "audit",
                                                    "tax",        "test",          "other"};
 
+constexpr std::array<std::string_view, 8> kRequest = {"access",
+                                                      "portability",
+                                                      "accuracy-contested",
+                                                      "unlawful-processing",
+                                                      "objection",
+                                                      "legal-claims",
+                                                      "test",
+                                                      "other"};
+
 Result<Code> parse_among(std::span<const std::string_view> codes, std::string_view reason) {
   if (std::find(codes.begin(), codes.end(), reason) != codes.end()) return *Code::parse(reason);
   std::string known;
@@ -47,6 +56,10 @@ Result<ErasureReason> parse_erasure_reason(std::string_view reason) {
   const bool is_code = std::find(kErasure.begin(), kErasure.end(), reason) != kErasure.end();
   if (is_code) return ErasureReason{std::string(reason), {}};
   return ErasureReason{"other", std::string(reason)};
+}
+
+Result<Code> parse_request_reason(std::string_view reason, bool of_erasure) {
+  return of_erasure ? parse_among(kErasure, reason) : parse_among(kRequest, reason);
 }
 
 Result<Code> parse_state_reason(std::string_view reason) {

@@ -17,6 +17,9 @@ struct ErasureReason {
   std::string text;
 };
 Result<ErasureReason> parse_erasure_reason(std::string_view reason);
+// Of a request: a code, because it is on the plan and the certificate. `of_erasure`: it ends in
+// one.
+Result<Code> parse_request_reason(std::string_view reason, bool of_erasure);
 
 // Of a change of state, and of a hold. kInvalidArgument names the codes.
 Result<Code> parse_state_reason(std::string_view reason);

@@ -101,6 +101,10 @@ Result<void> check_policy(const std::vector<Operator>& people, std::string_view 
   return check_changes_possible(&policy, people, now);
 }
 
+bool stays_admin(const Operator& person, UnixMillis now) {
+  return is_admin(person) && person.until == 0 && person.valid_at(now);
+}
+
 Result<void> check_admin_left(const std::vector<Operator>& people, std::string_view changed,
                               bool stays_admin, UnixMillis now) {
   if (stays_admin) return {};
@@ -119,8 +123,7 @@ Result<void> put_operator(ControlWriter& writer, const RowSeal& seal, Operator p
   if (before == nullptr && std::ranges::count(people, 0, &Operator::removed) >= kMaxOperators)
     return Error(ErrorCode::kFull, "there are 1,000 operators already");
   if (before != nullptr) {
-    QUIETUS_TRY(check_admin_left(
-        people, person.name, is_admin(person) && person.until == 0 && person.valid_at(now), now));
+    QUIETUS_TRY(check_admin_left(people, person.name, stays_admin(person, now), now));
     person.id = before->id;
     person.added = before->added;
     for (OperatorKey& key : person.keys)
@@ -190,7 +193,10 @@ Result<void> check_change(ControlReader& reader, const RowSeal& seal, std::strin
   QUIETUS_TRY_AS(const auto people, rows::operators(reader, seal));
   if (change.starts_with(kOperatorWord)) {
     QUIETUS_TRY_AS(const Operator person, operator_in(change, now));
-    return check_keys_apart(people, person);
+    QUIETUS_TRY(check_keys_apart(people, person));
+    return living(people, person.name) == nullptr
+               ? Result<void>()
+               : check_admin_left(people, person.name, stays_admin(person, now), now);
   }
   if (change.starts_with(kRemoveWord)) {
     const std::string_view name = change.substr(kRemoveWord.size());

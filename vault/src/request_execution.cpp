@@ -52,6 +52,8 @@ class Execution {
     return done;
   }
 
+  std::vector<SubjectOpening> take_subjects() { return std::move(subjects_); }
+
   // Ends what was allowed.
   Result<void> complete() {
     QUIETUS_TRY(
@@ -189,7 +191,9 @@ class Execution {
                    "what would be erased changed while it was begun; nothing was destroyed: make "
                    "another plan (`request plan`)");
     };
-    QUIETUS_TRY(erase_approved(*core_, row_.scopes, row_.reason, guard, row_.erasure));
+    QUIETUS_TRY_AS(ErasureReport report,
+                   erase_approved(*core_, row_.scopes, row_.reason, guard, row_.erasure));
+    subjects_ = std::move(report.subjects);
     return {};
   }
 
@@ -290,6 +294,7 @@ class Execution {
   OperatorId actor_{};
   RequestRow row_;
   bool interrupted_ = false;
+  std::vector<SubjectOpening> subjects_;
 };
 
 }  // namespace
@@ -297,8 +302,11 @@ class Execution {
 Result<RequestInfo> Governance::execute(std::string_view id) {
   QUIETUS_TRY_AS(const auto core, writable_core(core_));
   QUIETUS_TRY_AS(const RequestId wanted, parse_request_id(id));
-  QUIETUS_TRY(Execution(core, wanted).run());
-  return info_of(*core, wanted);
+  Execution execution(core, wanted);
+  QUIETUS_TRY(execution.run());
+  QUIETUS_TRY_AS(RequestInfo info, info_of(*core, wanted));
+  info.subjects = execution.take_subjects();
+  return info;
 }
 
 Result<RequestInfo> Governance::complete(std::string_view id) {

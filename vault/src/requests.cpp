@@ -215,16 +215,14 @@ Result<RequestInfo> Governance::open(const RequestSpec& request) {
   if (request.records.size() > kMaxCorrected)
     return Error(ErrorCode::kInvalidArgument, "a correction names at most 256 records");
   for (const std::string& name : request.records) QUIETUS_TRY(validate_record_name(name));
-  QUIETUS_TRY_AS(const ErasureReason reason, parse_erasure_reason(request.reason));
-  if (!reason.text.empty())
-    return Error(
-        ErrorCode::kInvalidArgument,
-        "the reason of a request is a code, because it is on the plan and the certificate");
+  const bool of_erasure = *kind == RequestKind::kDeletion || *kind == RequestKind::kTermination ||
+                          *kind == RequestKind::kConsentWithdrawal;
+  QUIETUS_TRY_AS(const Code reason, parse_request_reason(request.reason, of_erasure));
   const UnixMillis now = core->environment.clock.now();
   RequestRow row;
   random_bytes(row.id);
   row.kind = *kind;
-  row.reason = reason.code;
+  row.reason = reason.text();
   row.opened = now;
   QUIETUS_TRY(
       core->update([&](ControlWriter& writer, ScopeTable& scopes, RootRow&) -> Result<void> {

@@ -25,7 +25,7 @@ struct Session {
   std::string challenged;  // the operator's name
   std::optional<Actor> actor;
   std::multiset<std::thread::id> approved;  // do what was approved
-  std::vector<ScopeId> may_export;  // by a request that was approved, with all below them
+  std::vector<ScopeId> may_export;          // by a request that was approved, with all below them
 };
 
 Result<bool> is_governed(VaultCore& core);

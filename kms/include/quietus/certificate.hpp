@@ -79,12 +79,23 @@ struct CertificateReport {
   std::vector<std::string> not_claimed;  // what the certificate does not cover
 };
 
+// Who decided. Whose the keys are, only the vault that issued it can say.
+struct CertifiedDecision {
+  std::string by;  // "single-user", "policy", "approval", "unknown"
+  // Of an approval, and of a policy whose rule counted from something that was approved:
+  std::string request_id;   // 32 hex digits; empty: nothing was
+  std::string kind;         // of the request, a code
+  std::string plan_sha256;  // of the text that was signed, 64 hex digits
+  std::uint64_t approvals = 0;
+};
+
 class QUIETUS_EXPORT VerifiedCertificate {
  public:
   const std::string& certificate_id() const noexcept { return certificate_id_; }  // 32 hex digits
   const std::string& vault_id() const noexcept { return vault_id_; }              // 32 hex digits
   const std::string& erasure_id() const noexcept { return erasure_id_; }          // 32 hex digits
   const std::string& reason() const noexcept { return reason_; }                  // a code
+  const CertifiedDecision& decision() const noexcept { return decision_; }
   CertificateStatus status() const noexcept { return status_; }
   CertificatePhase phase() const noexcept { return phase_; }
   const std::vector<std::uint64_t>& scope_ids() const noexcept { return scope_ids_; }
@@ -114,6 +125,7 @@ class QUIETUS_EXPORT VerifiedCertificate {
   std::string vault_id_;
   std::string erasure_id_;
   std::string reason_;
+  CertifiedDecision decision_;
   CertificateStatus status_ = CertificateStatus::kPartial;
   CertificatePhase phase_ = CertificatePhase::kLive;
   std::vector<std::uint64_t> scope_ids_;

@@ -76,6 +76,9 @@ struct RequestInfo {
   std::vector<ApprovalInfo> approvals;
   std::string missing;     // what the plan still needs; empty: nothing, or there is no plan
   std::string erasure_id;  // of its execution
+  // What opens the certificate's commitments; from execute() of a deletion only. Hand it over with
+  // the certificate: a tenant's salt is kept nowhere else.
+  std::vector<SubjectOpening> subjects;
   std::int64_t ended_unix_ms = 0;
   // Who asked, and the records to be corrected: for who takes requests down or verifies them, and
   // as far as it can be read.
