@@ -3,10 +3,10 @@
 
 #include "base/failpoint.hpp"
 #include "crypto/random.hpp"
-#include "keys/rights.hpp"
 #include "keys/batch_rows.hpp"
 #include "keys/holds.hpp"
 #include "keys/key_tree.hpp"
+#include "keys/rights.hpp"
 #include "keys/root_change.hpp"
 
 namespace quietus {

@@ -6,8 +6,8 @@
 //   generation u64 ||
 //          confirmed u8 || tree height u8 || next leaf u64 || overlay u64 || batch 16 || attempts
 //          u8 || attempts (16 + 8 + 16 + 1 each) || slots u8 || slots (8 + 16 each) || provider
-//          (length-prefixed text) || rights 32 || HMAC-SHA256 of all before, under HKDF-Expand(root key,
-//          "quietus/v1/root-row" || 00)
+//          (length-prefixed text) || rights 32 || HMAC-SHA256 of all before, under HKDF-Expand(root
+//          key, "quietus/v1/root-row" || 00)
 #pragma once
 
 #include <quietus/result.hpp>
