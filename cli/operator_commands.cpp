@@ -33,12 +33,6 @@ Json operator_json(const OperatorInfo& person) {
           {"keys", std::move(keys)}};
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text.append(text.empty() ? "" : ", ").append(word);
-  return text;
-}
-
 // ---- add, remove ------------------------------------------------------------------------------
 
 struct OperatorCommand {
@@ -124,7 +118,7 @@ Result<ExitCode> run_operator_list(const NoOptions&, Invocation& invocation) {
   for (const OperatorInfo& person : people) {
     std::string until = person.until_unix_ms == 0 ? "-" : timestamp(person.until_unix_ms);
     if (person.removed_unix_ms != 0) until = "removed " + timestamp(person.removed_unix_ms);
-    rows.push_back({person.name, joined(person.roles), std::to_string(person.keys.size()),
+    rows.push_back({person.name, with_commas(person.roles), std::to_string(person.keys.size()),
                     person.used_unix_ms == 0 ? "never" : timestamp(person.used_unix_ms),
                     std::move(until)});
   }

@@ -7,12 +7,6 @@
 namespace quietus::cli {
 namespace {
 
-std::string with_commas(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text.append(text.empty() ? "" : ", ").append(word);
-  return text;
-}
-
 std::string next_step(const RequestInfo& request) {
   if (request.state == "open")
     return "`request verify " + request.id + "`: who asked has to be identified";
@@ -27,7 +21,22 @@ std::string next_step(const RequestInfo& request) {
   return {};
 }
 
+void add_outcome(const RequestInfo& request, std::vector<std::vector<std::string>>& rows) {
+  if (!request.erasure_id.empty()) rows.push_back({"erasure", request.erasure_id});
+  for (const SubjectOpening& subject : request.subjects)
+    rows.push_back({"opens", subject.path + "  salt " + subject.salt});
+  if (request.ended_unix_ms != 0) rows.push_back({"ended", timestamp(request.ended_unix_ms)});
+  if (!request.contact.empty()) rows.push_back({"contact", request.contact});
+  for (const std::string& name : request.records) rows.push_back({"record", name});
+}
+
 }  // namespace
+
+std::string with_commas(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text.append(text.empty() ? "" : ", ").append(word);
+  return text;
+}
 
 Json time_or_null(std::int64_t unix_ms) {
   return unix_ms == 0 ? Json(nullptr) : Json(timestamp(unix_ms));
@@ -81,12 +90,7 @@ void print_request(const RequestInfo& request, Terminal& terminal) {
   for (const ApprovalInfo& one : request.approvals)
     rows.push_back({"approved", timestamp(one.time_unix_ms) + " by " + one.name});
   if (!request.missing.empty()) rows.push_back({"missing", request.missing});
-  if (!request.erasure_id.empty()) rows.push_back({"erasure", request.erasure_id});
-  for (const SubjectOpening& subject : request.subjects)
-    rows.push_back({"opens", subject.path + "  salt " + subject.salt});
-  if (request.ended_unix_ms != 0) rows.push_back({"ended", timestamp(request.ended_unix_ms)});
-  if (!request.contact.empty()) rows.push_back({"contact", request.contact});
-  for (const std::string& name : request.records) rows.push_back({"record", name});
+  add_outcome(request, rows);
   terminal.print(columns(rows));
   if (!request.change.empty()) terminal.print("\n" + request.change + "\n");
   if (const std::string next = next_step(request); !next.empty()) Terminal::hint("next: " + next);

@@ -60,7 +60,7 @@ std::string_view cause_of(const Code& reason) {
 Result<std::optional<ClaimedRequest>> cause_above(ControlReader& reader, const RowSeal& seal,
                                                   ScopeId scope) {
   for (std::size_t depth = 0; scope != kVaultScope && depth < kMaxScopeDepth; ++depth) {
-    const auto request = rows::approved_for(reader, seal, scope);
+    auto request = rows::approved_for(reader, seal, scope);
     if (!request || *request) return request;
     const auto row = rows::key_row(reader, seal, scope);
     if (!row || !*row) break;

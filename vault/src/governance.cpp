@@ -372,7 +372,7 @@ Result<void> Governance::act(std::string_view signature, std::string_view duty) 
           const RowSeal seal = scopes.seal();
           QUIETUS_TRY_AS(const SignedBy by, find(writer, seal));
           // What is wrong with their rows can be looked at, and an admin stops who would use it.
-          const auto whole = check_rights(writer, seal, root);
+          auto whole = check_rights(writer, seal, root);
           if (!whole && *wanted != Duty::kLook) return whole;
           QUIETUS_TRY(whole ? note_used(writer, scopes, root, by, now)
                             : mend_glass(writer, seal, by.person, now));
