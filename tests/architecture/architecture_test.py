@@ -16,6 +16,7 @@ import tempfile
 
 MAX_PUBLIC_HEADERS = 12
 MAX_PUBLIC_HEADER_LINES = 200
+MAX_C_HEADER_LINES = 400  # one for all of the C interface
 MAX_SOURCE_LINES = 400
 
 # Rooms, and for each the rooms whose headers it may include. A room may always include itself.
@@ -133,7 +134,7 @@ def check_third_party(tree):
 def check_public_headers(tree):
     """Public headers are few and short, and need nothing but each other and the standard library."""
     headers = tree.public_headers()
-    to_read = [path for path in headers if not path.endswith("/export.h")]  # that is one macro
+    to_read = [path for path in headers if path.endswith(".hpp")]
     if len(to_read) > MAX_PUBLIC_HEADERS:
         yield f"{len(to_read)} public headers, more than {MAX_PUBLIC_HEADERS}"
     for path in headers:
@@ -149,6 +150,8 @@ def check_length(tree):
         lines = len(text.splitlines())
         public = room_of(path) in (KMS_PUBLIC, VAULT_PUBLIC)
         limit = MAX_PUBLIC_HEADER_LINES if public else MAX_SOURCE_LINES
+        if public and path.endswith(".h"):
+            limit = MAX_C_HEADER_LINES
         if lines > limit:
             yield f"{path}: {lines} lines, more than {limit}"
 
