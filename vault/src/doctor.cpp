@@ -8,6 +8,8 @@
 
 #include "governance/accepted_time.hpp"
 #include "governance/policy_rows.hpp"
+#include "keys/ring_rows.hpp"
+#include "keys/schedule.hpp"
 #include "surroundings.hpp"
 #include "vault_core.hpp"
 
@@ -69,17 +71,26 @@ bool clock_is_unsynchronised() {
   return answer >= 0 && (answer == TIME_ERROR || (state.status & STA_UNSYNC) != 0);
 }
 
-// Why a sweep would not go by the clock. Without a policy there is nothing that it would end by
-// itself, so that nobody has to run one, and that the clock is far ahead says nothing.
+// Whether anything is to end by the calendar here.
+Result<bool> goes_by_dates(ControlReader& reader, const RowSeal& seal) {
+  QUIETUS_TRY_AS(const auto policies, rows::policies(reader, seal));
+  QUIETUS_TRY_AS(const auto schedules, rows::all_schedules(reader, seal));
+  QUIETUS_TRY_AS(const auto ring, rows::ring(reader, seal));
+  return !policies.empty() || !schedules.empty() || ring.has_value();
+}
+
+// Why a sweep would not believe the clock; empty: it would. Where none needs to be run, the clock
+// is far ahead of the last one after a while.
 Result<std::string> distrust_of(VaultCore& core, UnixMillis now) {
   std::string why;
   QUIETUS_TRY(
       core.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        why.clear();
         QUIETUS_TRY_AS(const TimeRow time, rows::time_row(reader, scopes.seal()));
-        QUIETUS_TRY_AS(const auto policies, rows::policies(reader, scopes.seal()));
         const auto believed = check_clock(time, now);
-        const bool matters = now < time.accepted || !policies.empty();
-        why = believed || !matters ? std::string() : believed.error().context();
+        if (believed) return {};
+        QUIETUS_TRY_AS(const bool needed, goes_by_dates(reader, scopes.seal()));
+        if (needed || now < time.accepted) why = believed.error().context();
         return {};
       }));
   return why;
