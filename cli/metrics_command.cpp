@@ -145,6 +145,7 @@ class Collection {
   void add_copies() {
     out_.add_time("quietus_backup_newest_timestamp_seconds", status_.backup_unix_ms);
     out_.add_time("quietus_snapshot_newest_timestamp_seconds", status_.snapshot_unix_ms);
+    out_.add_time("quietus_snapshots_clear_timestamp_seconds", status_.snapshots_clear_unix_ms);
     out_.add_time("quietus_drill_timestamp_seconds", status_.drill_unix_ms);
     if (status_.drill_unix_ms != 0) out_.add_flag("quietus_drill_passed", status_.drill_passed);
   }
@@ -231,18 +232,10 @@ class Collection {
     QUIETUS_TRY_AS(const auto backups, vault_.backups().list());
     std::uint64_t kept = 0;
     std::uint64_t expired = 0;
-    std::uint64_t snapshots = 0;
-    std::int64_t clear = 0;
-    for (const BackupInfo& backup : backups) {
+    for (const BackupInfo& backup : backups)
       if (backup.made_unix_ms != 0) ++(backup.expires_unix_ms <= now_ ? expired : kept);
-      if (backup.epoch_expires_unix_ms <= now_) continue;
-      ++snapshots;
-      clear = std::max(clear, backup.epoch_expires_unix_ms);
-    }
     out_.add("quietus_backups", kept);
     out_.add("quietus_backups_expired", expired);
-    out_.add("quietus_snapshots", snapshots);
-    out_.add_time("quietus_snapshots_clear_timestamp_seconds", clear);
     return {};
   }
 
