@@ -194,10 +194,10 @@ void look_at_swap(const KernelFolders& kernel, Findings& out) {
   std::string open;
   bool any = false;
   while (std::getline(swaps, line)) {
-    any = true;
     std::istringstream words(line);
     std::string name;
-    words >> name;
+    if (!(words >> name)) continue;
+    any = true;
     if (!keeps_secrets(name, kernel)) open += (open.empty() ? "" : ", ") + name;
   }
   if (!open.empty())
