@@ -148,6 +148,7 @@ struct VaultStatus {
   // When the newest was begun, or the last drill done, in Unix milliseconds; 0: none.
   std::int64_t backup_unix_ms = 0;
   std::int64_t snapshot_unix_ms = 0;
+  std::int64_t snapshots_clear_unix_ms = 0;  // the last one not attested to be gone expires; or 0
   std::int64_t drill_unix_ms = 0;
   bool drill_passed = false;
 };
