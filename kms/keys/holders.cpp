@@ -234,6 +234,9 @@ Result<bool> Holders::copy_is_open() const {
 }
 
 Result<HolderCount> Holders::look(std::uint64_t epoch) const {
+  if (eyes_ == nullptr)
+    return Error(ErrorCode::kUnavailable,
+                 "the vault was opened before a fork; open it anew in the child");
   HolderCount seen;
   const bool same_table = table_is_current();
   QUIETUS_TRY_AS(const bool copy, copy_is_open());

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <memory>
 #include <new>
 #include <shared_mutex>
 #include <unordered_map>
@@ -35,7 +36,7 @@ class HandleTable {
     // A child of fork() finds the table as it was, and not locked by a thread that it does not
     // have.
     (void)pthread_atfork([] { table().mutex_.lock(); }, [] { table().mutex_.unlock(); },
-                         [] { table().mutex_.unlock(); });
+                         [] { table().after_fork_in_child(); });
   }
 
   static HandleTable& table() {
@@ -66,6 +67,10 @@ class HandleTable {
   }
 
  private:
+  // The lock knows its holder by the number of the thread, which is another one in the child: there
+  // it cannot be unlocked, and is made anew.
+  void after_fork_in_child() { std::construct_at(&mutex_); }
+
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::uintptr_t, Held> held_;
   std::uintptr_t next_ = 1;
@@ -114,6 +119,15 @@ Result<std::vector<std::string>> paths(const char* const* given, std::size_t cou
     found.emplace_back(path);
   }
   return found;
+}
+
+Result<std::size_t> struct_size(const void* given, std::size_t alignment) {
+  constexpr std::size_t kLargest = 4096;
+  std::size_t size = 0;
+  std::memcpy(&size, given, sizeof size);
+  if (size < sizeof size || size > kLargest || size % alignment != 0)
+    return Error(ErrorCode::kInvalidArgument, "the size of a struct is not set");
+  return size;
 }
 
 Answer give_bytes(ByteView content, void* buffer, std::size_t capacity, std::size_t* size) {

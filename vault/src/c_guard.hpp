@@ -40,16 +40,18 @@ Result<ByteView> bytes(const void* given, std::size_t size);
 Result<std::vector<std::string>> paths(const char* const* given, std::size_t count);
 Result<void> not_null(const void* given, std::string_view what);
 
+// What a struct of the caller says about its size. kInvalidArgument when that cannot be: it was
+// never set, is larger than any struct will be, or ends within a member, of which half would be
+// read.
+Result<std::size_t> struct_size(const void* given, std::size_t alignment);
+
 // The options that the caller knows of, all others zero. kUnsupported: of a later version.
 template <class T>
 Result<T> options(const T* given) {
   T known{};
   known.size = sizeof(T);
   if (given == nullptr) return known;
-  std::size_t size = 0;
-  std::memcpy(&size, given, sizeof size);
-  if (size < sizeof size)
-    return Error(ErrorCode::kInvalidArgument, "the size of a struct is not set");
+  QUIETUS_TRY_AS(const std::size_t size, struct_size(given, alignof(T)));
   const auto* const raw = reinterpret_cast<const std::uint8_t*>(given);
   for (std::size_t i = sizeof(T); i < size; ++i)
     if (raw[i] != 0)
@@ -61,16 +63,15 @@ Result<T> options(const T* given) {
 
 // ---- what goes out ------------------------------------------------------------------------------
 
-// As much of it as the caller knows.
+// As much of it as the caller knows, and zeros for what only a later version does.
 template <class T>
 Result<void> give(T* out, const T& answer) {
   QUIETUS_TRY(not_null(out, "the struct for the answer"));
-  std::size_t size = 0;
-  std::memcpy(&size, out, sizeof size);
-  if (size < sizeof size)
-    return Error(ErrorCode::kInvalidArgument, "the size of a struct is not set");
-  std::memcpy(out, &answer, std::min(size, sizeof(T)));
-  std::memcpy(out, &size, sizeof size);
+  QUIETUS_TRY_AS(const std::size_t size, struct_size(out, alignof(T)));
+  auto* const raw = reinterpret_cast<std::uint8_t*>(out);
+  std::memcpy(raw, &answer, std::min(size, sizeof(T)));
+  if (size > sizeof(T)) std::memset(raw + sizeof(T), 0, size - sizeof(T));
+  std::memcpy(raw, &size, sizeof size);
   return {};
 }
 

@@ -128,6 +128,8 @@ int quietus_check(quietus_vault vault, quietus_damage_visit visit, void* context
                   quietus_check_report* report) {
   return guarded([&]() -> Answer {
     QUIETUS_TRY_AS(const auto held, find<Vault>(vault));
+    // Whatever is wrong with it is said before every byte is read.
+    QUIETUS_TRY(give(report, quietus_check_report{}));
     QUIETUS_TRY_AS(const CheckReport found, held->check());
     quietus_check_report answer{};
     answer.size = sizeof answer;
