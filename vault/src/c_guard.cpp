@@ -33,9 +33,9 @@ class HandleTable {
   HandleTable() {
     random_bytes({reinterpret_cast<std::uint8_t*>(&next_), sizeof next_ / 2});
     // A child of fork() finds the table as it was, and not locked by a thread that it does not
-    // have.
+    // have. It takes a new lock: it could not unlock what a thread with another id had locked.
     (void)pthread_atfork([] { table().mutex_.lock(); }, [] { table().mutex_.unlock(); },
-                         [] { table().mutex_.unlock(); });
+                         [] { new (&table().mutex_) std::shared_mutex; });
   }
 
   static HandleTable& table() {
