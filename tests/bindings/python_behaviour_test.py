@@ -154,6 +154,9 @@ class Machine:
     def pseudonym(self, scope, data):
         return {"came": self.scopes[scope].pseudonym(data)}
 
+    def value(self, data):
+        return {"came": data}
+
     def flip(self, of, byte):
         bent = bytearray(self.kept[of])
         bent[byte] ^= 1

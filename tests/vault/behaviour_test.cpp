@@ -328,6 +328,7 @@ class Machine {
     QUIETUS_TRY_AS(const Pseudonym made, scope_of(step).pseudonym(step.input()));
     return came(made);
   }
+  Result<Given> do_value(Step& step) { return came(step.input()); }
   Result<Given> do_flip(Step& step) {
     Bytes bent = kept(step, "of");
     const auto byte = step.at("byte").get<std::ptrdiff_t>();
@@ -467,6 +468,7 @@ const std::map<std::string, Machine::Do>& Machine::dos() {
       {"seal", &Machine::do_seal},
       {"unseal", &Machine::do_unseal},
       {"pseudonym", &Machine::do_pseudonym},
+      {"value", &Machine::do_value},
       {"flip", &Machine::do_flip},
       {"suspend", &Machine::do_suspend},
       {"unsuspend", &Machine::do_unsuspend},
