@@ -28,6 +28,7 @@ struct Invocation {
 using Action = std::function<Result<ExitCode>(Invocation&)>;
 
 void attach_vault_commands(CLI::App& app, Action& chosen);     // init status doctor check unlock
+void attach_metrics_command(CLI::App& app, Action& chosen);    // metrics
 void attach_scope_commands(CLI::App& app, Action& chosen);     // tenant scope
 void attach_record_commands(CLI::App& app, Action& chosen);    // put get ls rm
 void attach_token_commands(CLI::App& app, Action& chosen);     // seal open pseudonym

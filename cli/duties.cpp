@@ -15,6 +15,7 @@ constexpr std::array kCommandDuties{
     CommandDuty{"status", "look"},
     CommandDuty{"doctor", "look"},
     CommandDuty{"check", "look"},
+    CommandDuty{"metrics", "look"},
     CommandDuty{"tenant list", "look"},
     CommandDuty{"tenant show", "look"},
     CommandDuty{"scope list", "look"},

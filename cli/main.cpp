@@ -92,6 +92,7 @@ void attach_everything(CLI::App& app, Invocation& invocation, Action& chosen) {
       "Exit codes: 0 done, 1 failure, 2 usage, 3 not found, 4 erased, 5 refused, 6 cannot unlock,\n"
       "7 integrity, 8 unavailable, 9 erasure incomplete.");
   attach_vault_commands(app, chosen);
+  attach_metrics_command(app, chosen);
   attach_scope_commands(app, chosen);
   attach_record_commands(app, chosen);
   attach_token_commands(app, chosen);

@@ -78,6 +78,12 @@ OutputFile::~OutputFile() {
   if (!temporary_.empty()) (void)unlink(temporary_.c_str());
 }
 
+Result<void> OutputFile::let_all_read() {
+  constexpr mode_t kAllRead = 0644;
+  if (fchmod(descriptor_, kAllRead) != 0) return io_error(writing(path_), errno);
+  return {};
+}
+
 Result<void> OutputFile::write(ByteView bytes) {
   if (size_ < kLargeFile) {
     const auto room = static_cast<std::size_t>(kLargeFile - size_);

@@ -25,6 +25,8 @@ class OutputFile {
   OutputFile& operator=(const OutputFile&) = delete;
   ~OutputFile();
 
+  // Mode 0644, for what is not secret and is read by another user.
+  Result<void> let_all_read();
   // What does not fit any more, of a large file, may be told by commit() first.
   Result<void> write(ByteView bytes);
   // The file is on the device under its name when this returns; one that was there is replaced.

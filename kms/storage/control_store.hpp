@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/function_ref.hpp"
+#include "storage/store_readers.hpp"
 
 namespace quietus {
 
@@ -59,6 +60,9 @@ class ControlStore {
   // Whether disk space is set aside for writes of class kErasure. An engine learns with its first
   // ordinary write that the file system cannot, and answers true until then.
   virtual bool keeps_reserve() const noexcept { return false; }
+
+  // Who reads it now, all processes together. Takes away what ended ones left.
+  virtual Result<StoreReaders> readers() { return StoreReaders(); }
 };
 
 }  // namespace quietus

@@ -60,6 +60,7 @@ class LmdbControlStore final : public ControlStore {
   }
 
   bool keeps_reserve() const noexcept override { return reserve_.on_disk(); }
+  Result<StoreReaders> readers() override { return environment_->readers(); }
 
  private:
   std::unique_ptr<LmdbEnvironment> environment_;

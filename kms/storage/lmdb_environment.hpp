@@ -20,6 +20,7 @@
 #include "storage/lmdb_rows.hpp"
 #include "storage/lmdb_store.hpp"
 #include "storage/open_files.hpp"
+#include "storage/store_readers.hpp"
 
 namespace quietus {
 
@@ -66,6 +67,8 @@ class LmdbEnvironment {
 
   // In write(): stable until the commit.
   LmdbSpace space() const noexcept;
+  // Clears the places of processes that ended, and tells who reads.
+  Result<StoreReaders> readers();
   // Pages inside the file that are free, the ones still pinned by readers included.
   Result<std::uint64_t> count_free_pages();
   int descriptor() const noexcept { return descriptor_; }
@@ -106,7 +109,8 @@ class LmdbEnvironment {
   const std::uint64_t generation_;
   const bool read_only_;
   MDB_env* env_ = nullptr;
-  int descriptor_ = -1;  // LMDB's own
+  int descriptor_ = -1;       // LMDB's own
+  int cleared_at_start_ = 0;  // places of processes that had ended
   std::uint64_t page_size_ = 0;
   std::vector<MDB_dbi> tables_;
   std::atomic<bool> closed_{false};

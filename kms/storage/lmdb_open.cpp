@@ -137,8 +137,7 @@ Result<void> LmdbEnvironment::start(const std::filesystem::path& path, const Lmd
   MDB_stat stat{};
   mdb_env_stat(env_, &stat);
   page_size_ = stat.ms_psize;
-  int cleared = 0;
-  rc = mdb_reader_check(env_, &cleared);
+  rc = mdb_reader_check(env_, &cleared_at_start_);
   if (rc != MDB_SUCCESS) return lmdb_error(rc, "clearing stale readers");
   return settle_tail();
 }

@@ -217,6 +217,8 @@ class LmdbRecordStore final : public RecordStore {
     });
   }
 
+  Result<StoreReaders> readers() override { return environment_->readers(); }
+
  private:
   using Request = CommitQueue::Request;
   using Group = std::span<Request* const>;

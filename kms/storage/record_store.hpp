@@ -10,6 +10,7 @@
 
 #include "base/function_ref.hpp"
 #include "base/ids.hpp"
+#include "storage/store_readers.hpp"
 
 namespace quietus {
 
@@ -83,6 +84,9 @@ class RecordStore {
   // what is replaced meanwhile from being used again.
   using RowVisitor = FunctionRef<Result<bool>(const RecordKeyRef& row, ByteView value)>;
   virtual Result<void> all_rows(std::span<const RecordTable> tables, RowVisitor visit) = 0;
+
+  // As ControlStore::readers.
+  virtual Result<StoreReaders> readers() { return StoreReaders(); }
 };
 
 }  // namespace quietus

@@ -32,6 +32,7 @@ KEYS = {
                        "read_only", "key_memory_locked", "pending_erasures", "rotations",
                        "retention", "scheduled_erasures", "site_inbox", "governance"],
     "doctor": ["findings"],
+    "metrics": ["file", "metrics"],
     "check": ["scopes", "records", "bytes", "log_entries", "erased_records", "orphaned_rows", "damages"],
     "tenant create": SCOPE,
     "tenant show": SCOPE,
@@ -119,7 +120,7 @@ KEYS = {
     "audit add-cosignature": ["witnesses"],
 }
 
-COMMANDS = ["init", "status", "doctor", "check", "unlock", "unlock change", "tenant", "tenant create",
+COMMANDS = ["init", "status", "doctor", "metrics", "check", "unlock", "unlock change", "tenant", "tenant create",
             "tenant list", "tenant show", "scope", "scope create", "scope list", "scope show", "put",
             "get", "ls", "rm", "seal", "open", "pseudonym", "import", "export", "key", "key show", "key suspend", "key resume",
             "key deactivate", "key compromise", "hold", "hold place", "hold release", "hold list", "key rotate", "purge", "reclaim", "policy", "policy check", "policy apply", "policy list", "policy show",
@@ -153,7 +154,7 @@ grace = "1d"
 tenant-override = { min = "1d", max = "9d" }
 """)
         script = [
-            ("init", self.vault, *self.anywhere()), ("status",), ("doctor",), ("check",),
+            ("init", self.vault, *self.anywhere()), ("status",), ("doctor",), ("metrics",), ("check",),
             ("tenant create", "acme"), ("tenant show", "acme"), ("tenant list",),
             ("scope create", "acme/data"), ("scope show", "acme/data"), ("scope list", "acme"),
             ("put", "acme/data", "a"), ("get", "acme/data", "a", "-o", self.folder / "out"),

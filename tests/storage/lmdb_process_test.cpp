@@ -36,6 +36,7 @@ class ReadingChild {
   ReadingChild(const ReadingChild&) = delete;
   ReadingChild& operator=(const ReadingChild&) = delete;
   ~ReadingChild() { end(); }
+  pid_t process() const noexcept { return child_; }
 
   void end() {
     if (child_ <= 0) return;
@@ -248,6 +249,29 @@ TEST_CASE("the reader that a dead process left behind does not fill the map") {
   CHECK_FAILS_WITH(churn(*store), ErrorCode::kFull);
   child.end();
   must(churn(*store));
+}
+
+TEST_CASE("it is told who reads the oldest snapshot, and what ended processes left") {
+  TemporaryFolder folder;
+  const auto path = folder / "records.mdb";
+  { must(open_lmdb_records(path, making(64 * kMiB))); }
+  const auto store = must(open_lmdb_records(path, opening(64 * kMiB)));
+  must(put(*store, record_key(1, "0"), "v"));
+  const StoreReaders alone = must(store->readers());
+  CHECK(alone.places > 100);
+  CHECK(alone.cleared == 0);
+  CHECK(alone.oldest_age == 0);
+  ReadingChild child(path);
+  must(churn(*store, 7));
+  const StoreReaders two = must(store->readers());
+  CHECK(two.taken == alone.taken + 1);
+  CHECK(two.oldest_age == 7);
+  CHECK(two.oldest_process == child.process());
+  child.end();
+  const StoreReaders after = must(store->readers());
+  CHECK(after.cleared == 1);
+  CHECK(after.taken == alone.taken);
+  CHECK(after.oldest_age == 0);
 }
 
 TEST_CASE("a map that another process made larger is taken over") {

@@ -389,6 +389,26 @@ bool add_one(Scope& scope, const std::string& name) {
   return scope.put(name, as_bytes(std::to_string(next)), only_if((*info)->version)).ok();
 }
 
+TEST_CASE("a callback that was left out is an argument that is wrong") {
+  TempVault vault;
+  Scope scope = vault.scope("acme/data");
+  must(scope.put("a", as_bytes("one")));
+  CHECK_FAILS_WITH(scope.put_stream("b", ByteSource()), ErrorCode::kInvalidArgument);
+  CHECK_FAILS_WITH(scope.get_stream("a", ByteSink()), ErrorCode::kInvalidArgument);
+  CHECK_FAILS_WITH(scope.list("", {}), ErrorCode::kInvalidArgument);
+  CHECK_FAILS_WITH(scope.seal_stream(ByteSource(), ByteSink()), ErrorCode::kInvalidArgument);
+  CHECK_FAILS_WITH(scope.open_stream(ByteSource(), ByteSink()), ErrorCode::kInvalidArgument);
+}
+
+TEST_CASE("one scope is erased by its path") {
+  TempVault vault;
+  must(vault.scope("acme/data").put("a", as_bytes("one")));
+  const ErasureReport report = must(vault.vault().erase("acme", "test"));
+  CHECK(report.subjects.size() == 1);
+  const Result<void> refused = Error(ErrorCode::kHeld, "a legal hold is in the way");
+  CHECK(refused.error().text() == "held: a legal hold is in the way");
+}
+
 }  // namespace
 
 TEST_CASE_METHOD(ScopeFixture, "eight threads write at once", "[concurrent]") {

@@ -2,24 +2,22 @@
 // what to do; changes nothing.
 #include <quietus/vault.hpp>
 
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
+#include <sys/timex.h>
 
 #include <algorithm>
-#include <fstream>
 
+#include "governance/accepted_time.hpp"
+#include "governance/policy_rows.hpp"
+#include "keys/ring_rows.hpp"
+#include "keys/schedule.hpp"
+#include "surroundings.hpp"
 #include "vault_core.hpp"
 
 namespace quietus {
 namespace {
 
 using Level = Finding::Level;
-using Findings = std::vector<Finding>;
-
-constexpr std::uint64_t kLowSpace = std::uint64_t{64} << 20;  // bytes
-constexpr UnixMillis kEarliestSaneTime = 1'735'689'600'000;   // 2025-01-01
+constexpr UnixMillis kEarliestSaneTime = 1'735'689'600'000;  // 2025-01-01
 
 void look_at_slots(VaultCore& core, Findings& out) {
   const auto lock =
@@ -60,55 +58,88 @@ void look_at_medium(VaultCore& core, Findings& out) {
                    anchor.error().context() + "; see `quietus doctor --rewrite-anchor`"});
 }
 
-void look_at_permissions(const std::filesystem::path& path, Findings& out) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return;
-  if ((status.st_mode & 077) != 0)
-    out.push_back({Level::kWarning, "permissions",
-                   path.string() + " is open to group or others; run chmod go= on it"});
-}
-
-void look_at_memory(Findings& out) {
-  if (guarded_memory_status().all_locked()) {
-    out.push_back({Level::kOk, "key memory", "locked against swapping"});
-  } else {
-    out.push_back({Level::kWarning, "key memory",
-                   "not all of it could be locked against swapping; raise RLIMIT_MEMLOCK"});
-  }
-  struct rlimit core_limit {};
-  if (::getrlimit(RLIMIT_CORE, &core_limit) == 0 && core_limit.rlim_cur != 0)
-    out.push_back({Level::kNote, "core files",
-                   "allowed; key memory is left out of them, plaintext in other memory is not"});
-  std::ifstream swaps("/proc/swaps");
-  std::string line;
-  std::getline(swaps, line);
-  if (std::getline(swaps, line))
-    out.push_back({Level::kNote, "swap",
-                   "in use; plaintext that passes through memory may reach it, "
-                   "so encrypt it, and do not hibernate"});
-}
-
-void look_at_space(const std::filesystem::path& path, Findings& out) {
-  struct statvfs status {};
-  if (::statvfs(path.c_str(), &status) != 0) return;
-  const std::uint64_t available = status.f_bavail * status.f_frsize;
-  if (available < kLowSpace)
-    out.push_back({Level::kWarning, "disk space",
-                   "under 64 MiB are left at " + path.string() +
-                       "; writes will be refused soon, erasing goes on to work"});
-}
-
 void look_at_records(VaultCore& core, Findings& out) {
   if (const auto usage = core.record_store->usage(kVaultScope); !usage)
     out.push_back({Level::kProblem, "record store",
                    usage.error().context() + "; scopes can be erased all the same"});
 }
 
+// The kernel's word; where it does not give it, nothing is said.
+bool clock_is_unsynchronised() {
+  struct timex state {};
+  const int answer = ::adjtimex(&state);
+  return answer >= 0 && (answer == TIME_ERROR || (state.status & STA_UNSYNC) != 0);
+}
+
+// Whether anything is to end by the calendar here.
+Result<bool> goes_by_dates(ControlReader& reader, const RowSeal& seal) {
+  QUIETUS_TRY_AS(const auto policies, rows::policies(reader, seal));
+  QUIETUS_TRY_AS(const auto schedules, rows::all_schedules(reader, seal));
+  QUIETUS_TRY_AS(const auto ring, rows::ring(reader, seal));
+  return !policies.empty() || !schedules.empty() || ring.has_value();
+}
+
+// Why a sweep would not believe the clock; empty: it would. Where none needs to be run, the clock
+// is far ahead of the last one after a while.
+Result<std::string> distrust_of(VaultCore& core, UnixMillis now) {
+  std::string why;
+  QUIETUS_TRY(
+      core.read([&](ControlReader& reader, ScopeTable& scopes, const RootRow&) -> Result<void> {
+        why.clear();
+        QUIETUS_TRY_AS(const TimeRow time, rows::time_row(reader, scopes.seal()));
+        const auto believed = check_clock(time, now);
+        if (believed) return {};
+        QUIETUS_TRY_AS(const bool needed, goes_by_dates(reader, scopes.seal()));
+        if (needed || now < time.accepted) why = believed.error().context();
+        return {};
+      }));
+  return why;
+}
+
 void look_at_clock(VaultCore& core, Findings& out) {
-  if (core.environment.clock.now() < kEarliestSaneTime)
+  const UnixMillis now = core.environment.clock.now();
+  if (now < kEarliestSaneTime) {
     out.push_back({Level::kProblem, "clock", "the system's clock is wrong; set it"});
+    return;
+  }
+  const auto distrust = distrust_of(core, now);
+  if (!distrust)
+    out.push_back({Level::kProblem, "clock", distrust.error().context()});
+  else if (!distrust->empty())
+    out.push_back({Level::kWarning, "clock", *distrust});
+  else if (clock_is_unsynchronised())
+    out.push_back({Level::kNote, "clock",
+                   format_utc(now) + ", and not synchronised, as the kernel says; run chrony or "
+                                     "systemd-timesyncd"});
   else
-    out.push_back({Level::kOk, "clock", format_utc(core.environment.clock.now())});
+    out.push_back({Level::kOk, "clock", format_utc(now)});
+}
+
+// A snapshot that is read for long keeps the room of all that was replaced since.
+void look_at_readers(const std::string& what, const Result<StoreReaders>& readers, Findings& out) {
+  constexpr std::uint64_t kOld = 1000;  // commits
+  if (!readers) {
+    out.push_back({Level::kProblem, "readers", what + ": " + readers.error().context()});
+    return;
+  }
+  if (readers->places == 0) return;
+  const std::string taken = what + ": " + std::to_string(readers->taken) + " of " +
+                            std::to_string(readers->places) + " places are taken";
+  if (readers->oldest_age > kOld)
+    out.push_back({Level::kWarning, "readers",
+                   what + ": process " + std::to_string(readers->oldest_process) +
+                       " reads a snapshot from " + std::to_string(readers->oldest_age) +
+                       " commits ago, and the file grows meanwhile; let it finish, or end it"});
+  else if (readers->taken > readers->places / 2)
+    out.push_back({Level::kWarning, "readers",
+                   taken + "; when all are, reads are refused: open the vault in fewer processes"});
+  else if (readers->cleared > 0)
+    out.push_back({Level::kNote, "readers",
+                   taken + "; " + std::to_string(readers->cleared) +
+                       " were left by processes that were killed, and are free now: find out what "
+                       "ended them"});
+  else
+    out.push_back({Level::kOk, "readers", taken});
 }
 
 void look_at_holders(VaultCore& core, Findings& out) {
@@ -127,17 +158,26 @@ void look_at_holders(VaultCore& core, Findings& out) {
 std::vector<Finding> Vault::doctor() {
   Findings out;
   if (!core_) return {{Level::kProblem, "vault", "it is closed"}};
-  look_at_slots(*core_, out);
-  look_at_medium(*core_, out);
-  for (const auto& path : {core_->files.folder, core_->files.control(), core_->files.records(),
-                           core_->header.root_folder})
-    look_at_permissions(path, out);
-  look_at_memory(out);
-  look_at_space(core_->files.folder, out);
-  look_at_space(core_->header.root_folder, out);
-  look_at_records(*core_, out);
-  look_at_clock(*core_, out);
-  look_at_holders(*core_, out);
+  VaultCore& core = *core_;
+  const KernelFolders kernel;
+  const MediumDescription medium = core.environment.files.describe(core.header.root_folder);
+  look_at_slots(core, out);
+  look_at_medium(core, out);
+  look_at_file_system("records", core.files.folder,
+                      core.environment.files.describe(core.files.folder), out);
+  look_at_file_system("root slots", core.header.root_folder, medium, out);
+  look_at_snapshots(device_of(core.header.root_folder), medium, kernel, out);
+  look_at_permissions({{core.files.folder, core.header.root_folder}, core.secret_file}, out);
+  look_at_key_memory(out);
+  look_at_core_files(kernel, out);
+  look_at_swap(kernel, out);
+  look_at_space(core.files.folder, out);
+  look_at_space(core.header.root_folder, out);
+  look_at_records(core, out);
+  look_at_readers("control store", core.control->readers(), out);
+  look_at_readers("record store", core.record_store->readers(), out);
+  look_at_clock(core, out);
+  look_at_holders(core, out);
   return out;
 }
 

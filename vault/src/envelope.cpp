@@ -65,6 +65,7 @@ Result<Bytes> Scope::open(ByteView token) const {
 }
 
 Result<void> Scope::seal_stream(const ByteSource& data, const ByteSink& token) const {
+  if (!data || !token) return no_callback();
   QUIETUS_TRY_AS(const auto core, open_core(*impl_));
   TokenWriter writer(*core->keys, impl_->access);
   PlaintextBuffer buffer(TokenWriter::kPieceSize);
@@ -81,6 +82,7 @@ Result<void> Scope::seal_stream(const ByteSource& data, const ByteSink& token) c
 }
 
 Result<void> Scope::open_stream(const ByteSource& token, const ByteSink& data) const {
+  if (!data || !token) return no_callback();
   QUIETUS_TRY_AS(const auto core, open_core(*impl_));
   QUIETUS_TRY_AS(TokenReader reader, begin_reading(*core, impl_->access, token));
   Bytes sealed(TokenReader::kPieceSize);

@@ -264,6 +264,11 @@ Result<ErasePlan> Vault::plan_erase(std::span<const std::string> paths) {
   return plan;
 }
 
+Result<ErasureReport> Vault::erase(std::string_view path, std::string_view reason) {
+  const std::string one[] = {std::string(path)};
+  return erase(one, reason);
+}
+
 Result<ErasureReport> Vault::erase(std::span<const std::string> paths, std::string_view reason) {
   if (!core_) return closed();
   QUIETUS_TRY(require_approved(*core_, "an erasure"));

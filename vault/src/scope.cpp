@@ -39,6 +39,10 @@ std::uint64_t Scope::id() const noexcept {
   return impl_->access.scope;
 }
 
+Error no_callback() {
+  return {ErrorCode::kInvalidArgument, "there is no callback to call"};
+}
+
 Result<Version> Scope::put(std::string_view name, ByteView value, const PutOptions& options) {
   QUIETUS_TRY_AS(const auto core, open_core(*impl_));
   return noted(*core, *impl_, core->records->put(impl_->access, name, value, options));
@@ -46,6 +50,7 @@ Result<Version> Scope::put(std::string_view name, ByteView value, const PutOptio
 
 Result<Version> Scope::put_stream(std::string_view name, const ByteSource& source,
                                   const PutOptions& options) {
+  if (!source) return no_callback();
   QUIETUS_TRY_AS(const auto core, open_core(*impl_));
   return noted(*core, *impl_, core->records->put_stream(impl_->access, name, source, options));
 }
@@ -63,6 +68,7 @@ Result<std::optional<std::size_t>> Scope::get_into(std::string_view name, Mutabl
 }
 
 Result<bool> Scope::get_stream(std::string_view name, const ByteSink& sink) const {
+  if (!sink) return no_callback();
   QUIETUS_TRY_AS(const auto core, open_core(*impl_));
   return noted(*core, *impl_, core->records->get_stream(impl_->access, name, sink));
 }
@@ -84,6 +90,7 @@ Result<void> Scope::write(const Batch& batch) {
 
 Result<void> Scope::list(std::string_view prefix,
                          const std::function<Result<bool>(const RecordInfo&)>& visit) const {
+  if (!visit) return no_callback();
   QUIETUS_TRY_AS(const auto core, open_core(*impl_));
   return noted(*core, *impl_, core->records->list(impl_->access, prefix, visit));
 }

@@ -23,6 +23,9 @@ Result<std::shared_ptr<VaultCore>> open_core(const Scope::Impl& scope);
 Result<Scope> for_restricted_use(const std::shared_ptr<VaultCore>& core, ScopeId scope,
                                  RestrictedUse use);
 
+// A callback that was left out.
+Error no_callback();
+
 // Requires: the scope exists.
 Scope make_scope(const std::shared_ptr<VaultCore>& core, const ScopeAccess& access);
 

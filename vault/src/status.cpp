@@ -1,6 +1,8 @@
 // What the vault says about its state.
 #include <quietus/vault.hpp>
 
+#include <algorithm>
+
 #include "base/text_encoding.hpp"
 #include "evidence/log_store.hpp"
 #include "keys/backups.hpp"
@@ -38,8 +40,12 @@ Result<void> tell_copies(ControlReader& reader, const RowSeal& seal, VaultStatus
   for (const KeptBackup& backup : backups)
     if (backup.row.made != 0) status.backup_unix_ms = backup.row.begun;
   QUIETUS_TRY_AS(const auto snapshots, rows::snapshots(reader, seal));
-  for (const SnapshotRow& snapshot : snapshots)
+  status.snapshots_clear_unix_ms = 0;
+  for (const SnapshotRow& snapshot : snapshots) {
     if (snapshot.log_size != UINT64_MAX) status.snapshot_unix_ms = snapshot.begun;
+    if (snapshot.destroyed == 0)
+      status.snapshots_clear_unix_ms = std::max(status.snapshots_clear_unix_ms, snapshot.expires);
+  }
   QUIETUS_TRY_AS(const auto drill, rows::drill(reader, seal));
   if (drill && drill->done) {
     status.drill_unix_ms = drill->time;

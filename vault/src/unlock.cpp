@@ -66,4 +66,10 @@ Result<std::shared_ptr<const UnlockSecret>> load_secret(FileSystem& files, const
   return std::make_shared<const UnlockSecret>(UnlockKind::kPassphrase, std::move(passphrase));
 }
 
+std::filesystem::path secret_file_of(const Unlock& unlock) {
+  std::error_code ignored;
+  if (unlock.source().kind == Unlock::Source::Kind::kDescriptor) return {};
+  return std::filesystem::absolute(unlock.source().path, ignored);
+}
+
 }  // namespace quietus

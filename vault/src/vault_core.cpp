@@ -239,6 +239,7 @@ Result<std::shared_ptr<VaultCore>> VaultCore::make(const std::filesystem::path& 
   std::shared_ptr<const UnlockSecret> secret;
   if (!making.in_memory) {
     QUIETUS_TRY_AS(secret, load_secret(files, unlock));
+    core->secret_file = secret_file_of(unlock);
   }
   QUIETUS_TRY(files.make_folder(place));
   QUIETUS_TRY_AS(const LockFile alone, lock_against_makers(files, core->files));
@@ -318,6 +319,7 @@ Result<std::shared_ptr<VaultCore>> VaultCore::assemble(const std::filesystem::pa
     return Error(ErrorCode::kNotFound, place.string() + ": no vault there");
   QUIETUS_TRY_AS(core->header, std::move(header));
   QUIETUS_TRY_AS(auto secret, load_secret(environment.files, unlock));
+  core->secret_file = secret_file_of(unlock);
   QUIETUS_TRY(core->connect(std::move(secret), false));
   return core;
 }

@@ -36,6 +36,7 @@ struct VaultCore {
   VaultCore& operator=(const VaultCore&) = delete;
 
   VaultFiles files;
+  std::filesystem::path secret_file;  // it was opened with that; empty: with none
   OpenOptions options;
   Environment environment;
   VaultHeader header;
@@ -116,6 +117,8 @@ struct Unlock::Source {
   int descriptor = -1;
 };
 Result<std::shared_ptr<const UnlockSecret>> load_secret(FileSystem& files, const Unlock& unlock);
+// The absolute path of its file; empty when it comes from a descriptor.
+std::filesystem::path secret_file_of(const Unlock& unlock);
 
 // The version that is shown and certified, for example "quietus 0.1.0".
 std::string tool_version();

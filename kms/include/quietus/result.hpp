@@ -1,5 +1,6 @@
 // Views of bytes; and a value, or the reason there is none. The library throws nothing of its own:
-// every call that can fail returns a Result, and the compiler warns when one is ignored.
+// every call that can fail returns a Result, and the compiler warns when one is ignored. Where
+// memory runs out, the standard library throws std::bad_alloc through it; what was begun is undone.
 #pragma once
 
 #include <quietus/export.h>
@@ -66,6 +67,8 @@ class [[nodiscard]] Error {
 
   ErrorCode code() const noexcept { return code_; }
   const std::string& context() const noexcept { return context_; }
+  // Both, for people: "held: a legal hold is in the way".
+  std::string text() const { return std::string(name_of(code_)).append(": ").append(context_); }
 
   // The same error seen from one layer further out: "doing: context".
   Error within(std::string_view doing) && {

@@ -40,7 +40,8 @@ class QUIETUS_EXPORT Unlock {
   std::unique_ptr<Source> source_;
 };
 
-// Makes a key file with 256 random bits, mode 0600, durable on return. kAlreadyExists; kIo.
+// Makes a key file with 256 random bits, mode 0600, durable on return. kAlreadyExists; kNotFound:
+// there is no such folder; kIo.
 QUIETUS_EXPORT Result<void> new_key_file(const std::filesystem::path& path);
 
 struct CreateOptions {
@@ -147,6 +148,7 @@ struct VaultStatus {
   // When the newest was begun, or the last drill done, in Unix milliseconds; 0: none.
   std::int64_t backup_unix_ms = 0;
   std::int64_t snapshot_unix_ms = 0;
+  std::int64_t snapshots_clear_unix_ms = 0;  // the last one not attested to be gone expires; or 0
   std::int64_t drill_unix_ms = 0;
   bool drill_passed = false;
 };

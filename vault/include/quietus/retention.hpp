@@ -113,7 +113,8 @@ class QUIETUS_EXPORT Retention {
 
   // The agreement with a tenant, or the term of another scope, ends then: from that day on nothing
   // is written in it and below it, reads go on, and rules that count from termination begin. A day
-  // that is not in the future counts at once. kRefused when it has ended already.
+  // that is not in the future counts at once. kInvalidArgument: before the scope was made; kRefused
+  // when it has ended already.
   Result<void> terminate(std::string_view path, std::int64_t effective_unix_ms);
   // Takes that back, as long as nothing is erased. kNotFound when there is no termination.
   Result<void> cancel_termination(std::string_view path);

@@ -37,18 +37,21 @@ struct RecordInfo {
 
 struct PutOptions {
   std::string content_type;  // at most 255 bytes
-  // Compare-and-set: write only if the record has this version now (kConflict otherwise).
+  // Compare-and-set: write only if the record is there with this version now (kConflict otherwise).
   std::optional<Version> expected;
   bool must_be_new = false;  // write only if there is no such record (kConflict otherwise)
 };
+
+// Callbacks run on the thread that calls, and may call the vault. An error of theirs ends the call
+// and is returned as it is. One that is empty is kInvalidArgument.
 
 // Delivers the next bytes of a large object into the buffer; returns how many, 0 at the end.
 using ByteSource = std::function<Result<std::size_t>(MutableBytes)>;
 // Receives the next bytes; the view is valid for the call.
 using ByteSink = std::function<Result<void>(ByteView)>;
 
-// Several writes that happen together or not at all, within one scope. Names and values are copied
-// in.
+// Several writes that happen together or not at all, within one scope, in the order in which they
+// were added; the last one of a name counts. Names and values are copied in.
 class QUIETUS_EXPORT Batch {
  public:
   Batch& put(std::string_view name, ByteView value, PutOptions options = {});
@@ -66,7 +69,8 @@ class QUIETUS_EXPORT Batch {
   std::vector<Write> writes_;
 };
 
-// A handle. Cheap to copy, thread-safe, valid as long as its vault is open (kUnavailable after).
+// A handle. Cheap to copy, thread-safe, valid as long as its vault is open (kUnavailable after),
+// also when the Vault object is moved.
 //
 // Record names are 1 to 1,024 bytes of UTF-8 without control characters; they may hold '/' between
 // non-empty elements other than "." and "..". kInvalidArgument otherwise.

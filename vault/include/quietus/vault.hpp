@@ -106,8 +106,12 @@ class QUIETUS_EXPORT Vault {
   // could hold the keys has dropped them. kHeld: a legal hold is in the way. kErasureIncomplete:
   // begun and recorded; it finishes at the next open or resume(); never a success. All other
   // errors: nothing was destroyed.
+  // kErased, kNotFound: one of them is, and none was destroyed. Their names are not given out
+  // again.
   Result<ErasureReport> erase(std::span<const std::string> paths, std::string_view reason);
+  Result<ErasureReport> erase(std::string_view path, std::string_view reason);
   // Finishes erasures that are pending; the certificates made. kErasureIncomplete when some remain.
+  // Their reports have no `subjects`: reveal() gives what can still be known.
   Result<std::vector<ErasureReport>> resume();
 
   // A new root key in a new slot under the new secret; the old slot is destroyed. Errors as
