@@ -86,10 +86,12 @@ int quietus_put_stream(quietus_scope scope, const char* name, quietus_source sou
     const auto written = held->put_stream(
         called,
         [&](MutableBytes into) -> Result<std::size_t> {
-          std::size_t got = 0;
+          // Not 0: a source that ended early, as by an exception of its language, is no end.
+          std::size_t got = SIZE_MAX;
           QUIETUS_TRY(stop.check(source(context, into.data(), into.size(), &got)));
           if (got > into.size())
-            return Error(ErrorCode::kInvalidArgument, "the source wrote more than there is room");
+            return Error(ErrorCode::kInvalidArgument,
+                         "the source wrote more than there is room, or did not say how much");
           return got;
         },
         wanted);

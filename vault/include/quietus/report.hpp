@@ -40,8 +40,7 @@ class QUIETUS_EXPORT Unlock {
   std::unique_ptr<Source> source_;
 };
 
-// Makes a key file with 256 random bits, mode 0600, durable on return. kAlreadyExists; kNotFound:
-// there is no such folder; kIo.
+// A key file of 256 random bits, mode 0600, durable on return. kAlreadyExists, kNotFound, kIo.
 QUIETUS_EXPORT Result<void> new_key_file(const std::filesystem::path& path);
 
 struct CreateOptions {
