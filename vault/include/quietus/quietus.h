@@ -13,8 +13,8 @@
  *     for as long as the callback runs. A buffer that is too small is left as it is and answered
  *     with QUIETUS_TOO_SMALL; *size says how many bytes there are. Text out has a NUL at its end
  *     that *size does not count, and needs room.
- *  5. A callback returns 0 to go on. Anything else stops the call, which answers QUIETUS_STOPPED.
- * It may call any function but those that close what is being worked with, and must return.
+ *  5. A callback returns 0 to go on. Anything else stops the call: QUIETUS_STOPPED. It may call any
+ *     function but those that close what is being worked with, and must return.
  *  6. quietus_last_error() tells about the last call of this thread that returned an error.
  *  7. Any function may be called from any thread at any time, also with one handle from many. Who
  *     closes a handle lets calls that have begun with it finish.
@@ -90,7 +90,7 @@ typedef struct quietus_record_version {
 
 /* Gets bytes. */
 typedef int (*quietus_sink)(void* context, const uint8_t* data, size_t size);
-/* Writes the next bytes, at most `capacity`, and sets *size to how many; 0 at the end. */
+/* Writes the next bytes, at most `capacity`, and has to set *size to how many; 0 at the end. */
 typedef int (*quietus_source)(void* context, uint8_t* data, size_t capacity, size_t* size);
 
 /* ---- vaults ---------------------------------------------------------------------------------- */
