@@ -60,6 +60,21 @@ Result<std::optional<int>> what_is_wrong(const Scope& scope, std::string_view na
   return std::optional<int>(QUIETUS_TOO_SMALL);
 }
 
+Answer read_into(const Scope& scope, std::string_view name, MutableBytes into, std::size_t* size) {
+  // Again when it was replaced by a shorter one between the two looks.
+  for (;;) {
+    const auto got = scope.get_into(name, into);
+    if (got && !*got) return QUIETUS_ABSENT;
+    if (got) {
+      *size = **got;
+      return QUIETUS_OK;
+    }
+    if (got.error().code() != ErrorCode::kInvalidArgument) return got.error();
+    QUIETUS_TRY_AS(const auto wrong, what_is_wrong(scope, name, into.size(), size));
+    if (wrong) return *wrong;
+  }
+}
+
 }  // namespace
 
 int quietus_put(quietus_scope scope, const char* name, const void* data, size_t size,
@@ -109,18 +124,7 @@ int quietus_get(quietus_scope scope, const char* name, void* buffer, size_t capa
     QUIETUS_TRY_AS(const auto held, find<Scope>(scope));
     QUIETUS_TRY_AS(const auto called, text(name, "the name"));
     const MutableBytes into(static_cast<std::uint8_t*>(buffer), capacity);
-    // Again when it was replaced by a shorter one between the two looks.
-    for (;;) {
-      const auto got = held->get_into(called, into);
-      if (got && !*got) return QUIETUS_ABSENT;
-      if (got) {
-        *size = **got;
-        return QUIETUS_OK;
-      }
-      if (got.error().code() != ErrorCode::kInvalidArgument) return got.error();
-      QUIETUS_TRY_AS(const auto wrong, what_is_wrong(*held, called, capacity, size));
-      if (wrong) return *wrong;
-    }
+    return read_into(*held, called, into, size);
   });
 }
 

@@ -37,6 +37,8 @@
 extern "C" {
 #endif
 
+/* NOLINTBEGIN(readability-identifier-naming): names as C has them */
+
 /* ---- answers --------------------------------------------------------------------------------- */
 
 enum {
@@ -386,6 +388,8 @@ typedef int (*quietus_verified_visit)(void* context, const quietus_verified* ver
 /* Needs no vault and no network. EUNVERIFIED says what does not hold. `visit` may be NULL. */
 QUIETUS_EXPORT int quietus_verify_certificate(const void* file, size_t size, const char* issuer_pem,
                                               quietus_verified_visit visit, void* context);
+
+/* NOLINTEND(readability-identifier-naming) */
 
 #ifdef __cplusplus
 }
