@@ -51,17 +51,7 @@ enum class RequestState : std::uint8_t {
 };
 std::string_view name_of(RequestState state) noexcept;
 
-enum class RequestEvent {
-  kVerify,
-  kPlan,
-  kApprove,
-  kVoid,
-  kExecute,
-  kGiveUp,
-  kFinish,
-  kReject,
-  kCancel
-};
+enum class RequestEvent { kVerify, kPlan, kApprove, kExecute, kGiveUp, kFinish, kReject, kCancel };
 // The state after it; none: it is not allowed in this one.
 std::optional<RequestState> after(RequestState state, RequestEvent event) noexcept;
 

@@ -56,12 +56,12 @@ std::string_view cause_of(const Code& reason) {
   return {};
 }
 
-// The nearest scope that something was carried out for: what it says counts for all below.
+// Of the nearest scope that a request of that kind was carried out for: it counts for all below.
 Result<std::optional<ClaimedRequest>> cause_above(ControlReader& reader, const RowSeal& seal,
-                                                  ScopeId scope) {
+                                                  ScopeId scope, std::string_view kind) {
   for (std::size_t depth = 0; scope != kVaultScope && depth < kMaxScopeDepth; ++depth) {
     auto request = rows::approved_for(reader, seal, scope);
-    if (!request || *request) return request;
+    if (!request || (*request && (*request)->kind.text() == kind)) return request;
     const auto row = rows::key_row(reader, seal, scope);
     if (!row || !*row) break;
     scope = (*row)->parent;
@@ -72,8 +72,14 @@ Result<std::optional<ClaimedRequest>> cause_above(ControlReader& reader, const R
 Result<void> claim_cause(ControlReader& reader, const RowSeal& seal, ErasureClaims& claims) {
   const std::string_view kind = cause_of(claims.reason);
   if (kind.empty() || claims.targets.empty()) return {};
-  const auto cause = cause_above(reader, seal, claims.targets.front().scope);
-  if (cause && *cause && (*cause)->kind.text() == kind) claims.request = **cause;
+  // A certificate names one request: that of all its scopes, or none.
+  std::optional<ClaimedRequest> common;
+  for (const ClaimedTarget& target : claims.targets) {
+    auto cause = cause_above(reader, seal, target.scope, kind);
+    if (!cause || !*cause || (common && common->request != (*cause)->request)) return {};
+    common = std::move(*cause);
+  }
+  claims.request = std::move(common);
   return {};
 }
 

@@ -237,6 +237,39 @@ TEST_CASE("what a sweep erases after an approved termination names the request",
   CHECK(seen == std::set<std::string>{"ended", "expired"});
 }
 
+TEST_CASE("a certificate of what two requests ended names neither for the other", "[governance]") {
+  GovernedOffice office;
+  office.act("Ada", "change");
+  office.change(must(office.governance().propose_policy(
+      "effective = 2000-01-01\nnotice = \"0d\"\n"
+      "[class.customer-data]\ntrigger = \"termination\"\nafter = \"3d\"\n")));
+  std::map<std::string, std::string> request_of;  // by the id of the scope
+  for (const std::string tenant : {"acme", "globex"}) {
+    must(office.scope(tenant + "/customer-data").put("a", as_bytes("one")));
+    const std::string id = office.opened("termination", {tenant});
+    must(office.approve("Ben", id));
+    must(office.approve("Cleo", id));
+    office.act("Dan", "execute");
+    must(office.governance().execute(id));
+    request_of[hex_id(office.id(tenant + "/customer-data"))] = id;
+  }
+  office.clock.set(office.clock.now() + 4 * kDayMillis);
+  must(office.retention().accept_clock());
+  must(office.retention().sweep());
+  std::size_t seen = 0;
+  for (const CertificateInfo& info : must(office.vault().certificates())) {
+    const std::string claims = office.claims_of(info.id);
+    for (const auto& [scope, request] : request_of) {
+      if (claims.find(scope) == std::string::npos) continue;
+      ++seen;
+      // Named is that of every scope in it, or none.
+      if (claims.find("\"request_id\"") != std::string::npos)
+        CHECK(claims.find("\"request_id\":\"" + request) != std::string::npos);
+    }
+  }
+  CHECK(seen == 2);
+}
+
 TEST_CASE("a plan is of one instance of the vault", "[governance]") {
   GovernedOffice office;
   must(office.scope("acme/data").put("a", as_bytes("one")));
