@@ -10,24 +10,20 @@ using namespace quietus::c;
 
 namespace {
 
-Result<PutOptions> put_options(const quietus_put_options* how) {
-  QUIETUS_TRY_AS(const quietus_put_options given, options(how));
-  PutOptions wanted;
-  if (given.content_type != nullptr) wanted.content_type = given.content_type;
-  if (given.expected != nullptr) {
-    Version version{};
-    std::copy(std::begin(given.expected->bytes), std::end(given.expected->bytes), version.begin());
-    wanted.expected = version;
-  }
-  wanted.must_be_new = given.must_be_new != 0;
-  return wanted;
-}
-
 std::optional<Version> version_from(const quietus_record_version* given) {
   if (given == nullptr) return std::nullopt;
   Version version{};
   std::copy(std::begin(given->bytes), std::end(given->bytes), version.begin());
   return version;
+}
+
+Result<PutOptions> put_options(const quietus_put_options* how) {
+  QUIETUS_TRY_AS(const quietus_put_options given, options(how));
+  PutOptions wanted;
+  if (given.content_type != nullptr) wanted.content_type = given.content_type;
+  wanted.expected = version_from(given.expected);
+  wanted.must_be_new = given.must_be_new != 0;
+  return wanted;
 }
 
 int show(const RecordInfo& record, quietus_record_visit visit, void* context) {

@@ -1,6 +1,7 @@
 // How requests end other than by being done, and how they get more time.
 #include "base/text_encoding.hpp"
 #include "evidence/utc_time.hpp"
+#include "keys/approved_by.hpp"
 #include "requests.hpp"
 
 namespace quietus {
@@ -41,6 +42,9 @@ Result<RequestInfo> end_request(VaultCore& core, std::string_view id, const Endi
     if (row.state == RequestState::kExecuting) QUIETUS_TRY(check_not_decided(writer, seal, row));
     QUIETUS_TRY(advance(row, ending.event));
     row.ended = now;
+    // It was being carried out, and nothing was decided.
+    QUIETUS_TRY(rows::remove_approved_by(writer, row.erasure));
+    row.erasure = {};
     QUIETUS_TRY(rows::remove_asked_for(writer, row));
     QUIETUS_TRY(rows::put_request(writer, seal, row));
     return log_decision(writer, seal, now, {ending.what, actor.id, wanted, why});

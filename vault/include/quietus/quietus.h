@@ -74,7 +74,8 @@ QUIETUS_EXPORT const char* quietus_version(void);
 /* The name of an answer or error, "erased"; "unknown" for any other number. */
 QUIETUS_EXPORT const char* quietus_code_name(int code);
 /* One line about the last call of this thread that returned an error: what, where, what to do. It
- * holds no secrets, contents or names. Valid until the next call of this thread; never NULL. */
+ * holds no secrets, contents, or names of scopes or records. Valid until the next call of this
+ * thread; never NULL. */
 QUIETUS_EXPORT const char* quietus_last_error(void);
 /* Its code; QUIETUS_OK when there was none yet. */
 QUIETUS_EXPORT int quietus_last_error_code(void);
