@@ -22,6 +22,12 @@ TOOL = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else ""
 DONE, FAILURE, USAGE, NOT_FOUND, ERASED, REFUSED, LOCKED, INTEGRITY, UNAVAILABLE, INCOMPLETE = range(10)
 
 
+def sanitized():
+    """Whether the command was built with the address sanitizer, which takes over memory locking."""
+    with open(TOOL, "rb") as program:
+        return b"__asan_init" in program.read()
+
+
 def command(*arguments):
     """The command line; arguments are text, bytes, paths or numbers."""
     return [TOOL, *(os.fsencode(str(a) if isinstance(a, int) else a) for a in arguments)]
