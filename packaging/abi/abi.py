@@ -37,10 +37,11 @@ def describe(library, folder):
     """The C interface of the library, as abidw writes it."""
     rules, described = folder / "rules", folder / "quietus.abi"
     rules.write_text(SUPPRESSIONS, encoding="utf-8")
-    # Only the C header's types are of the interface.
+    # Only the types of the C headers are of the interface.
     headers = folder / "headers"
     headers.mkdir()
-    shutil.copy(HEADERS / "quietus.h", headers)
+    for name in ("quietus.h", "operations.h"):
+        shutil.copy(HEADERS / name, headers)
     subprocess.run(["abidw", "--suppressions", rules, "--headers-dir", headers, "--exported-interfaces-only",
                     "--drop-private-types", "--drop-undefined-syms", "--no-corpus-path", "--no-comp-dir-path", "--no-show-locs",
                     "--no-elf-needed", "--no-architecture", "--type-id-style", "hash",

@@ -32,6 +32,7 @@ void remove_vault(Fixture* fixture);
 
 /* Calls every function that takes one; each must come to that answer. */
 void use_vault(quietus_vault vault, int wanted);
+void use_operations(quietus_vault vault, int wanted);
 void use_scope(quietus_scope scope, quietus_batch batch, int wanted);
 
 void test_handles(Fixture* fixture);
@@ -40,6 +41,8 @@ void test_structs(Fixture* fixture);
 void test_buffers(Fixture* fixture);
 void test_callbacks(Fixture* fixture);
 void test_fork(Fixture* fixture);
+void test_operations(Fixture* fixture);
+void test_governed(Fixture* fixture);
 void test_threads(Fixture* fixture);
 
 #endif

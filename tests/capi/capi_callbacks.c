@@ -184,6 +184,7 @@ void test_fork(Fixture* f) {
     EXPECT(QUIETUS_OK, quietus_new_batch(&batch));
     EXPECT(QUIETUS_OK, quietus_batch_put(batch, "x", "x", 1, NULL));
     use_vault(f->vault, QUIETUS_EUNAVAILABLE);
+    use_operations(f->vault, QUIETUS_EUNAVAILABLE);
     use_scope(f->scope, batch, QUIETUS_EUNAVAILABLE);
     EXPECT(QUIETUS_OK, quietus_close_batch(batch));
     EXPECT(QUIETUS_OK, quietus_close_scope(f->scope));

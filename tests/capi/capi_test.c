@@ -103,6 +103,8 @@ int main(int count, char** arguments) {
     test_buffers(&fixture);
     test_callbacks(&fixture);
     test_fork(&fixture);
+    test_operations(&fixture);
+    test_governed(&fixture);
     /* After all of that it is as it was. */
     char read[8];
     size_t size = 0;

@@ -103,8 +103,9 @@ class Installed(unittest.TestCase):
                 strangers.append(f"{name} {version}")
         self.assertEqual([], strangers)
         # As many as the header declares, none forgotten and none more.
-        header = (self.prefix / "include/quietus/quietus.h").read_text(encoding="utf-8")
-        self.assertEqual(len(re.findall(r"(?m)^QUIETUS_EXPORT ", header)), seen)
+        headers = [(self.prefix / "include/quietus" / name).read_text(encoding="utf-8")
+                   for name in ("quietus.h", "operations.h")]
+        self.assertEqual(len(re.findall(r"(?m)^QUIETUS_EXPORT ", "".join(headers))), seen)
         needs = set(re.findall(r"\(NEEDED\).*\[(.+)\]", run("readelf", "-d", self.library)))
         self.assertLessEqual(needs, NEEDED)
         self.assertIn("[libquietus.so.0]", run("readelf", "-d", self.library))

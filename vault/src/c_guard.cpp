@@ -57,6 +57,11 @@ class HandleTable {
     return found == held_.end() ? std::nullopt : std::optional(found->second);
   }
 
+  bool inherited(std::uintptr_t handle) const {
+    const std::shared_lock lock(mutex_);
+    return handle <= inherited_;
+  }
+
   std::optional<Held> remove(std::uintptr_t handle, std::size_t kind) {
     const std::unique_lock lock(mutex_);
     const auto found = held_.find(handle);
@@ -69,11 +74,15 @@ class HandleTable {
  private:
   // The lock knows its holder by the number of the thread, which is another one in the child: there
   // it cannot be unlocked, and is made anew.
-  void after_fork_in_child() { std::construct_at(&mutex_); }
+  void after_fork_in_child() {
+    std::construct_at(&mutex_);
+    inherited_ = next_;
+  }
 
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::uintptr_t, Held> held_;
   std::uintptr_t next_ = 1;
+  std::uintptr_t inherited_ = 0;  // handles up to this one are of a parent process
 };
 
 }  // namespace
@@ -155,9 +164,52 @@ void give_version(const Version& version, quietus_record_version* out) noexcept 
   if (out != nullptr) std::copy(version.begin(), version.end(), std::begin(out->bytes));
 }
 
+ByteSource source_of(quietus_source source, void* context, Stop& stop) {
+  return [source, context, &stop](MutableBytes into) -> Result<std::size_t> {
+    // Not 0: a source that ended early, as by an exception of its language, is no end.
+    std::size_t got = SIZE_MAX;
+    QUIETUS_TRY(stop.check(source(context, into.data(), into.size(), &got)));
+    if (got > into.size())
+      return Error(ErrorCode::kInvalidArgument,
+                   "the source wrote more than there is room, or did not say how much");
+    return got;
+  };
+}
+
+ByteSink sink_of(quietus_sink sink, void* context, Stop& stop) {
+  return [sink, context, &stop](ByteView piece) {
+    return stop.check(sink(context, piece.data(), piece.size()));
+  };
+}
+
+Result<OperatorSpec> operator_from(const quietus_operator* person) {
+  QUIETUS_TRY(not_null(person, "the operator"));
+  QUIETUS_TRY_AS(const quietus_operator given, options(person));
+  OperatorSpec spec;
+  QUIETUS_TRY_AS(spec.name, text(given.name, "the operator's name"));
+  QUIETUS_TRY_AS(spec.keys, text(given.keys, "the operator's keys"));
+  QUIETUS_TRY_AS(spec.roles, paths(given.roles, given.role_count));
+  spec.from_unix_ms = given.from_ms;
+  spec.until_unix_ms = given.until_ms;
+  return spec;
+}
+
+Result<RestrictedUse> lawful_use(std::string_view code) {
+  for (const RestrictedUse use : {RestrictedUse::kConsent, RestrictedUse::kLegalClaims,
+                                  RestrictedUse::kRightsOfOthers, RestrictedUse::kPublicInterest})
+    if (name_of(use) == code) return use;
+  return Error(ErrorCode::kInvalidArgument,
+               "a use is one of consent, legal-claims, rights-of-others, public-interest");
+}
+
 Error no_handle() {
   return {ErrorCode::kInvalidArgument,
           "the handle is none of this kind: it was closed, or never opened"};
+}
+
+Result<void> not_inherited(std::uintptr_t handle) {
+  if (!HandleTable::table().inherited(handle)) return {};
+  return Error(ErrorCode::kUnavailable, "opened before fork; open it anew in the child");
 }
 
 std::uintptr_t hold(Held held) {

@@ -3,13 +3,14 @@
 // is thrown (quietus.h, conventions).
 #pragma once
 
-#include <quietus/quietus.h>
+#include <quietus/operations.h>
 #include <quietus/vault.hpp>
 
 #include <cstring>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <type_traits>
 #include <variant>
 
 namespace quietus::c {
@@ -98,6 +99,14 @@ class Stop {
   bool stopped_ = false;
 };
 
+// What the caller reads from and writes to. Borrowed, as `stop` is: for the call alone.
+ByteSource source_of(quietus_source source, void* context, Stop& stop);
+ByteSink sink_of(quietus_sink sink, void* context, Stop& stop);
+
+Result<OperatorSpec> operator_from(const quietus_operator* person);
+// By its code; kInvalidArgument names those there are.
+Result<RestrictedUse> lawful_use(std::string_view code);
+
 // ---- handles ------------------------------------------------------------------------------------
 
 struct SharedBatch {
@@ -114,13 +123,17 @@ std::optional<Held> held_by(std::uintptr_t handle);
 std::optional<Held> let_go(std::uintptr_t handle, std::size_t kind);
 
 Error no_handle();
+// kUnavailable: it was opened before a fork(), by the parent.
+Result<void> not_inherited(std::uintptr_t handle);
 
 template <class T, class Handle>
 Result<std::shared_ptr<T>> find(Handle handle) {
-  const auto held = held_by(reinterpret_cast<std::uintptr_t>(handle));
-  if (held)
-    if (const auto* const found = std::get_if<std::shared_ptr<T>>(&*held)) return *found;
-  return no_handle();
+  const auto number = reinterpret_cast<std::uintptr_t>(handle);
+  const auto held = held_by(number);
+  const auto* const found = held ? std::get_if<std::shared_ptr<T>>(&*held) : nullptr;
+  if (found == nullptr) return no_handle();
+  if constexpr (!std::is_same_v<T, SharedBatch>) QUIETUS_TRY(not_inherited(number));
+  return *found;
 }
 
 template <class T, class Handle>

@@ -94,18 +94,7 @@ int quietus_put_stream(quietus_scope scope, const char* name, quietus_source sou
     QUIETUS_TRY(not_null(reinterpret_cast<const void*>(source), "the source"));
     QUIETUS_TRY_AS(const PutOptions wanted, put_options(how));
     Stop stop;
-    const auto written = held->put_stream(
-        called,
-        [&](MutableBytes into) -> Result<std::size_t> {
-          // Not 0: a source that ended early, as by an exception of its language, is no end.
-          std::size_t got = SIZE_MAX;
-          QUIETUS_TRY(stop.check(source(context, into.data(), into.size(), &got)));
-          if (got > into.size())
-            return Error(ErrorCode::kInvalidArgument,
-                         "the source wrote more than there is room, or did not say how much");
-          return got;
-        },
-        wanted);
+    const auto written = held->put_stream(called, source_of(source, context, stop), wanted);
     if (written) give_version(*written, version);
     return stop.answer(written ? Result<void>() : written.error());
   });
@@ -143,9 +132,7 @@ int quietus_get_stream(quietus_scope scope, const char* name, quietus_sink sink,
     QUIETUS_TRY_AS(const auto called, text(name, "the name"));
     QUIETUS_TRY(not_null(reinterpret_cast<const void*>(sink), "the callback"));
     Stop stop;
-    const auto found = held->get_stream(called, [&](ByteView piece) {
-      return stop.check(sink(context, piece.data(), piece.size()));
-    });
+    const auto found = held->get_stream(called, sink_of(sink, context, stop));
     if (found && !*found) return QUIETUS_ABSENT;
     return stop.answer(found ? Result<void>() : found.error());
   });

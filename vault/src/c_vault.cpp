@@ -1,4 +1,5 @@
 // The C interface: vaults and scopes.
+
 #include <algorithm>
 #include <chrono>
 
@@ -18,14 +19,6 @@ Result<Unlock> unlock_from(const quietus_unlock* given) {
                                  : Unlock::passphrase_file(how.passphrase_file);
 }
 
-Result<RestrictedUse> lawful_use(std::string_view code) {
-  for (const RestrictedUse use : {RestrictedUse::kConsent, RestrictedUse::kLegalClaims,
-                                  RestrictedUse::kRightsOfOthers, RestrictedUse::kPublicInterest})
-    if (name_of(use) == code) return use;
-  return Error(ErrorCode::kInvalidArgument,
-               "a use is one of consent, legal-claims, rights-of-others, public-interest");
-}
-
 void give_scope(Scope scope, quietus_scope* out) {
   if (out != nullptr) give_handle(std::make_shared<Scope>(std::move(scope)), out);
 }
@@ -40,6 +33,29 @@ quietus_scope_info info_of(const ScopeInfo& scope) {
   info.created_ms = scope.created_unix_ms;
   info.erased_ms = scope.erased_unix_ms;
   return info;
+}
+
+struct Making {
+  const char* folder;
+  const quietus_unlock* unlock;
+  const quietus_create_options* how;
+};
+
+Answer made(const Making& making, const OperatorSpec* first, quietus_vault* vault) {
+  QUIETUS_TRY(not_null(vault, "vault"));
+  *vault = nullptr;
+  QUIETUS_TRY_AS(const auto where, text(making.folder, "the folder"));
+  QUIETUS_TRY_AS(const Unlock secret, unlock_from(making.unlock));
+  QUIETUS_TRY_AS(const quietus_create_options given, options(making.how));
+  CreateOptions wanted;
+  if (given.root_folder != nullptr) wanted.root_folder = given.root_folder;
+  wanted.insecure_root_in_vault = given.insecure_root_in_vault != 0;
+  wanted.accept_unknown_medium = given.accept_unknown_medium != 0;
+  auto done = first == nullptr ? Vault::create(where, secret, wanted)
+                               : Vault::create_governed(where, secret, *first, wanted);
+  if (!done) return done.error();
+  give_handle(std::make_shared<Vault>(std::move(*done)), vault);
+  return QUIETUS_OK;
 }
 
 template <std::size_t N>
@@ -61,19 +77,17 @@ int quietus_new_key_file(const char* path) {
 
 int quietus_create(const char* folder, const quietus_unlock* unlock,
                    const quietus_create_options* how, quietus_vault* vault) {
+  return guarded([&] { return made({folder, unlock, how}, nullptr, vault); });
+}
+
+int quietus_create_governed(const char* folder, const quietus_unlock* unlock,
+                            const quietus_create_options* how, const quietus_operator* first,
+                            quietus_vault* vault) {
   return guarded([&]() -> Answer {
     QUIETUS_TRY(not_null(vault, "vault"));
     *vault = nullptr;
-    QUIETUS_TRY_AS(const auto where, text(folder, "the folder"));
-    QUIETUS_TRY_AS(const Unlock secret, unlock_from(unlock));
-    QUIETUS_TRY_AS(const quietus_create_options given, options(how));
-    CreateOptions wanted;
-    if (given.root_folder != nullptr) wanted.root_folder = given.root_folder;
-    wanted.insecure_root_in_vault = given.insecure_root_in_vault != 0;
-    wanted.accept_unknown_medium = given.accept_unknown_medium != 0;
-    QUIETUS_TRY_AS(Vault made, Vault::create(where, secret, wanted));
-    give_handle(std::make_shared<Vault>(std::move(made)), vault);
-    return QUIETUS_OK;
+    QUIETUS_TRY_AS(const OperatorSpec person, operator_from(first));
+    return made({folder, unlock, how}, &person, vault);
   });
 }
 

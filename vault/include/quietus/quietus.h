@@ -23,7 +23,8 @@
  *  9. Times are Unix milliseconds; 0: never, or not given. Sizes are bytes.
  * 10. After fork() the handles of the child answer QUIETUS_EUNAVAILABLE.
  *
- * This interface is the one that stays compatible: within one soname nothing is removed or changed.
+ * This interface, with that of operations.h (backups, transfers, requests), is the one that stays
+ * compatible: within one soname nothing is removed or changed.
  */
 #ifndef QUIETUS_QUIETUS_H
 #define QUIETUS_QUIETUS_H
