@@ -86,6 +86,8 @@ class LmdbEnvironment {
 
   bool forked() const noexcept { return generation_ != fork_generation(); }
 
+  // An open environment with a map of that many bytes, or none and why.
+  int map(const std::filesystem::path& path, bool read_only, std::uint64_t size);
   Result<void> start(const std::filesystem::path& path, const LmdbOptions& options);
   Result<void> make_tables(const LmdbSchema& schema);
   Result<void> find_tables(const LmdbSchema& schema);

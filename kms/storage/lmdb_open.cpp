@@ -23,6 +23,7 @@ namespace {
 constexpr unsigned kMaxTables = 16;
 constexpr unsigned kMaxReaders = 1024;
 constexpr mode_t kMode = 0600;
+constexpr std::uint64_t kSmallestMap = std::uint64_t{64} << 20;
 
 // The table and the row that say what the file is.
 constexpr const char* kFormatTable = "quietus";
@@ -117,17 +118,33 @@ Result<std::unique_ptr<LmdbEnvironment>> LmdbEnvironment::open(const std::filesy
 }
 
 // Never MDB_NOSYNC, MDB_NOMETASYNC, MDB_MAPASYNC, MDB_WRITEMAP or MDB_NOMEMINIT.
-Result<void> LmdbEnvironment::start(const std::filesystem::path& path, const LmdbOptions& options) {
+int LmdbEnvironment::map(const std::filesystem::path& path, bool read_only, std::uint64_t size) {
   int rc = mdb_env_create(&env_);
-  if (rc != MDB_SUCCESS) return lmdb_error(rc, "opening");
-  const std::uint64_t os_page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-  rc = mdb_env_set_mapsize(env_, (options.map_size + os_page - 1) / os_page * os_page);
+  if (rc != MDB_SUCCESS) return rc;
+  rc = mdb_env_set_mapsize(env_, size);
   if (rc == MDB_SUCCESS) rc = mdb_env_set_maxdbs(env_, kMaxTables);
   if (rc == MDB_SUCCESS) rc = mdb_env_set_maxreaders(env_, kMaxReaders);
-  if (rc != MDB_SUCCESS) return lmdb_error(rc, "opening");
   const unsigned flags =
-      MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD | (options.read_only ? unsigned{MDB_RDONLY} : 0U);
-  rc = mdb_env_open(env_, path.c_str(), flags, kMode);
+      MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD | (read_only ? unsigned{MDB_RDONLY} : 0U);
+  if (rc == MDB_SUCCESS) rc = mdb_env_open(env_, path.c_str(), flags, kMode);
+  if (rc == MDB_SUCCESS) return rc;
+  mdb_env_close(env_);
+  env_ = nullptr;
+  return rc;
+}
+
+Result<void> LmdbEnvironment::start(const std::filesystem::path& path, const LmdbOptions& options) {
+  const std::uint64_t os_page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  std::uint64_t size = (options.map_size + os_page - 1) / os_page * os_page;
+  int rc = map(path, options.read_only, size);
+  // ulimit -v says ENOMEM, valgrind EINVAL. LMDB never maps less than the file has in use.
+  while ((rc == ENOMEM || rc == EINVAL) && size / 2 >= kSmallestMap) {
+    size = size / 2 / os_page * os_page;
+    rc = map(path, options.read_only, size);
+  }
+  if (rc == ENOMEM || rc == EINVAL)
+    return Error(ErrorCode::kUnavailable,
+                 "this process is given too little address space for the store (ulimit -v)");
   if (rc != MDB_SUCCESS) return lmdb_error(rc, "opening");
   mdb_env_get_fd(env_, &descriptor_);
   // LMDB sets it on its other descriptors itself.

@@ -13,8 +13,9 @@
 namespace quietus {
 
 struct LmdbOptions {
-  // Bytes; sparse, so it costs address space only. The control store keeps 1 MiB of it for
-  // erasures.
+  // Bytes; sparse, so it costs address space only. A process that is not given so much gets a half
+  // of it, or a quarter, …, down to 64 MiB, and less room for rows. The control store keeps 1 MiB
+  // of it for erasures.
   std::uint64_t map_size = std::uint64_t{64} << 30;
   VaultId vault{};         // whose store it is; that of another vault is kCorrupt
   bool create = false;     // make the file (kAlreadyExists if there); else kNotFound if absent
