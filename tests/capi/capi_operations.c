@@ -6,6 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+static void take_line(void* context, const char* line) {
+  EXPECT_TRUE(line != NULL && *line);
+  ++*(int*)context;
+}
+
 static const char* const no_id = "00000000000000000000000000000000";
 
 /* ---- memory as a sink and as a source -------------------------------------------------------- */
@@ -205,7 +210,23 @@ void use_operations(quietus_vault vault, int wanted) {
   EXPECT(wanted, quietus_requests(vault, NULL, no_request, NULL));
 }
 
+/* Whatever it is told, and it is told nothing more once it is open. */
+static void notices(Fixture* f) {
+  int told = 0;
+  const quietus_open_options options = {
+      .size = sizeof options, .notice = take_line, .notice_context = &told};
+  EXPECT(QUIETUS_OK, quietus_close_scope(f->scope));
+  EXPECT(QUIETUS_OK, quietus_close(f->vault));
+  EXPECT(QUIETUS_OK, quietus_open(f->vault_folder, &f->unlock, &options, &f->vault));
+  EXPECT(QUIETUS_OK, quietus_open_scope(f->vault, "acme", &f->scope));
+  const int at_open = told;
+  EXPECT(QUIETUS_OK, quietus_put(f->scope, "noticed", "x", 1, NULL, NULL));
+  EXPECT(QUIETUS_OK, quietus_remove(f->scope, "noticed", NULL));
+  EXPECT_TRUE(told == at_open);
+}
+
 void test_operations(Fixture* f) {
+  notices(f);
   transfers(f);
   backups(f);
   use_operations(NULL, QUIETUS_EINVALID);

@@ -106,6 +106,10 @@ int quietus_open(const char* folder, const quietus_unlock* unlock, const quietus
       wanted.acknowledgement_timeout = std::chrono::milliseconds(given.acknowledgement_timeout_ms);
     if (given.lock_timeout_ms != 0)
       wanted.lock_timeout = std::chrono::milliseconds(given.lock_timeout_ms);
+    if (given.notice != nullptr)
+      wanted.notice = [&given](std::string_view line) {
+        given.notice(given.notice_context, std::string(line).c_str());
+      };
     QUIETUS_TRY_AS(Vault opened, Vault::open(where, secret, wanted));
     give_handle(std::make_shared<Vault>(std::move(opened)), vault);
     return QUIETUS_OK;

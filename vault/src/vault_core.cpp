@@ -330,7 +330,7 @@ void VaultCore::collect_garbage() {
   const auto count = holders->count();
   if (!count || *count > 1) return;
   const auto collected = records->collect_garbage([](const WriterToken&) { return false; });
-  static_cast<void>(collected);
+  if (!collected) note("leftovers of interrupted writes stay: " + collected.error().text());
 }
 
 // A crash at the end of the vault's making may have left the mark.
@@ -358,6 +358,8 @@ Result<std::shared_ptr<VaultCore>> VaultCore::open(const std::filesystem::path& 
     return Error(ErrorCode::kUnavailable,
                  "the system does not let key memory be locked; raise RLIMIT_MEMLOCK");
   if (!options.read_only) core->collect_garbage();
+  core->note_opened(*opened);
+  core->options.notice = nullptr;  // what it captured may end with the call
   return core;
 }
 

@@ -95,6 +95,8 @@ struct VaultCore {
 
  private:
   void collect_garbage();
+  void note(std::string_view line) const;
+  void note_opened(const KeyStore::Opened& opened) const;
   Result<void> forget_unfinished();
   Result<void> open_records(const LmdbOptions& how);
   Result<void> connect(std::shared_ptr<const UnlockSecret> secret, bool create);

@@ -31,9 +31,13 @@ class CreateOptions(_Sized):
                 ("accept_unknown_medium", c_int)]
 
 
+Notice = CFUNCTYPE(None, c_void_p, c_char_p)
+
+
 class OpenOptions(_Sized):
     _fields_ = [("size", c_size_t), ("read_only", c_int), ("require_locked_memory", c_int),
-                ("acknowledgement_timeout_ms", c_uint32), ("lock_timeout_ms", c_uint32)]
+                ("acknowledgement_timeout_ms", c_uint32), ("lock_timeout_ms", c_uint32),
+                ("notice", Notice), ("notice_context", c_void_p)]
 
 
 class StatusInfo(_Sized):

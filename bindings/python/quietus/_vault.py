@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
@@ -71,6 +72,13 @@ def _erasure(shown: Any) -> Erasure:
                          for each in subjects))
 
 
+def _log(_: Any, line: bytes) -> None:
+    logging.getLogger("quietus").warning("%s", line.decode("utf-8", "replace"))
+
+
+_NOTICE = c.Notice(_log)
+
+
 class Vault(Handle):
     """One folder with encrypted records. Made by create() and open(). May be used from any thread. A
     process opens a vault once; after os.fork() it is the parent's only."""
@@ -92,11 +100,12 @@ class Vault(Handle):
              require_locked_memory: bool = False, acknowledgement_timeout: float | None = None,
              lock_timeout: float | None = None) -> Vault:
         """Opens a vault, and first finishes any erasure that was interrupted. Timeouts are in
-        seconds."""
+        seconds. What it does or finds besides, the logger "quietus" is told."""
         options = c.OpenOptions(
             read_only=bool(read_only), require_locked_memory=bool(require_locked_memory),
             acknowledgement_timeout_ms=_timeout(acknowledgement_timeout, "the timeout"),
-            lock_timeout_ms=_timeout(lock_timeout, "the timeout"))
+            lock_timeout_ms=_timeout(lock_timeout, "the timeout"),
+            notice=_NOTICE)
         return cls._made(library.quietus_open, folder, _unlock(key_file, passphrase_file), options)
 
     @classmethod

@@ -74,12 +74,10 @@ enum {
 QUIETUS_EXPORT const char* quietus_version(void);
 /* The name of an answer or error, "erased"; "unknown" for any other number. */
 QUIETUS_EXPORT const char* quietus_code_name(int code);
-/* One line about the last call of this thread that returned an error: what, where, what to do. It
- * holds no secrets, contents, or names of scopes or records. Valid until the next call of this
- * thread; never NULL. */
+/* A line about the last call of this thread that failed: what, where, what to do. No secrets,
+ * contents, or names of scopes or records. Valid until the thread's next call; never NULL. */
 QUIETUS_EXPORT const char* quietus_last_error(void);
-/* Its code; QUIETUS_OK when there was none yet. */
-QUIETUS_EXPORT int quietus_last_error_code(void);
+QUIETUS_EXPORT int quietus_last_error_code(void); /* QUIETUS_OK: there was none yet */
 
 /* ---- handles and callbacks ------------------------------------------------------------------- */
 
@@ -113,12 +111,16 @@ typedef struct quietus_create_options {
   int accept_unknown_medium;  /* 1: also on a file system not known to overwrite in place */
 } quietus_create_options;
 
+/* A line for your log: what was done or found besides the answer. The library writes no log. */
+typedef void (*quietus_notice)(void* context, const char* line);
 typedef struct quietus_open_options {
   size_t size;
   int read_only;
   int require_locked_memory;
   uint32_t acknowledgement_timeout_ms; /* of other processes, in an erasure; 0: 5,000 */
   uint32_t lock_timeout_ms;            /* 0: 10,000 */
+  quietus_notice notice;
+  void* notice_context;
 } quietus_open_options;
 
 /* Makes a key file of 256 random bits, mode 0600. Durable on return. EEXISTS; EIO. */
@@ -194,8 +196,8 @@ QUIETUS_EXPORT int quietus_create_scope(quietus_vault vault, const char* path,
                                         const quietus_scope_options* options, quietus_scope* scope);
 /* ENOTFOUND; EERASED. */
 QUIETUS_EXPORT int quietus_open_scope(quietus_vault vault, const char* path, quietus_scope* scope);
-/* Of a restricted scope, for a use that the law allows: "consent", "legal-claims",
- * "rights-of-others", "public-interest". Each call through it is logged. */
+/* Of a restricted scope, for a lawful use: "consent", "legal-claims", "rights-of-others",
+ * "public-interest". Each call through it is logged. */
 QUIETUS_EXPORT int quietus_open_restricted(quietus_vault vault, const char* path, const char* use,
                                            quietus_scope* scope);
 QUIETUS_EXPORT int quietus_close_scope(quietus_scope scope);
@@ -229,8 +231,7 @@ typedef struct quietus_record_info {
 } quietus_record_info;
 typedef int (*quietus_record_visit)(void* context, const quietus_record_info* info);
 
-/* Stores a record, or replaces it. Durable on return. `version` may be NULL. EFULL: nothing was
- * changed. */
+/* Stores a record, or replaces it. Durable on return. `version` may be NULL. EFULL. */
 QUIETUS_EXPORT int quietus_put(quietus_scope scope, const char* name, const void* data, size_t size,
                                const quietus_put_options* options, quietus_record_version* version);
 /* Of any size, in constant memory; it appears, whole, when this returns. EBUSY: begin again. */
@@ -243,8 +244,7 @@ QUIETUS_EXPORT int quietus_get(quietus_scope scope, const char* name, void* buff
 /* Shows the content once, and wipes it when the callback has returned. */
 QUIETUS_EXPORT int quietus_get_view(quietus_scope scope, const char* name, quietus_sink view,
                                     void* context);
-/* Piece by piece, each authenticated before it is handed out. ECHANGED: it was replaced meanwhile.
- */
+/* Piece by piece, each authenticated before it is handed out. ECHANGED: replaced meanwhile. */
 QUIETUS_EXPORT int quietus_get_stream(quietus_scope scope, const char* name, quietus_sink sink,
                                       void* context);
 QUIETUS_EXPORT int quietus_stat(quietus_scope scope, const char* name, quietus_record_visit visit,

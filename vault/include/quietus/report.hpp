@@ -1,5 +1,4 @@
-// How a vault is unlocked, made and opened; and what it then says about itself: plain data, no
-// handles.
+// How a vault is unlocked, made and opened, and what it then says about itself.
 #pragma once
 
 #include <quietus/export.h>
@@ -9,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -65,7 +65,7 @@ struct CreateOptions {
 enum class KeyCaching { kGuarded, kNone };
 
 struct OpenOptions {
-  // Serves reads only and changes nothing, not even to finish an erasure that was begun. The way to
+  // Serves reads only and changes nothing, not even to finish an erasure that was begun: the way to
   // look at a vault on a read-only disk or one whose anchor is damaged.
   bool read_only = false;
   KeyCaching key_caching = KeyCaching::kGuarded;
@@ -75,6 +75,9 @@ struct OpenOptions {
   std::chrono::milliseconds lock_timeout{10000};
   // Refuse (kUnavailable) when the system does not let key memory be locked against swapping.
   bool require_locked_memory = false;
+  // Told, a line each, what open() did or found besides its answer: an erasure that it finished,
+  // key memory that is not locked. For the caller's log: the library writes none.
+  std::function<void(std::string_view line)> notice;
 };
 
 // What the scope answers: the states of all that it depends on count.
@@ -116,8 +119,7 @@ struct ErasureReport {
   std::uint64_t root_generation_after = 0;
   std::uint32_t holders_acknowledged = 0;  // processes that dropped the keys
   std::uint32_t holders_ended = 0;
-  // Of destroy() only: why the certificate's file could not be written; `certificate` is then the
-  // only copy. Empty when all is well.
+  // Of destroy(): why the certificate's file could not be written, if so; this is the only copy.
   std::string certificate_problem;
   // What opens the certificate's subject commitments; of erase() only. The paths, and a tenant's
   // salt, are kept nowhere else: hand this over with the certificate.
@@ -144,8 +146,7 @@ struct VaultStatus {
   bool read_only = false;
   bool key_memory_locked = false;
   std::vector<PendingErasure> pending;
-  // When the newest was begun, or the last drill done, in Unix milliseconds; 0: none.
-  std::int64_t backup_unix_ms = 0;
+  std::int64_t backup_unix_ms = 0;  // when the newest was begun, in Unix milliseconds; 0: none
   std::int64_t snapshot_unix_ms = 0;
   std::int64_t snapshots_clear_unix_ms = 0;  // the last one not attested to be gone expires; or 0
   std::int64_t drill_unix_ms = 0;
@@ -170,8 +171,7 @@ struct CheckReport {
   std::uint64_t bytes = 0;  // plaintext authenticated
   std::uint64_t log_entries = 0;
   std::uint64_t erased_records = 0;  // rows of erased scopes: unreadable, as they should be
-  std::uint64_t orphaned_rows =
-      0;  // left by interrupted writes; harmless, removed by the next open
+  std::uint64_t orphaned_rows = 0;   // of interrupted writes; harmless, the next open removes them
   std::vector<Damage> damages;
 };
 
@@ -182,7 +182,7 @@ struct CertificateInfo {
   std::string status;  // "complete", "partial", "pending-snapshots"
 };
 
-// What came of another instance's certificate (Backups::import_certificate).
+// Of another instance's certificate (Backups::import_certificate).
 struct CertificateImport {
   std::string instance_id;         // whose it is; all zeros: the instance that was created first
   std::string certificate_id;      // of the certificate
