@@ -1,6 +1,7 @@
 'use strict';
 // Vaults, and what needs none.
 
+const { inspect } = require('node:util');
 const { native } = require('./native.js');
 const {
   bytes, date, file, flag, number, optionalDate, optionalFile, optionalText, options, text, texts,
@@ -22,6 +23,14 @@ async function verifyCertificate(certificate, issuerPem) {
 
 const unlock = (how) => [optionalFile(how.keyFile, 'the key file'),
                          optionalFile(how.passphraseFile, 'the passphrase file')];
+
+// What console.log() and error reports show of a subject: not what opens the commitment to it.
+const discreet = { value: () => 'Subject {}' };
+
+function guarded(erasure) {
+  for (const subject of erasure.subjects) Object.defineProperty(subject, inspect.custom, discreet);
+  return erasure;
+}
 
 class Vault extends Handle {
   #open;
@@ -83,11 +92,11 @@ class Vault extends Handle {
 
   async erase(paths, reason) {
     const of = texts(paths, 'the paths'), why = text(reason, 'the reason');
-    return this.#open.call((vault) => native.erase(vault, of, why));
+    return guarded(await this.#open.call((vault) => native.erase(vault, of, why)));
   }
 
   async resume() {
-    return this.#open.call(native.resume);
+    return (await this.#open.call(native.resume)).map(guarded);
   }
 
   async scheduleErasure(paths, reason) {
@@ -124,7 +133,9 @@ class Vault extends Handle {
     const given = options(how, ['dryRun', 'maxScopes']);
     const wanted = [flag(given.dryRun, 'dryRun'),
                     number(given.maxScopes, 1, Number.MAX_SAFE_INTEGER, 'maxScopes')];
-    return this.#open.call((vault) => native.sweep(vault, ...wanted));
+    const report = await this.#open.call((vault) => native.sweep(vault, ...wanted));
+    report.erasures.forEach(guarded);
+    return report;
   }
 
   // ---- keys and holds ----
