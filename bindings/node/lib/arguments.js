@@ -38,11 +38,17 @@ function texts(value, what) {
 
 // A Uint8Array of whatever has bytes. Text has none: who means UTF-8 says so, with Buffer.from().
 function bytes(value, what) {
+  const view = ArrayBuffer.isView(value);
+  if (!view && !isAnyArrayBuffer(value))
+    throw wrongType(what, 'a Buffer, TypedArray, DataView or ArrayBuffer', value);
+  let all;
+  try {
+    all = new Uint8Array(view ? value.buffer : value);
+  } catch {  // it looks empty, which is not what was meant
+    throw invalid(`${what} is gone: its ArrayBuffer was detached`);
+  }
   if (value instanceof Uint8Array) return value;
-  if (isAnyArrayBuffer(value)) return new Uint8Array(value);
-  if (ArrayBuffer.isView(value))
-    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  throw wrongType(what, 'a Buffer, TypedArray, DataView or ArrayBuffer', value);
+  return view ? all.subarray(value.byteOffset, value.byteOffset + value.byteLength) : all;
 }
 
 function version(value, what) {

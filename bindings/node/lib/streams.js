@@ -11,7 +11,7 @@ const NOTHING = new Uint8Array(0);
 // What `source` gives, until it ends. Whatever is raised on the way, nothing was stored.
 async function write(stream, source) {
   try {
-    // The call begins before anything is taken from the source, which is left alone if it fails.
+    // The library asks first: what it refuses by then is not taken from the source.
     await native.step(stream, NOTHING);
     for await (const chunk of source) {
       const piece = bytes(chunk, 'a chunk');

@@ -1,0 +1,322 @@
+// The Node.js binding in workers and in processes that end; the package as it is installed; its document
+// and its declarations.
+//
+// usage: QUIETUS_NODE_PACKAGE=FOLDER node node_process_test.mjs
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+
+import { PACKAGE, Place, ROOT, newFolder, quietus } from './node_binding.mjs';
+
+const bytes = (text) => Buffer.from(text);
+const HERE = path.dirname(fileURLToPath(import.meta.url));
+
+let place;
+beforeEach(async () => {
+  place = await Place.make();
+  await place.vault.createScope('acme');
+});
+afterEach(() => place.remove());
+
+// What a program finds: the package, and the place.
+const PROLOGUE = `
+  const quietus = require(${JSON.stringify(PACKAGE)});
+  const open = (name = 'vault') => quietus.Vault.open(here + '/' + name, { keyFile: here + '/key' });
+  process.on('unhandledRejection', (error) => { console.error(error); process.exit(9); });
+`;
+
+// A worker that runs `code`, whose `return` is its answer.
+function inWorker(code) {
+  return new Worker(`
+    const { parentPort, workerData: here } = require('node:worker_threads');
+    ${PROLOGUE}
+    (async () => { ${code} })().then((answer) => parentPort.postMessage({ answer }),
+                                     (error) => parentPort.postMessage({ error: String(error) }));
+  `, { eval: true, workerData: place.folder });
+}
+
+function answerOf(worker) {
+  return new Promise((resolve, reject) => {
+    worker.once('message', ({ answer, error }) => (error ? reject(new Error(error)) : resolve(answer)));
+    worker.once('error', reject);
+    worker.once('exit', (code) => reject(new Error(`the worker ended with ${code}`)));
+  });
+}
+
+const ended = (worker) => new Promise((resolve) => { worker.once('exit', resolve); });
+
+function program(code, ...flags) {
+  const text = `const here = ${JSON.stringify(place.folder)}; ${PROLOGUE} (async () => { ${code} })();`;
+  return spawnSync(process.execPath, [...flags, '-e', text], { encoding: 'utf8', timeout: 60_000 });
+}
+
+function assertEnded(done, status = 0) {
+  assert.deepEqual([done.status, done.signal, done.stderr], [status, null, '']);
+}
+
+describe('workers', () => {
+  test('many at once, each with a vault of its own', async () => {
+    const work = async (number) => {
+      await place.create(`vault ${number}`, { keyFile: place.key }).then((vault) => vault.close());
+      const worker = inWorker(`
+        const vault = await open('vault ${number}');
+        const scope = await vault.createScope('acme');
+        const all = Array.from({ length: 30 }, (_, i) => i);
+        await Promise.all(all.map((i) => scope.put('' + i, Buffer.from('${number}:' + i))));
+        for (const i of all) if ((await scope.get('' + i)).toString() !== '${number}:' + i) throw Error('other');
+        const out = [];
+        await scope.putStream('stream', [Buffer.alloc(1 << 20)]);
+        for await (const piece of await scope.getStream('stream')) out.push(piece);
+        await vault.erase('acme', 'test');
+        return Buffer.concat(out).length;
+      `);
+      const gone = ended(worker);
+      assert.equal(await answerOf(worker), 1 << 20);
+      await gone;
+    };
+    await Promise.all([1, 2, 3, 4, 5, 6].map(work));
+    for (const number of [1, 2, 3, 4, 5, 6])  // what they had open was closed
+      await (await place.open(`vault ${number}`)).close();
+  });
+
+  test('a vault is open in one of them', async () => {
+    await assert.rejects(answerOf(inWorker('await open();')), /open/);
+    await place.vault.close();
+    const worker = inWorker('globalThis.vault = await open();');
+    const gone = ended(worker);
+    await answerOf(worker);
+    await gone;
+    place.vault = await place.open();
+  });
+
+  test('ended in the middle of everything', async () => {
+    await place.vault.close();
+    for (let i = 0; i < 15; ++i) {
+      const worker = inWorker(`
+        const vault = await open();
+        const scope = await vault.scope('acme');
+        await scope.put('x', Buffer.alloc(1 << 20));
+        globalThis.reader = await scope.getStream('x');
+        scope.putStream('y', (async function* () { for (;;) yield Buffer.alloc(1 << 16); })()).catch(() => {});
+        scope.putStream('z', (async function* () { await new Promise(() => {}); })()).catch(() => {});
+        setInterval(() => { for (let i = 0; i < 20; ++i) scope.put('p' + i, Buffer.alloc(1000)).catch(() => {}); }, 0);
+        open().catch(() => {});
+        return 'begun';
+      `);
+      assert.equal(await answerOf(worker), 'begun');
+      await new Promise((resolve) => setTimeout(resolve, i * 3));
+      await worker.terminate();
+      const vault = await place.open();
+      assert.deepEqual((await vault.check()).damages, []);
+      assert.ok(await (await vault.scope('acme')).get('x'));
+      await vault.close();
+    }
+  });
+
+  test('handles are not sent to others', async () => {
+    const { port1 } = new MessageChannel();
+    port1.close();
+    assert.deepEqual(structuredClone(place.vault), {});  // nothing of it can be used
+    await assert.rejects(quietus.Vault.prototype.status.call(structuredClone(place.vault)), TypeError);
+  });
+});
+
+describe('the end of the process', () => {
+  beforeEach(() => place.vault.close());
+
+  test('with all open', async () => {
+    assertEnded(program(`
+      const vault = await open(); const scope = await vault.scope('acme');
+      await scope.put('x', Buffer.alloc(1 << 20));
+      globalThis.kept = [vault, scope, await scope.getStream('x')];
+    `));
+    place.vault = await place.open();
+    assert.equal((await (await place.vault.scope('acme')).get('x')).length, 1 << 20);
+  });
+
+  test('process.exit() with work in flight', async () => {
+    for (const wait of [0, 1, 5, 20]) {
+      assertEnded(program(`
+        const vault = await open(); const scope = await vault.scope('acme');
+        await scope.put('x', Buffer.alloc(1 << 20));
+        globalThis.reader = await scope.getStream('x');
+        scope.putStream('y', (async function* () { for (;;) yield Buffer.alloc(1 << 16); })());
+        for (let i = 0; i < 50; ++i) scope.put('p' + i, Buffer.alloc(5000));
+        vault.createScope('other ${wait}');
+        vault.check();
+        setTimeout(() => process.exit(3), ${wait});
+      `), 3);
+      place.vault = await place.open();
+      assert.deepEqual((await place.vault.check()).damages, []);
+      const scope = await place.vault.scope('acme');
+      assert.equal(await scope.get('y'), null);
+      await place.vault.close();
+    }
+  });
+
+  test('a call that was begun is done, and the process waits for it', async () => {
+    assertEnded(program(`
+      const vault = await open(); const scope = await vault.scope('acme');
+      for (let i = 0; i < 50; ++i) scope.put('' + i, Buffer.from('1'));
+    `));
+    place.vault = await place.open();
+    assert.equal((await (await place.vault.scope('acme')).list()).length, 50);
+  });
+
+  test('by an error that nobody caught', () => {
+    const done = program("process.removeAllListeners('unhandledRejection'); await (await open()).scope('none');");
+    assert.equal(done.status, 1);
+    assert.match(done.stderr, /ERR_QUIETUS_NOT_FOUND/);
+  });
+
+  test('with workers at work', () => {
+    assertEnded(program(`
+      const { Worker } = require('node:worker_threads');
+      const text = 'const quietus = require(${JSON.stringify(PACKAGE)}); const here = process.env.HERE;' +
+        '(async () => { const vault = await quietus.Vault.open(here + "/vault", { keyFile: here + "/key" });' +
+        'const scope = await vault.scope("acme"); require("node:worker_threads").parentPort.postMessage(1);' +
+        'for (;;) await scope.put("x", Buffer.alloc(100000)); })();';
+      const worker = new Worker(text, { eval: true, env: { ...process.env, HERE: here } });
+      worker.once('message', () => setTimeout(() => process.exit(4), 20));
+    `), 4);
+  });
+
+  test('without the library the import says so', () => {
+    const folder = newFolder();
+    try {
+      fs.cpSync(PACKAGE, folder, { recursive: true, filter: (name) => !name.includes('CMake') });
+      fs.writeFileSync(path.join(folder, 'quietus.node'), 'none');
+      const done = spawnSync(process.execPath, ['-e', `require(${JSON.stringify(folder)})`], { encoding: 'utf8' });
+      assert.equal(done.status, 1);
+      assert.match(done.stderr, /quietus.node cannot be loaded: build the target quietus_node/);
+    } finally {
+      fs.rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+describe('the package', () => {
+  // A program beside which `npm install PACKAGE` was called; offline.
+  function installed(folder) {
+    fs.writeFileSync(path.join(folder, 'package.json'), '{"private": true, "type": "module"}');
+    execFileSync('npm', ['install', '--offline', '--no-audit', '--no-fund', '--loglevel=error', PACKAGE],
+                 { cwd: folder, env: { ...process.env, HOME: folder, npm_config_cache: path.join(folder, '.npm') } });
+  }
+
+  test('npm installs it from its folder', () => {
+    const folder = newFolder();
+    try {
+      installed(folder);
+      for (const code of ["import { version } from 'quietus'; console.log(version)",
+                          "import quietus from 'quietus'; console.log(quietus.version)",
+                          "import { createRequire } from 'node:module';" +
+                          "console.log(createRequire(process.cwd() + '/x')('quietus').version)"]) {
+        fs.writeFileSync(path.join(folder, 'program.mjs'), code);
+        const said = execFileSync(process.execPath, ['program.mjs'], { cwd: folder, encoding: 'utf8' });
+        assert.equal(said, `${quietus.version}\n`);
+      }
+    } finally {
+      fs.rmSync(folder, { recursive: true });
+    }
+    const { version, dependencies, scripts } = JSON.parse(fs.readFileSync(path.join(PACKAGE, 'package.json'), 'utf8'));
+    assert.deepEqual([version, dependencies, scripts], [quietus.version, undefined, undefined]);
+  });
+
+  test('every function of the header is called', () => {
+    const header = fs.readFileSync(path.join(ROOT, 'vault/include/quietus/quietus.h'), 'utf8');
+    const sources = fs.readdirSync(path.join(ROOT, 'bindings/node/src'))
+      .map((name) => fs.readFileSync(path.join(ROOT, 'bindings/node/src', name), 'utf8')).join();
+    const functions = Array.from(header.matchAll(/^QUIETUS_EXPORT .*?\bquietus_(\w+)\(/gm), (found) => found[1]);
+    assert.ok(functions.length > 50);
+    const missing = functions.filter((name) => !new RegExp(`\\bquietus_${name}\\b`).test(sources));
+    assert.deepEqual(missing, ['code_name', 'last_error_code', 'get']);  // get_view is asked instead
+  });
+
+  test('every error of the header has a code', () => {
+    const header = fs.readFileSync(path.join(ROOT, 'vault/include/quietus/quietus.h'), 'utf8');
+    const declared = fs.readFileSync(path.join(PACKAGE, 'index.d.ts'), 'utf8');
+    const numbers = Array.from(header.matchAll(/^ {2}QUIETUS_E\w+ = (-\d+)/gm), (found) => Number(found[1]));
+    assert.equal(numbers.length, 20);
+    const codes = numbers.map((number) => new quietus.QuietusError(number, '').code);
+    assert.deepEqual(codes, Array.from(declared.matchAll(/^ {2}\| '(ERR_\w+)'/gm), (found) => found[1]));
+  });
+
+  // Every block of docs/node.md, in order, as one module.
+  test('the document', () => {
+    const document = fs.readFileSync(path.join(ROOT, 'docs/node.md'), 'utf8');
+    const blocks = Array.from(document.matchAll(/^```js\n(.*?)^```/gms), (found) => found[1]);
+    assert.ok(blocks.length > 5);
+    const folder = newFolder();
+    try {
+      installed(folder);
+      fs.writeFileSync(path.join(folder, 'scan.pdf'), bytes('a scan'));
+      fs.writeFileSync(path.join(folder, 'anywhere.cjs'), `
+        const { Vault } = require('quietus'), create = Vault.create;
+        Vault.create = (folder, options) => create(folder, { ...options, acceptUnknownMedium: true });`);
+      fs.writeFileSync(path.join(folder, 'program.mjs'), `${blocks.join('\n')}\nconsole.log('done');\n`);
+      const done = spawnSync(process.execPath, ['--require', './anywhere.cjs', 'program.mjs'],
+                             { cwd: folder, encoding: 'utf8', timeout: 120_000 });
+      assert.deepEqual([done.status, done.stdout], [0, 'done\n'], done.stderr);
+      assert.equal(fs.readFileSync(path.join(folder, 'copy.pdf'), 'utf8'), 'a scan');
+    } finally {
+      fs.rmSync(folder, { recursive: true });
+    }
+  });
+
+  const compiler = path.join(HERE, 'node_modules/typescript/bin/tsc');
+  const without = fs.existsSync(compiler) ? false : 'npm ci was not called in tests/bindings';
+
+  test('a strict program uses every declaration', { skip: without }, () => {
+    const folder = newFolder();
+    const types = path.join(HERE, 'node_modules/@types');
+    try {
+      fs.mkdirSync(path.join(folder, 'node_modules'));
+      fs.symlinkSync(PACKAGE, path.join(folder, 'node_modules/quietus'));
+      fs.copyFileSync(path.join(HERE, 'node_consumer.mts'), path.join(folder, 'consumer.mts'));
+      const said = spawnSync(process.execPath, [
+        compiler, '--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess', '--noEmit', '--target',
+        'es2022', '--module', 'node16', '--typeRoots', types, '--types', 'node', '--preserveSymlinks', 'consumer.mts',
+      ], { cwd: folder, encoding: 'utf8', timeout: 240_000 });
+      assert.deepEqual([said.status, said.stdout], [0, '']);
+    } finally {
+      fs.rmSync(folder, { recursive: true });
+    }
+  });
+
+  // What is declared, as `Class.member` and `name`.
+  async function declarations() {
+    const { default: ts } = await import(path.join(HERE, 'node_modules/typescript/lib/typescript.js'));
+    const file = ts.createSourceFile('index.d.ts', fs.readFileSync(path.join(PACKAGE, 'index.d.ts'), 'utf8'),
+                                     ts.ScriptTarget.ES2022, true);
+    const found = new Set();
+    for (const each of file.statements) {
+      if (ts.isFunctionDeclaration(each)) found.add(each.name.text);
+      if (ts.isVariableStatement(each)) each.declarationList.declarations.forEach((one) => found.add(one.name.text));
+      if (!ts.isClassDeclaration(each)) continue;
+      if (each.name.text !== 'Handle') found.add(each.name.text);
+      for (const member of each.members)
+        if (member.name && !ts.isComputedPropertyName(member.name)) found.add(`${each.name.text}.${member.name.text}`);
+    }
+    return [...found].sort();
+  }
+
+  test('declarations and exports agree', { skip: without }, async () => {
+    const own = (kind, name) => Object.getOwnPropertyNames(kind)
+      .filter((member) => !['constructor', 'length', 'name', 'prototype'].includes(member))
+      .map((member) => `${name}.${member}`);
+    const found = [...Object.keys(quietus), ...own(Object.getPrototypeOf(quietus.Vault).prototype, 'Handle'),
+                   'QuietusError.code', 'QuietusError.number'];
+    for (const name of ['Vault', 'Scope', 'Batch']) found.push(...own(quietus[name], name), ...own(quietus[name].prototype, name));
+    assert.deepEqual(found.sort(), await declarations());
+  });
+
+  test('the strict program calls every function', { skip: without }, async () => {
+    const program = fs.readFileSync(path.join(HERE, 'node_consumer.mts'), 'utf8');
+    for (const name of await declarations())
+      assert.match(program, new RegExp(`\\b${name.split('.').at(-1)}\\b`), name);
+  });
+});
