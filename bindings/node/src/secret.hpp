@@ -18,7 +18,9 @@ class Secret {
       : bytes_(static_cast<const std::uint8_t*>(data),
                static_cast<const std::uint8_t*>(data) + size),
         used_(size) {}
-  ~Secret() { explicit_bzero(bytes_.data(), bytes_.size()); }
+  ~Secret() {
+    if (!bytes_.empty()) explicit_bzero(bytes_.data(), bytes_.size());
+  }
   Secret(const Secret&) = delete;
   Secret& operator=(const Secret&) = delete;
   Secret(Secret&& from) noexcept
