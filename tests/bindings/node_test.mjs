@@ -207,14 +207,24 @@ describe('streams', () => {
     assert.equal((await scope.get('x')).toString(), 'before');
   });
 
-  test('a source is left alone when the library refuses', async () => {
-    let asked = 0;
-    const source = { [Symbol.iterator]() { ++asked; return [][Symbol.iterator](); } };
-    await assert.rejects(scope.putStream('', source), code('INVALID_ARGUMENT'));
-    await assert.rejects(scope.putStream('x', source, { expected: bytes('short') }), code('INVALID_ARGUMENT'));
-    assert.equal(asked, 0);
+  test('a source is closed when the library refuses, and left alone when nothing was asked', async () => {
+    let asked = 0, closed = 0;
+    const source = () => ({
+      [Symbol.iterator]: () => ({
+        next: () => ({ done: false, value: Buffer.alloc(1000, String(++asked)) }),
+        return: () => ({ done: Boolean(++closed) }),
+      }),
+    });
+    for (const wrong of ['', 'x'.repeat(2000)])
+      await assert.rejects(scope.putStream(wrong, source()), code('INVALID_ARGUMENT'));
     await vault.erase('acme', 'test');
-    await assert.rejects(scope.putStream('x', source), code('ERASED'));
+    await assert.rejects(scope.putStream('x', source()), code('ERASED'));
+    assert.deepEqual([asked > 0, closed], [true, 3]);
+    asked = 0;
+    await assert.rejects(scope.putStream('x', source(), { expected: bytes('short') }), code('INVALID_ARGUMENT'));
+    await scope.close();
+    await assert.rejects(scope.putStream('x', source()), code('INVALID_ARGUMENT'));
+    assert.equal(asked, 0);
   });
 
   test('the library can be called from a source and a reader', async () => {

@@ -11,8 +11,7 @@ const NOTHING = new Uint8Array(0);
 // What `source` gives, until it ends. Whatever is raised on the way, nothing was stored.
 async function write(stream, source) {
   try {
-    // The library asks first: what it refuses by then is not taken from the source.
-    await native.step(stream, NOTHING);
+    // Without waiting for anything before: an error of a stream that nobody listens to ends the process.
     for await (const chunk of source) {
       const piece = bytes(chunk, 'a chunk');
       if (piece.length > 0) await native.step(stream, piece);  // the empty one would be the last

@@ -31,12 +31,10 @@ Stream::Step Stream::step(Secret chunk) {
   std::unique_lock lock(mutex_);
   if (turn_ == Turn::kLibrary)
     return {true, QUIETUS_EINVALID, "a stream takes one step at a time", {}};
-  if (turn_ == Turn::kNotBegun && !stopped_) {
-    thread_ = std::thread([this] { run(); });
-    turn_ = Turn::kLibrary;
-  } else if (turn_ == Turn::kJavaScript) {
+  const Turn before = turn_;
+  if (before == Turn::kJavaScript || (before == Turn::kNotBegun && !stopped_)) {
+    if (before == Turn::kNotBegun) thread_ = std::thread([this] { run(); });
     chunk_ = std::move(chunk);
-    has_chunk_ = true;
     taken_ = 0;
     turn_ = Turn::kLibrary;
     changed_.notify_all();
@@ -65,8 +63,8 @@ bool Stream::ask(std::unique_lock<std::mutex>& lock) {
 int Stream::source(void* context, std::uint8_t* data, std::size_t capacity, std::size_t* size) {
   auto& self = *static_cast<Stream*>(context);
   std::unique_lock lock(self.mutex_);
-  const bool used_up = !self.has_chunk_ || self.taken_ == self.chunk_.size();
-  if (used_up && !self.ask(lock)) return 1;
+  const std::size_t all = self.chunk_.size();  // 0 is the end
+  if (all != 0 && self.taken_ == all && !self.ask(lock)) return 1;
   *size = std::min(capacity, self.chunk_.size() - self.taken_);
   if (*size != 0) std::memcpy(data, self.chunk_.data() + self.taken_, *size);
   self.taken_ += *size;

@@ -56,7 +56,6 @@ class Stream {
   std::condition_variable changed_;
   Turn turn_ = Turn::kNotBegun;
   bool stopped_ = false;
-  bool has_chunk_ = false;
   Secret chunk_;
   std::size_t taken_ = 0;  // of it
   Secret piece_;
