@@ -3,7 +3,8 @@
 //
 // usage: QUIETUS_NODE_PACKAGE=FOLDER node node_process_test.mjs
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
@@ -196,6 +197,78 @@ describe('the end of the process', () => {
     } finally {
       fs.rmSync(folder, { recursive: true });
     }
+  });
+});
+
+// Whether the memory of a process that can be written holds these bytes.
+function inMemory(pid, wanted) {
+  const memory = fs.openSync(`/proc/${pid}/mem`, 'r');
+  try {
+    for (const line of fs.readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n')) {
+      const [, from, to] = /^([0-9a-f]+)-([0-9a-f]+) rw/.exec(line) ?? [];
+      if (!from) continue;
+      const region = Buffer.alloc(Number(BigInt(`0x${to}`) - BigInt(`0x${from}`)));
+      try {
+        fs.readSync(memory, region, 0, region.length, BigInt(`0x${from}`));
+      } catch {
+        continue;  // what nobody can read, as the library's locked memory may be
+      }
+      if (region.includes(wanted)) return true;
+    }
+    return false;
+  } finally {
+    fs.closeSync(memory);
+  }
+}
+
+describe('secrets', () => {
+  beforeEach(() => place.vault.close());
+
+  // A program that is told a secret in disguise, uses it, wipes what it has of it, and is looked into.
+  async function leftBehind(use) {
+    const secret = randomBytes(4000), disguised = secret.map((byte) => byte ^ 0x5a);
+    fs.writeFileSync(place.path('disguised'), disguised);
+    const child = spawn(process.execPath, ['-e', `
+      const here = ${JSON.stringify(place.folder)}; ${PROLOGUE}
+      const wipe = (buffer) => buffer.fill(0);
+      (async () => {
+        const vault = await open(), scope = await vault.scope('acme');
+        const secret = Buffer.alloc(4000);
+        secret.set(require('node:fs').readFileSync(here + '/disguised'));
+        for (let i = 0; i < secret.length; ++i) secret[i] ^= 0x5a;
+        ${use}
+        console.log('used');
+        setTimeout(() => {}, 60000);
+      })();`], { stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      await new Promise((resolve, reject) => {
+        child.stdout.once('data', resolve);
+        child.once('exit', (code) => reject(new Error(`it ended with ${code}`)));
+      });
+      return inMemory(child.pid, secret.subarray(1000, 1032));
+    } finally {
+      child.kill('SIGKILL');
+      await new Promise((resolve) => { child.once('exit', resolve); });
+    }
+  }
+
+  test('copies between JavaScript and the library are wiped', async (context) => {
+    try {
+      assert.ok(await leftBehind('globalThis.kept = secret;'));  // else this test could not fail
+    } catch (error) {
+      if (!['EACCES', 'EPERM'].includes(error.code)) throw error;
+      context.skip('the memory of other processes is not shown here');
+      return;
+    }
+    assert.ok(await leftBehind("await scope.put('x', secret); wipe(secret); globalThis.kept = await scope.get('x');"));
+    for (const use of [
+      "await scope.put('x', secret); wipe(secret); wipe(await scope.get('x'));",
+      "await scope.batch((batch) => batch.put('x', secret)); wipe(secret);",
+      'const token = await scope.seal(secret); wipe(secret); wipe(await scope.open(token));',
+      'await scope.pseudonym(secret); wipe(secret);',
+      "await scope.putStream('x', [secret]); wipe(secret);" +
+      "for await (const piece of await scope.getStream('x')) wipe(piece);",
+    ]) assert.equal(await leftBehind(use), false, use);
   });
 });
 
