@@ -106,7 +106,8 @@ declare abstract class Handle {
   readonly closed: boolean;
   /**
    * Waits for what was called before and is not done; streams that are being read end with an error. A
-   * second time it does nothing else.
+   * second time it does nothing else. What it waits for must not wait for it: the function of a batch,
+   * the source of a stream.
    */
   close(): Promise<void>;
   /** The same, where the runtime knows `Symbol.asyncDispose`. */

@@ -16,6 +16,8 @@ if (!folder) {
 export const PACKAGE = path.resolve(folder);
 export const quietus = createRequire(import.meta.url)(PACKAGE);
 
+export const SANITIZED = /lib[at]san/.test(process.env.LD_PRELOAD ?? '');
+
 const MEMORY = '/dev/shm';  // vaults sync very often
 
 function temporary() {

@@ -11,12 +11,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 
-import { PACKAGE, Place, quietus } from './node_binding.mjs';
+import { PACKAGE, Place, SANITIZED, quietus } from './node_binding.mjs';
 
 const bytes = (text) => Buffer.from(text);
 const code = (name) => ({ name: 'QuietusError', code: `ERR_QUIETUS_${name}` });
 const DAY = 86_400_000;
-const SANITIZED = /lib[at]san/.test(process.env.LD_PRELOAD ?? '');
 
 let place, vault, scope;
 beforeEach(async () => {

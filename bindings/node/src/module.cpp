@@ -14,7 +14,7 @@ napi_value call(napi_env env, napi_callback_info info) {
   } catch (const Raised&) {
     return nullptr;
   } catch (const std::exception&) {
-    static_cast<void>(napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "out of memory"));
+    static_cast<void>(napi_throw_error(env, "ERR_MEMORY_ALLOCATION_FAILED", "out of memory"));
     return nullptr;
   }
 }
