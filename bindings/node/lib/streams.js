@@ -41,6 +41,7 @@ class Reading {
 
   // A second time it does nothing.
   stop() {
+    forgotten.unregister(this);
     this.#open.remove(this);
     return native.stopStream(this.#stream);
   }
@@ -59,7 +60,7 @@ class Reader {
   constructor(reading, step) {
     this.#reading = reading;
     this.#step = step;
-    forgotten.register(this, reading);
+    forgotten.register(this, reading, reading);
   }
 
   // null: there is no such record.
