@@ -36,7 +36,9 @@ ALLOWED = {
     "kms/governance": GOVERNANCE,
     "vault/src": GOVERNANCE | {"kms/governance", VAULT_PUBLIC},
     "cli": {KMS_PUBLIC, VAULT_PUBLIC},
+    "bindings/node/src": {VAULT_PUBLIC},
 }
+C_INTERFACE = "quietus/quietus.h"
 
 # Headers of other projects, and the rooms that may know them.
 THIRD_PARTY = {
@@ -46,6 +48,7 @@ THIRD_PARTY = {
     "nlohmann/": {"kms/evidence", "vault/src", "cli"},
     "toml++/": {"kms/governance"},
     "CLI/": {"cli"},
+    "node_api.h": {"bindings/node/src"},
     "catch2/": set(),
 }
 
@@ -129,6 +132,14 @@ def check_third_party(tree):
             for prefix, rooms in THIRD_PARTY.items():
                 if quote == "<" and name.startswith(prefix) and room_of(path) not in rooms:
                     yield f"{path}:{number}: <{name}> is not for {room_of(path)}"
+
+
+def check_bindings(tree):
+    """Bindings stand on the C interface alone: it is what stays compatible."""
+    for path, text in tree.sources():
+        for number, quote, name in includes(text):
+            if path.startswith("bindings/") and name.startswith("quietus/") and name != C_INTERFACE:
+                yield f"{path}:{number}: a binding must not include {name}"
 
 
 def check_public_headers(tree):
@@ -215,7 +226,7 @@ def check_readme(tree):
             yield f"README.md: example {number} does not compile:\n{said}"
 
 
-CHECKS = [check_direction, check_third_party, check_public_headers, check_length, check_words,
+CHECKS = [check_direction, check_third_party, check_bindings, check_public_headers, check_length, check_words,
           check_labels, check_compile_alone, check_readme]
 
 

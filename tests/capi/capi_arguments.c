@@ -285,6 +285,9 @@ void test_buffers(Fixture* fixture) {
   EXPECT_TRUE(quietus_unseal(scope, token, sealed - 1, bytes, 5, &size) < 0);
   token[sealed - 1] ^= 1;
   EXPECT(QUIETUS_ECORRUPT, quietus_unseal(scope, token, sealed, bytes, 5, &size));
+  EXPECT(QUIETUS_OK, quietus_seal(scope, NULL, 0, token, sizeof token, &sealed));
+  EXPECT(QUIETUS_OK, quietus_unseal(scope, token, sealed, NULL, 0, &size));
+  EXPECT_TRUE(size == 0);
 
   /* Text has a NUL at its end that needs room and is not counted. */
   char pem[1024];

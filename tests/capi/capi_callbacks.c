@@ -130,6 +130,9 @@ static void stopped(Fixture* f) {
   EXPECT(QUIETUS_ABSENT, quietus_get_stream(f->scope, "half", stop_bytes, &calls));
   EXPECT(QUIETUS_ABSENT, quietus_remove(f->scope, "half", NULL));
   EXPECT_TRUE(calls.count == 0);
+  EXPECT(QUIETUS_OK, quietus_put(f->scope, "empty", NULL, 0, NULL, NULL));
+  EXPECT(QUIETUS_OK, quietus_get_view(f->scope, "empty", stop_bytes, &calls));
+  EXPECT(QUIETUS_OK, quietus_remove(f->scope, "empty", NULL));
   EXPECT(QUIETUS_EINVALID, quietus_put_stream(f->scope, "half", lying_source, NULL, NULL, NULL));
   EXPECT(QUIETUS_EINVALID, quietus_put_stream(f->scope, "half", huge_source, NULL, NULL, NULL));
 }

@@ -43,7 +43,9 @@ struct WipedBytes {
   explicit WipedBytes(Bytes from) : content(std::move(from)) {}
   WipedBytes(const WipedBytes&) = delete;
   WipedBytes& operator=(const WipedBytes&) = delete;
-  ~WipedBytes() { explicit_bzero(content.data(), content.size()); }
+  ~WipedBytes() {
+    if (!content.empty()) explicit_bzero(content.data(), content.size());
+  }
 };
 
 // Why a buffer did not do: too small, or another reason. No value: it would now.
