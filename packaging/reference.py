@@ -21,7 +21,7 @@ INCLUDES = ("kms/include", "vault/include")
 HEAD = """# Commands
 
 Every command of `quietus`, as its `--help` tells it. What they do, and what they print with `--json`, is told in
-[the guide to the command](../cli.md); what they exit with as well.
+[the guide to the command](cli.md), and so is what they exit with.
 
 """
 

@@ -27,7 +27,8 @@ def outside(page, up, target):
 def on_config(config):
     for section in config["nav"]:
         if "Decisions" in section:
-            section["Decisions"] = [f"decisions/{path.name}" for path in sorted(ROOT.glob("docs/decisions/[0-9]*.md"))]
+            numbered = sorted(path.name for path in ROOT.glob("docs/decisions/[0-9]*.md"))
+            section["Decisions"] = [f"decisions/{name}" for name in ["README.md", *numbered]]
     return config
 
 

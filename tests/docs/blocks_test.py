@@ -104,6 +104,8 @@ def pattern(page, line):
             parts.append(r"\S+")
         elif page in LOOSE and word.strip() in ("B", "KiB", "MiB"):
             parts.append(" (?:B|KiB|MiB)")
+        elif page in LOOSE and (many := re.fullmatch(r"(record|scope)s(,?)", word)):
+            parts.append(f"{many[1]}s?{many[2]}")
         else:
             parts.append(r"\s+" if word.isspace() else re.escape(word))
     return re.compile("".join(parts).replace(r"\s+.*", r"\s*.*"))
