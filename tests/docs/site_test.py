@@ -80,6 +80,16 @@ def check_links(site, pages):
                 fail(f"{path} leads to {target}: the page has no such place")
 
 
+def check_tree():
+    """The pages are read in the tree as well, where nothing is generated."""
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        text = re.sub(r"(?ms)^ *```.*?^ *```|`[^`\n]*`", "", path.read_text(encoding="utf-8"))
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            there = target.partition("#")[0]
+            if there and "://" not in there and not (path.parent / there).exists():
+                fail(f"{path.relative_to(ROOT)} leads to {target}, which is not in the tree")
+
+
 def check_navigation(pages):
     begin = pages["index.html"]
     for path in sorted((ROOT / "docs").rglob("*.md")):
@@ -107,6 +117,7 @@ def main(tool):
             print(f"{program} is not installed")
             sys.exit(77)
     check_pictures()
+    check_tree()
     with tempfile.TemporaryDirectory(prefix="quietus-site-") as place:
         site = pathlib.Path(place).resolve() / "site"
         if said := build.build(tool, site):
