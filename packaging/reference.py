@@ -41,7 +41,7 @@ def row(one):
 
 
 def table(head, entries):
-    return [f"| {head} | |", "|---|---|", *map(row, entries), ""] if entries else []
+    return [f"| {head} | means |", "|---|---|", *map(row, entries), ""] if entries else []
 
 
 def section(command):
@@ -49,7 +49,7 @@ def section(command):
     lines = [f"{'#' * min(len(command.path) + 1, 3) if command.path else '##'} {name}", "", generate.sentence(cell(command.text)), "",
              "```text", command.usage, "```", ""]
     if command.below:
-        lines += ["| command | |", "|---|---|"]
+        lines += ["| command | does |", "|---|---|"]
         lines += [f"| [`{name} {below}`](#{'-'.join((command.page, below))}) | {cell(generate.sentence(text))} |"
                   for below, text in command.below] + [""]
     own = [one for one in command.options if not command.path or "--help" not in one.names]

@@ -71,3 +71,7 @@ def on_page_markdown(markdown, page, config, files):
             return match[0]
         return f"]({posixpath.relpath(linked, posixpath.dirname(name) or '.')})"
     return OUTSIDE.sub(settled, markdown)
+
+
+def on_page_content(html, page, config, files):
+    return html.replace("<pre>", '<pre tabindex="0">')  # wide ones are scrolled by keyboard as well
