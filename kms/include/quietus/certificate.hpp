@@ -97,10 +97,14 @@ class QUIETUS_EXPORT VerifiedCertificate {
   const std::string& erasure_id() const noexcept { return erasure_id_; }          // 32 hex digits
   const std::string& reason() const noexcept { return reason_; }                  // a code
   const CertifiedDecision& decision() const noexcept { return decision_; }        // who decided
-  CertificateStatus status() const noexcept { return status_; }  // what was seen to be destroyed
+  CertificateStatus status() const noexcept { return status_; }  // whether it is complete
   CertificatePhase phase() const noexcept { return phase_; }  // whether key snapshots still age out
-  const std::vector<std::uint64_t>& scope_ids() const noexcept { return scope_ids_; }  // erased
-  const std::vector<CertifiedScope>& scopes() const noexcept { return scopes_; }       // the same
+  const std::vector<std::uint64_t>& scope_ids() const noexcept {
+    return scope_ids_;
+  }  // of what was erased
+  const std::vector<CertifiedScope>& scopes() const noexcept {
+    return scopes_;
+  }                                                                   // and more of them
   const CertifiedAmount& amount() const noexcept { return amount_; }  // what is unreadable
   const std::vector<std::string>& supersedes() const noexcept { return supersedes_; }  // ids
   const CertificateTimes& times() const noexcept { return times_; }  // by the issuer's clock

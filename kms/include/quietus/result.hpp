@@ -64,7 +64,7 @@ QUIETUS_EXPORT std::string_view name_of(ErrorCode code) noexcept;
 // holds secrets, contents, or names of scopes or records.
 class [[nodiscard]] Error {
  public:
-  // From both.
+  // Of a code and its line of context.
   Error(ErrorCode code, std::string context) : code_(code), context_(std::move(context)) {}
 
   ErrorCode code() const noexcept { return code_; }                 // what the caller can act on

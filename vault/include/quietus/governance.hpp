@@ -145,7 +145,7 @@ class QUIETUS_EXPORT Governance {
   // not have that duty.
   Result<void> act(std::string_view signature, std::string_view duty);
 
-  // Takes a request down. The scopes and the reason are checked now, the rest as it goes on.
+  // Takes a request down. kInvalidArgument: no such kind or reason, or too much; kNotFound.
   Result<RequestInfo> open(const RequestSpec& request);
   // What is to be changed: one of add_operator(), remove_operator(), the text of a policy, or the
   // id of a hold to be released. Such a request needs no verification.
@@ -178,7 +178,7 @@ class QUIETUS_EXPORT Governance {
   // Whether the scope may be exported through this handle: not governed, or execute() of a request
   // for access or portability that names it, or what it lies below. kRefused.
   Result<void> check_export(std::string_view scope_path);
-  Result<RequestInfo> request(std::string_view id);                 // kNotFound
+  Result<RequestInfo> request(std::string_view id);                 // one; kNotFound
   Result<std::vector<RequestInfo>> requests();                      // of all times
   Result<std::vector<SignedText>> signatures(std::string_view id);  // of a request
 

@@ -198,7 +198,7 @@ QUIETUS_EXPORT int quietus_open_scope(quietus_vault vault, const char* path, qui
 QUIETUS_EXPORT int quietus_open_restricted(quietus_vault vault, const char* path, const char* use,
                                            quietus_scope* scope);
 QUIETUS_EXPORT int quietus_close_scope(quietus_scope scope);            /* once */
-QUIETUS_EXPORT int quietus_scope_id(quietus_scope scope, uint64_t* id); /* as above */
+QUIETUS_EXPORT int quietus_scope_id(quietus_scope scope, uint64_t* id); /* its random id */
 /* Shows one scope, or those directly below one (tenants: ""). */
 QUIETUS_EXPORT int quietus_describe(quietus_vault vault, const char* path,
                                     quietus_scope_visit visit, void* context);

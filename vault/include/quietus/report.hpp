@@ -153,7 +153,7 @@ struct VaultStatus {     // a vault at a glance
 };
 
 struct Finding {                                        // of doctor()
-  enum class Level { kOk, kNote, kWarning, kProblem };  // a problem: it does not work
+  enum class Level { kOk, kNote, kWarning, kProblem };  // a problem: something fails
   Level level = Level::kOk;
   std::string subject;  // "root slots", "swap", "clock", …
   std::string text;     // what was seen, and what to do about it

@@ -58,7 +58,7 @@ class QUIETUS_EXPORT Batch {
  public:
   Batch& put(std::string_view name, ByteView value, PutOptions options = {});  // adds one
   Batch& remove(std::string_view name);                         // adds one that is removed
-  std::size_t size() const noexcept { return writes_.size(); }  // writes
+  std::size_t size() const noexcept { return writes_.size(); }  // how many
 
   // One of them.
   struct Write {
