@@ -99,12 +99,8 @@ class QUIETUS_EXPORT VerifiedCertificate {
   const CertifiedDecision& decision() const noexcept { return decision_; }        // who decided
   CertificateStatus status() const noexcept { return status_; }  // whether it is complete
   CertificatePhase phase() const noexcept { return phase_; }  // whether key snapshots still age out
-  const std::vector<std::uint64_t>& scope_ids() const noexcept {
-    return scope_ids_;
-  }  // of what was erased
-  const std::vector<CertifiedScope>& scopes() const noexcept {
-    return scopes_;
-  }                                                                   // and more of them
+  const std::vector<std::uint64_t>& scope_ids() const noexcept { return scope_ids_; }  // erased
+  const std::vector<CertifiedScope>& scopes() const noexcept { return scopes_; }       // in detail
   const CertifiedAmount& amount() const noexcept { return amount_; }  // what is unreadable
   const std::vector<std::string>& supersedes() const noexcept { return supersedes_; }  // ids
   const CertificateTimes& times() const noexcept { return times_; }  // by the issuer's clock
