@@ -83,38 +83,40 @@ struct CertificateReport {
 struct CertifiedDecision {
   std::string by;  // "single-user", "policy", "approval", "unknown"
   // Of an approval, and of a policy whose rule counted from something that was approved:
-  std::string request_id;   // 32 hex digits; empty: nothing was
-  std::string kind;         // of the request, a code
-  std::string plan_sha256;  // of the text that was signed, 64 hex digits
-  std::uint64_t approvals = 0;
+  std::string request_id;       // 32 hex digits; empty: nothing was
+  std::string kind;             // of the request, a code
+  std::string plan_sha256;      // of the text that was signed, 64 hex digits
+  std::uint64_t approvals = 0;  // how many
 };
 
+// A certificate that was verified: there is no other way to get one.
 class QUIETUS_EXPORT VerifiedCertificate {
  public:
   const std::string& certificate_id() const noexcept { return certificate_id_; }  // 32 hex digits
   const std::string& vault_id() const noexcept { return vault_id_; }              // 32 hex digits
   const std::string& erasure_id() const noexcept { return erasure_id_; }          // 32 hex digits
   const std::string& reason() const noexcept { return reason_; }                  // a code
-  const CertifiedDecision& decision() const noexcept { return decision_; }
-  CertificateStatus status() const noexcept { return status_; }
-  CertificatePhase phase() const noexcept { return phase_; }
-  const std::vector<std::uint64_t>& scope_ids() const noexcept { return scope_ids_; }
-  const std::vector<CertifiedScope>& scopes() const noexcept { return scopes_; }
-  const CertifiedAmount& amount() const noexcept { return amount_; }
+  const CertifiedDecision& decision() const noexcept { return decision_; }        // who decided
+  CertificateStatus status() const noexcept { return status_; }  // whether it is complete
+  CertificatePhase phase() const noexcept { return phase_; }  // whether key snapshots still age out
+  const std::vector<std::uint64_t>& scope_ids() const noexcept { return scope_ids_; }  // erased
+  const std::vector<CertifiedScope>& scopes() const noexcept { return scopes_; }       // in detail
+  const CertifiedAmount& amount() const noexcept { return amount_; }  // what is unreadable
   const std::vector<std::string>& supersedes() const noexcept { return supersedes_; }  // ids
-  const CertificateTimes& times() const noexcept { return times_; }
+  const CertificateTimes& times() const noexcept { return times_; }  // by the issuer's clock
   // RFC 7638 thumbprint of the key that signed it: the one that was passed in.
   const std::string& issuer_kid() const noexcept { return issuer_kid_; }
-  const std::string& log_vkey() const noexcept { return log_vkey_; }
-  bool log_key_pinned() const noexcept { return log_key_pinned_; }
+  const std::string& log_vkey() const noexcept { return log_vkey_; }  // the evidence log's key
+  bool log_key_pinned() const noexcept { return log_key_pinned_; }    // the reader named that key
   // Witnesses of the trust file that cosigned the log's checkpoint in it.
   const std::vector<WitnessStatement>& witnesses() const noexcept { return witnesses_; }
-  const CertificateReport& report() const noexcept { return report_; }
+  const CertificateReport& report() const noexcept { return report_; }  // for people
 
   // Verifies a time stamp of the very file that this was made from, as verify_timestamp() does and
   // with its errors, and tells it in the report. kInvalidArgument also when there is one already.
   // After an error this is as before.
   Result<void> add_timestamp(ByteView token, std::string_view tsa_ca_pem);
+  // That time stamp; none when none was added.
   const std::optional<VerifiedTimestamp>& timestamp() const noexcept { return timestamp_; }
 
  private:
@@ -180,6 +182,6 @@ QUIETUS_EXPORT Result<void> check_subject(const VerifiedCertificate& certificate
 // The issuer's public key in the two forms that tools read: PEM (openssl) and JWK (JOSE libraries).
 // kInvalidArgument for anything but an Ed25519 public key.
 QUIETUS_EXPORT Result<std::string> issuer_key_jwk(std::string_view pem);
-QUIETUS_EXPORT Result<std::string> issuer_key_pem(std::string_view jwk);
+QUIETUS_EXPORT Result<std::string> issuer_key_pem(std::string_view jwk);  // and back
 
 }  // namespace quietus

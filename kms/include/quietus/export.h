@@ -2,6 +2,6 @@
 #ifndef QUIETUS_EXPORT_H
 #define QUIETUS_EXPORT_H
 
-#define QUIETUS_EXPORT __attribute__((visibility("default")))
+#define QUIETUS_EXPORT __attribute__((visibility("default"))) /* is shown */
 
 #endif

@@ -23,11 +23,12 @@ using Bytes = std::vector<std::uint8_t>;
 using ByteView = std::span<const std::uint8_t>;  // read-only, borrowed for the call
 using MutableBytes = std::span<std::uint8_t>;    // the caller's buffer, borrowed for the call
 
+// The same memory, seen as bytes or as text.
 inline ByteView as_bytes(std::string_view text) noexcept {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-inline std::string_view as_text(ByteView bytes) noexcept {
+inline std::string_view as_text(ByteView bytes) noexcept {  // and back
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
@@ -63,10 +64,11 @@ QUIETUS_EXPORT std::string_view name_of(ErrorCode code) noexcept;
 // holds secrets, contents, or names of scopes or records.
 class [[nodiscard]] Error {
  public:
+  // Of a code and its line of context.
   Error(ErrorCode code, std::string context) : code_(code), context_(std::move(context)) {}
 
-  ErrorCode code() const noexcept { return code_; }
-  const std::string& context() const noexcept { return context_; }
+  ErrorCode code() const noexcept { return code_; }                 // what the caller can act on
+  const std::string& context() const noexcept { return context_; }  // the line
   // Both, for people: "held: a legal hold is in the way".
   std::string text() const { return std::string(name_of(code_)).append(": ").append(context_); }
 
@@ -81,14 +83,16 @@ class [[nodiscard]] Error {
   std::string context_;
 };
 
+// A value, or the error that there is in its place.
 template <class T>
 class [[nodiscard]] Result {
  public:
+  // Both convert, so that functions return either.
   Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit
 
-  bool ok() const noexcept { return state_.index() == 0; }
-  explicit operator bool() const noexcept { return ok(); }
+  bool ok() const noexcept { return state_.index() == 0; }  // there is a value
+  explicit operator bool() const noexcept { return ok(); }  // the same
 
   // Requires: ok().
   const T& value() const& noexcept {
@@ -103,10 +107,10 @@ class [[nodiscard]] Result {
     assert(ok());
     return std::move(*std::get_if<0>(&state_));
   }
-  const T& operator*() const& noexcept { return value(); }
+  const T& operator*() const& noexcept { return value(); }  // as value()
   T& operator*() & noexcept { return value(); }
   T operator*() && noexcept { return std::move(*this).value(); }
-  const T* operator->() const noexcept { return &value(); }
+  const T* operator->() const noexcept { return &value(); }  // as value()
   T* operator->() noexcept { return &value(); }
 
   // Requires: !ok().
@@ -119,6 +123,7 @@ class [[nodiscard]] Result {
     return std::move(*std::get_if<1>(&state_));
   }
 
+  // Of an error, Error::within(); a value stays as it is.
   Result within(std::string_view doing) && {
     if (ok()) return std::move(*this);
     return std::move(*this).error().within(doing);
@@ -128,14 +133,16 @@ class [[nodiscard]] Result {
   std::variant<T, Error> state_;
 };
 
+// Done, or the error that there is instead.
 template <>
 class [[nodiscard]] Result<void> {
  public:
   Result() = default;
+  // An error converts; done is made without.
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit
 
-  bool ok() const noexcept { return state_.index() == 0; }
-  explicit operator bool() const noexcept { return ok(); }
+  bool ok() const noexcept { return state_.index() == 0; }  // it is done
+  explicit operator bool() const noexcept { return ok(); }  // the same
 
   // Requires: !ok().
   const Error& error() const& noexcept {
@@ -147,6 +154,7 @@ class [[nodiscard]] Result<void> {
     return std::move(*std::get_if<1>(&state_));
   }
 
+  // Of an error, Error::within().
   Result within(std::string_view doing) && {
     if (ok()) return {};
     return std::move(*this).error().within(doing);

@@ -29,6 +29,7 @@ namespace quietus {
 
 struct TrustRules;
 
+// That a witness saw a checkpoint.
 struct WitnessStatement {
   std::string witness;       // its name in the trust file
   std::int64_t unix_ms = 0;  // whole seconds, by the witness's clock
@@ -65,7 +66,7 @@ class QUIETUS_EXPORT Trust {
   // The name that the quorum line gives; "none" when no witness is needed.
   const std::string& quorum() const noexcept;
 
-  const TrustRules& rules() const noexcept { return *rules_; }
+  const TrustRules& rules() const noexcept { return *rules_; }  // what the file says
 
  private:
   explicit Trust(std::shared_ptr<const TrustRules> rules) : rules_(std::move(rules)) {}
@@ -85,6 +86,7 @@ class QUIETUS_EXPORT Trust {
 inline constexpr std::size_t kMaxTimestampMessage = std::size_t{64} * 1024;
 inline constexpr std::size_t kMaxTimestampAuthorities = std::size_t{1024} * 1024;
 
+// What a token says, once it was verified.
 struct VerifiedTimestamp {
   // The authority's time (genTime), in milliseconds since 1970-01-01T00:00:00Z, rounded up.
   std::int64_t time_unix_ms = 0;
@@ -125,6 +127,7 @@ struct LogExpectations {
   std::optional<std::string> older_checkpoint;
 };
 
+// An exported log that was verified, up to which checkpoint, and what was looked at.
 struct VerifiedLog {
   CheckedCheckpoint head;
   std::optional<CheckedCheckpoint> older;

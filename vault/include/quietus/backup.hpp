@@ -19,7 +19,7 @@ namespace quietus {
 
 struct VaultCore;
 
-struct BackupOptions {
+struct BackupOptions {  // how one is made
   // How long it will be kept, "30d", "6m", "1y": for so long, keys that it needs are not destroyed
   // because of a rotation. Empty: what the policy says (backup-retention), or 30 days.
   std::string keep;
@@ -41,7 +41,7 @@ struct BackupInfo {
   // Later than that while others hold changes since this one; 0 where only the backup itself tells.
   std::int64_t needed_until_unix_ms = 0;
   std::uint64_t records = 0;  // that are in it
-  std::uint64_t bytes = 0;
+  std::uint64_t bytes = 0;    // of the file
   // The key snapshot in it: the epoch of the escrow ring that opens it, and until when. Empty: it
   // has none.
   std::string epoch_id;
@@ -73,7 +73,7 @@ QUIETUS_EXPORT Result<CheckedBackup> check_backup(const ByteSource& backup,
                                                   const Trust* trust = nullptr,
                                                   const ByteSource* base = nullptr);
 
-struct RestoreOptions {
+struct RestoreOptions {              // how one is put back
   const ByteSource* base = nullptr;  // of an incremental backup; borrowed
   CreateOptions create;              // of the new instance
   // Called now and then with the bytes that were read. False stops it: nothing is restored then.
@@ -94,7 +94,7 @@ struct RestoreReport {
   // Of a recovery at a site: a signed note for the lost host, should it come back (Escrow::yield).
   std::string takeover;
 
-  bool complete() const noexcept { return missing == 0 && damages.empty(); }
+  bool complete() const noexcept { return missing == 0 && damages.empty(); }  // nothing is amiss
 };
 
 // What of a backup opens with the keys that the vault has now.
@@ -112,10 +112,10 @@ struct OpenedBackup {
   std::uint64_t contents_not_opened = 0;
   std::vector<Damage> damages;  // the first 100
 
-  bool sound() const noexcept { return missing == 0 && damaged == 0; }
+  bool sound() const noexcept { return missing == 0 && damaged == 0; }  // all opens
 };
 
-struct DrillOptions {
+struct DrillOptions {                // how a restore is tried
   std::filesystem::path scratch;     // where to restore to; empty: the system's temporary folder
   std::uint32_t days = 30;           // erased scopes of so many days are tried
   const ByteSource* base = nullptr;  // of an incremental backup; borrowed
@@ -137,7 +137,7 @@ struct DrillReport {
   bool key_memory_locked = false;  // false: the root key may have been swapped
   std::string signed_report;       // JWS by the issuing key, as certificates are
 
-  bool passed() const noexcept {
+  bool passed() const noexcept {  // a backup that can be relied on
     return restore.complete() && differing == 0 && erased_scopes_readable == 0;
   }
 };

@@ -26,6 +26,7 @@ struct RingOptions {
 // Whether a ring can be made so. kInvalidArgument: not days, or more than 512 epochs to a life.
 QUIETUS_EXPORT Result<void> check_ring_options(const RingOptions& options);
 
+// How far the life of an epoch is.
 enum class EpochState {
   kUpcoming,   // not open yet
   kOpen,       // is sealed to now
@@ -57,6 +58,7 @@ struct RingInfo {
   std::string receipt;    // signed note: every epoch that is destroyed, with time and erasure
 };
 
+// What a roll did.
 struct RollReport {
   std::vector<EpochInfo> destroyed;  // that the receipt names for the first time
   std::uint64_t made = 0;            // epochs
@@ -73,6 +75,7 @@ struct RingImport {
   std::uint64_t epochs = 0;
   std::int64_t seals_until_unix_ms = 0;  // the last epoch closes then
 };
+// Of a receipt.
 struct ReceiptImport {
   std::string ring_id;
   std::uint64_t epochs = 0;               // attested for the first time, that were sealed to
@@ -167,7 +170,7 @@ class QUIETUS_EXPORT Escrow {
   // this folder, which has to be there; so does this call of all before. Empty: no more. What
   // cannot be told waits. kRefused without a ring. Durable on return.
   Result<InboxInfo> set_inbox(const std::filesystem::path& folder);
-  Result<InboxInfo> inbox();
+  Result<InboxInfo> inbox();  // as it is
   // Tells what waits. Errors of the folder.
   Result<InboxInfo> tell();
 

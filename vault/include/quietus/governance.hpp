@@ -27,8 +27,8 @@ struct OperatorKeyInfo {
   std::int64_t added_unix_ms = 0;
   std::int64_t used_unix_ms = 0;
 };
-struct OperatorInfo {
-  std::string id;  // 32 hex digits; what the log has in place of the name
+struct OperatorInfo {  // who may act, with the roles and keys there are
+  std::string id;      // 32 hex digits; what the log has in place of the name
   std::string name;
   std::vector<std::string> roles;  // "admin", "operator", "approver", "verifier", "auditor"
   std::int64_t from_unix_ms = 0;
@@ -48,17 +48,17 @@ struct OperatorSpec {
   std::int64_t until_unix_ms = 0;
 };
 
-struct ApprovalInfo {
+struct ApprovalInfo {  // who signed the plan of a request
   std::string operator_id;
   std::string name;
   std::int64_t time_unix_ms = 0;
   bool touched = false;   // a security key, by somebody who was there
   bool verified = false;  // and showed a PIN or biometrics
 };
-struct RequestInfo {
-  std::string id;    // 32 hex digits
-  std::string kind;  // "termination", "deletion", "restriction", "access", "portability",
-                     // "correction", "consent-withdrawal", "change"
+struct RequestInfo {  // what was asked for, and how far it is
+  std::string id;     // 32 hex digits
+  std::string kind;   // "termination", "deletion", "restriction", "access", "portability",
+                      // "correction", "consent-withdrawal", "change"
   std::string
       state;  // "open", "verified", "approved", "executing", "done", "rejected", "cancelled"
   std::vector<std::string> scopes;  // paths; the id of one whose path cannot be read
@@ -79,13 +79,13 @@ struct RequestInfo {
   // What opens the certificate's commitments; from execute() of a deletion only. Hand it over with
   // the certificate: a tenant's salt is kept nowhere else.
   std::vector<SubjectOpening> subjects;
-  std::int64_t ended_unix_ms = 0;
+  std::int64_t ended_unix_ms = 0;  // 0: it is open
   // Who asked, and the records to be corrected: for who takes requests down or verifies them, and
   // as far as it can be read.
   std::string contact;
   std::vector<std::string> records;
 };
-struct RequestSpec {
+struct RequestSpec {  // what is asked for
   std::string kind;
   std::vector<std::string> scopes;
   std::string reason;                     // a code
@@ -100,6 +100,7 @@ struct SignedText {
   std::string signature;
 };
 
+// Who decides, and what waits to be decided.
 struct GovernanceStatus {
   bool governed = false;
   std::int64_t since_unix_ms = 0;
@@ -122,8 +123,8 @@ inline constexpr std::string_view kReviewNamespace = "review@quietus";
 // logged. In a vault that is not governed everything but status() and govern() is kRefused.
 class QUIETUS_EXPORT Governance {
  public:
-  Result<GovernanceStatus> status();
-  Result<bool> governed();
+  Result<GovernanceStatus> status();  // also when nobody governs
+  Result<bool> governed();            // whether there are operators
   // Binds the first operator, who has to be an admin. There is no way back: the root is changed, so
   // that no older copy of the vault opens beside its slots. kRefused when it is governed already;
   // another error says whether it is now, and only the root could not be changed.
@@ -144,18 +145,19 @@ class QUIETUS_EXPORT Governance {
   // not have that duty.
   Result<void> act(std::string_view signature, std::string_view duty);
 
+  // Takes a request down. kInvalidArgument: no such kind or reason, or too much; kNotFound.
   Result<RequestInfo> open(const RequestSpec& request);
   // What is to be changed: one of add_operator(), remove_operator(), the text of a policy, or the
   // id of a hold to be released. Such a request needs no verification.
   Result<RequestInfo> propose_operator(const OperatorSpec& operator_or_new);
-  Result<RequestInfo> propose_removal(std::string_view name);
-  Result<RequestInfo> propose_policy(std::string_view text);
-  Result<RequestInfo> propose_release(std::string_view hold_id);
+  Result<RequestInfo> propose_removal(std::string_view name);     // of an operator
+  Result<RequestInfo> propose_policy(std::string_view text);      // TOML
+  Result<RequestInfo> propose_release(std::string_view hold_id);  // of a hold
   // The statement that the verifier signs in kVerifyNamespace. `method` is a code; of the evidence,
   // which stays with who has it, the SHA-256 is noted.
   Result<std::string> verification(std::string_view id, std::string_view method, ByteView evidence);
   Result<RequestInfo> verify(std::string_view id, std::string_view statement,
-                             std::string_view signature);
+                             std::string_view signature);  // takes that statement, signed
   // The plan that is to be approved, made anew when there is none, when it has expired, or when it
   // is not what would happen now; that ends the approvals of the one before.
   Result<std::string> plan(std::string_view id);
@@ -163,9 +165,9 @@ class QUIETUS_EXPORT Governance {
   // what would happen has changed.
   Result<RequestInfo> approve(std::string_view id, std::string_view signature);
   Result<RequestInfo> extend(std::string_view id, std::int64_t deadline_unix_ms,
-                             std::string_view reason);
-  Result<RequestInfo> reject(std::string_view id, std::string_view reason);
-  Result<RequestInfo> cancel(std::string_view id);
+                             std::string_view reason);                       // a later deadline
+  Result<RequestInfo> reject(std::string_view id, std::string_view reason);  // says no
+  Result<RequestInfo> cancel(std::string_view id);                           // takes it back
   // Does what was approved. Errors of what is done; kRefused when approvals are missing or no
   // longer cover what would happen. An erasure that is not finished (kErasureIncomplete) is
   // finished by calling it again. Access, portability and correction only become allowed by it,
@@ -176,14 +178,14 @@ class QUIETUS_EXPORT Governance {
   // Whether the scope may be exported through this handle: not governed, or execute() of a request
   // for access or portability that names it, or what it lies below. kRefused.
   Result<void> check_export(std::string_view scope_path);
-  Result<RequestInfo> request(std::string_view id);
-  Result<std::vector<RequestInfo>> requests();
-  Result<std::vector<SignedText>> signatures(std::string_view id);
+  Result<RequestInfo> request(std::string_view id);                 // one; kNotFound
+  Result<std::vector<RequestInfo>> requests();                      // of all times
+  Result<std::vector<SignedText>> signatures(std::string_view id);  // of a request
 
   // Who can do what, since when, and last used when, as a text that an admin or auditor signs in
   // kReviewNamespace to close the quarter.
   Result<std::string> review();
-  Result<void> sign_review(std::string_view text, std::string_view signature);
+  Result<void> sign_review(std::string_view text, std::string_view signature);  // takes it, signed
 
   explicit Governance(std::weak_ptr<VaultCore> core) : core_(std::move(core)) {}
 

@@ -19,6 +19,7 @@ namespace quietus {
 
 struct VaultCore;
 
+// A key of a scope, of which nothing secret is told.
 struct KeyInfo {
   std::uint64_t id = 0;
   std::string line;  // "data", "lasting"
@@ -29,6 +30,7 @@ struct KeyInfo {
   std::string commitment;            // 64 hex digits
 };
 
+// The states of a scope and of its keys.
 struct KeyReport {
   std::uint64_t scope_id = 0;
   std::string state;  // of the scope's newest keys
@@ -47,6 +49,7 @@ struct StandingReport {
   std::uint32_t unconfirmed = 0;
 };
 
+// What becomes of the older keys.
 struct RotationOptions {
   // Destroys the older generations as soon as nothing needs them; otherwise the next sweep does
   // when no backup needs them either. Copies of the vault from before are then dead for this
@@ -60,6 +63,7 @@ struct RotationOptions {
   std::function<bool(std::uint64_t done, std::uint64_t total)> progress;
 };
 
+// What a rotation or a purge did.
 struct RotationReport {
   std::uint32_t generation = 0;        // of the data line, now
   std::uint64_t records = 0;           // re-encrypted
@@ -82,6 +86,7 @@ struct RotationInfo {
   std::int64_t begun_unix_ms = 0;
 };
 
+// A legal hold.
 struct HoldInfo {
   std::string id;  // 32 hex digits
   std::uint64_t scope_id = 0;
@@ -92,6 +97,7 @@ struct HoldInfo {
   std::string authority;
 };
 
+// Why it is placed, and until when.
 struct HoldOptions {
   // Who ordered it and under which reference, at most 4,096 bytes of UTF-8. Sealed under the
   // scope's key; appears in no log.
@@ -138,6 +144,7 @@ class QUIETUS_EXPORT Lifecycle {
   // unrecoverable in every copy of the vault.
   Result<RotationReport> purge(std::string_view path, std::string_view reason,
                                RotationOptions options = {});
+  // What was begun and is not at its end.
   Result<std::vector<RotationInfo>> rotations();
   // Brings everything that rotate() and purge() began to its end; how many. The first failure, when
   // all were tried.

@@ -29,6 +29,7 @@ struct TransferFailure {
   Error error;
 };
 
+// What an import or export moved, and what it did not.
 struct TransferReport {
   std::uint64_t records = 0;
   std::uint64_t bytes = 0;  // of content
@@ -38,7 +39,7 @@ struct TransferReport {
   std::optional<Error> stopped;
   bool recorded = false;  // exports: in the evidence log
 
-  bool complete() const noexcept { return failed.empty() && !stopped; }
+  bool complete() const noexcept { return failed.empty() && !stopped; }  // all was moved
 };
 
 // Importing replaces records of the same name. Small records are written in batches, each whole and
@@ -64,6 +65,7 @@ QUIETUS_EXPORT TransferReport import_ndjson(Scope& scope, const ByteSource& sour
 struct ExportSource {
   std::string_view scope_path;
   std::optional<RestrictedUse> use{};
+  // A path converts.
   ExportSource(std::string_view path, std::optional<RestrictedUse> lawful = {})  // NOLINT: implicit
       : scope_path(path), use(lawful) {}
   ExportSource(const char* path) : scope_path(path) {}         // NOLINT: implicit

@@ -81,9 +81,9 @@ QUIETUS_EXPORT int quietus_last_error_code(void); /* QUIETUS_OK: there was none 
 
 /* ---- handles and callbacks ------------------------------------------------------------------- */
 
-typedef struct quietus_vault_handle* quietus_vault;
-typedef struct quietus_scope_handle* quietus_scope;
-typedef struct quietus_batch_handle* quietus_batch;
+typedef struct quietus_vault_handle* quietus_vault; /* an open vault */
+typedef struct quietus_scope_handle* quietus_scope; /* a scope of one */
+typedef struct quietus_batch_handle* quietus_batch; /* writes to come */
 
 /* Names the state of a record: changes with every write, never repeats. */
 typedef struct quietus_record_version {
@@ -104,7 +104,7 @@ typedef struct quietus_unlock {
   const char* passphrase_file; /* its first line is the passphrase */
 } quietus_unlock;
 
-typedef struct quietus_create_options {
+typedef struct quietus_create_options { /* of a new vault */
   size_t size;
   const char* root_folder;    /* where the root slots lie; NULL: the default. No backup takes it */
   int insecure_root_in_vault; /* 1: the slots may lie in the vault's folder */
@@ -113,7 +113,7 @@ typedef struct quietus_create_options {
 
 /* A line for your log: what was done or found besides the answer. The library writes no log. */
 typedef void (*quietus_notice)(void* context, const char* line);
-typedef struct quietus_open_options {
+typedef struct quietus_open_options { /* of one that is there */
   size_t size;
   int read_only;
   int require_locked_memory;
@@ -138,7 +138,7 @@ QUIETUS_EXPORT int quietus_open(const char* folder, const quietus_unlock* unlock
 /* Its scopes answer QUIETUS_EUNAVAILABLE from now on. */
 QUIETUS_EXPORT int quietus_close(quietus_vault vault);
 
-typedef struct quietus_status_info {
+typedef struct quietus_status_info { /* a vault at a glance */
   size_t size;
   char vault_id[33];
   char assurance[256]; /* of the root slots, cut off if longer */
@@ -152,9 +152,9 @@ typedef struct quietus_status_info {
   int key_memory_locked;
   int64_t last_backup_ms;
 } quietus_status_info;
-QUIETUS_EXPORT int quietus_status(quietus_vault vault, quietus_status_info* info);
+QUIETUS_EXPORT int quietus_status(quietus_vault vault, quietus_status_info* info); /* fills it in */
 
-typedef struct quietus_check_report {
+typedef struct quietus_check_report { /* what was read, and is damaged */
   size_t size;
   uint64_t scopes;
   uint64_t records;
@@ -179,7 +179,7 @@ typedef struct quietus_scope_options {
   size_t derived_from_count;
 } quietus_scope_options;
 
-typedef struct quietus_scope_info {
+typedef struct quietus_scope_info { /* what is known of a scope */
   size_t size;
   const char* path; /* empty when erased: the name went with the key */
   const char* data_class;
@@ -200,13 +200,13 @@ QUIETUS_EXPORT int quietus_open_scope(quietus_vault vault, const char* path, qui
  * "public-interest". Each call through it is logged. */
 QUIETUS_EXPORT int quietus_open_restricted(quietus_vault vault, const char* path, const char* use,
                                            quietus_scope* scope);
-QUIETUS_EXPORT int quietus_close_scope(quietus_scope scope);
-QUIETUS_EXPORT int quietus_scope_id(quietus_scope scope, uint64_t* id);
+QUIETUS_EXPORT int quietus_close_scope(quietus_scope scope);            /* once */
+QUIETUS_EXPORT int quietus_scope_id(quietus_scope scope, uint64_t* id); /* its random id */
 /* Shows one scope, or those directly below one (tenants: ""). */
 QUIETUS_EXPORT int quietus_describe(quietus_vault vault, const char* path,
                                     quietus_scope_visit visit, void* context);
 QUIETUS_EXPORT int quietus_children(quietus_vault vault, const char* path,
-                                    quietus_scope_visit visit, void* context);
+                                    quietus_scope_visit visit, void* context); /* as well */
 
 /* ---- records --------------------------------------------------------------------------------- */
 
@@ -214,14 +214,14 @@ QUIETUS_EXPORT int quietus_children(quietus_vault vault, const char* path,
  * its key's state does not allow it; EHELD; ECORRUPT; EUNAVAILABLE; EIO. Names are 1 to 1,024 bytes
  * without control characters. */
 
-typedef struct quietus_put_options {
+typedef struct quietus_put_options { /* of one write */
   size_t size;
   const char* content_type;               /* at most 255 bytes; NULL: none */
   const quietus_record_version* expected; /* only if it has that version now, else ECONFLICT */
   int must_be_new;                        /* 1: only if there is none, else ECONFLICT */
 } quietus_put_options;
 
-typedef struct quietus_record_info {
+typedef struct quietus_record_info { /* a record without its content */
   size_t size;
   const char* name;
   const char* content_type;
@@ -248,7 +248,7 @@ QUIETUS_EXPORT int quietus_get_view(quietus_scope scope, const char* name, quiet
 QUIETUS_EXPORT int quietus_get_stream(quietus_scope scope, const char* name, quietus_sink sink,
                                       void* context);
 QUIETUS_EXPORT int quietus_stat(quietus_scope scope, const char* name, quietus_record_visit visit,
-                                void* context);
+                                void* context); /* shows all but the content */
 /* QUIETUS_ABSENT: there was none. Durable on return. `expected` may be NULL. The old content stays
  * readable for who has the scope's key and an old copy, until the key is renewed or erased. */
 QUIETUS_EXPORT int quietus_remove(quietus_scope scope, const char* name,
@@ -261,11 +261,11 @@ QUIETUS_EXPORT int quietus_list(quietus_scope scope, const char* prefix, quietus
  * threads at once. */
 QUIETUS_EXPORT int quietus_new_batch(quietus_batch* batch);
 QUIETUS_EXPORT int quietus_batch_put(quietus_batch batch, const char* name, const void* data,
-                                     size_t size, const quietus_put_options* options);
-QUIETUS_EXPORT int quietus_batch_remove(quietus_batch batch, const char* name);
+                                     size_t size, const quietus_put_options* options); /* a put */
+QUIETUS_EXPORT int quietus_batch_remove(quietus_batch batch, const char* name); /* likewise */
 /* Durable on return. The batch can be written again. */
 QUIETUS_EXPORT int quietus_write(quietus_scope scope, quietus_batch batch);
-QUIETUS_EXPORT int quietus_close_batch(quietus_batch batch);
+QUIETUS_EXPORT int quietus_close_batch(quietus_batch batch); /* once */
 
 /* Envelope encryption of data that is kept elsewhere; the token is unrecoverable with the scope. */
 QUIETUS_EXPORT int quietus_seal(quietus_scope scope, const void* data, size_t data_size,
@@ -286,7 +286,7 @@ typedef struct quietus_subject {
   const char* salt; /* 64 hex digits */
 } quietus_subject;
 
-typedef struct quietus_erasure {
+typedef struct quietus_erasure { /* one that is done */
   size_t size;
   const char* erasure_id;     /* 32 hex digits */
   const char* certificate_id; /* 32 hex digits */
@@ -314,21 +314,22 @@ QUIETUS_EXPORT int quietus_schedule_erasure(quietus_vault vault, const char* con
                                             size_t count, const char* reason,
                                             quietus_appointment_visit visit, void* context);
 QUIETUS_EXPORT int quietus_cancel_erasure(quietus_vault vault, const char* const* paths,
-                                          size_t count);
+                                          size_t count); /* takes that back */
 
 /* A new retention policy. EINVALID names the line; EREFUSED: the notice period; EEXISTS. */
 QUIETUS_EXPORT int quietus_apply_policy(quietus_vault vault, const char* toml);
 /* The agreement ends then; from that day on nothing is written, and rules count from it. */
 QUIETUS_EXPORT int quietus_terminate(quietus_vault vault, const char* path, int64_t effective_ms);
-QUIETUS_EXPORT int quietus_cancel_termination(quietus_vault vault, const char* path);
+QUIETUS_EXPORT int quietus_cancel_termination(quietus_vault vault, const char* path); /* undone */
+/* Consent was withdrawn, or somebody opted out, then. */
 QUIETUS_EXPORT int quietus_withdraw_consent(quietus_vault vault, const char* path, int64_t when_ms);
 
-typedef struct quietus_sweep_options {
+typedef struct quietus_sweep_options { /* how much may end */
   size_t size;
   int dry_run;
   uint64_t max_scopes; /* 0: 1,000 or a tenth of all, whichever is less, and 10 always */
 } quietus_sweep_options;
-typedef struct quietus_sweep_report {
+typedef struct quietus_sweep_report { /* what ended */
   size_t size;
   uint64_t scopes; /* that ended, or would */
   uint64_t limit;
@@ -347,6 +348,7 @@ QUIETUS_EXPORT int quietus_sweep(quietus_vault vault, const quietus_sweep_option
 
 /* Reasons are codes (docs/lifecycle.md); EINVALID lists them. */
 QUIETUS_EXPORT int quietus_suspend(quietus_vault vault, const char* path, const char* reason);
+/* Lifts that. */
 QUIETUS_EXPORT int quietus_unsuspend(quietus_vault vault, const char* path, const char* reason);
 /* Ends writing; reads go on. */
 QUIETUS_EXPORT int quietus_deactivate(quietus_vault vault, const char* path, const char* reason);
@@ -358,24 +360,24 @@ QUIETUS_EXPORT int quietus_purge(quietus_vault vault, const char* path, const ch
  * text, sealed, or NULL; until_ms 0: until it is released. */
 QUIETUS_EXPORT int quietus_place_hold(quietus_vault vault, const char* path, const char* reason,
                                       const char* authority, int64_t until_ms, char id[33]);
-QUIETUS_EXPORT int quietus_release_hold(quietus_vault vault, const char* id);
+QUIETUS_EXPORT int quietus_release_hold(quietus_vault vault, const char* id); /* lifts it */
 
 /* ---- evidence -------------------------------------------------------------------------------- */
 
 typedef int (*quietus_certificate_visit)(void* context, const char* id, const char* status,
-                                         int64_t issued_ms);
+                                         int64_t issued_ms); /* is shown one */
 QUIETUS_EXPORT int quietus_certificates(quietus_vault vault, quietus_certificate_visit visit,
-                                        void* context);
+                                        void* context); /* shows all of them */
 /* By its id, or of an erased scope by its path or 16-digit id. ENOTFOUND. */
 QUIETUS_EXPORT int quietus_certificate(quietus_vault vault, const char* id, char* buffer,
                                        size_t capacity, size_t* size);
 QUIETUS_EXPORT int quietus_certificate_of(quietus_vault vault, const char* scope, char* buffer,
-                                          size_t capacity, size_t* size);
+                                          size_t capacity, size_t* size); /* by its scope */
 /* The public half of the issuing key. */
 QUIETUS_EXPORT int quietus_issuing_key_pem(quietus_vault vault, char* buffer, size_t capacity,
                                            size_t* size);
 
-typedef struct quietus_verified {
+typedef struct quietus_verified { /* what a valid one says */
   size_t size;
   const char* certificate_id;
   const char* vault_id;

@@ -43,7 +43,7 @@ class QUIETUS_EXPORT Unlock {
 // A key file of 256 random bits, mode 0600, durable on return. kAlreadyExists, kNotFound, kIo.
 QUIETUS_EXPORT Result<void> new_key_file(const std::filesystem::path& path);
 
-struct CreateOptions {
+struct CreateOptions {  // of a new vault
   // The folder under which the root slots and the anchor lie, in <root_folder>/<vault id>; empty
   // means /var/lib/quietus-roots for root, else $XDG_STATE_HOME/quietus/roots. Keep it out of every
   // backup.
@@ -64,11 +64,11 @@ struct CreateOptions {
 // kNone keeps nothing between calls and starts no thread, at the price of unwrapping on each call.
 enum class KeyCaching { kGuarded, kNone };
 
-struct OpenOptions {
+struct OpenOptions {  // of a vault that is there
   // Serves reads only and changes nothing, not even to finish an erasure that was begun: the way to
   // look at a vault on a read-only disk or one whose anchor is damaged.
   bool read_only = false;
-  KeyCaching key_caching = KeyCaching::kGuarded;
+  KeyCaching key_caching = KeyCaching::kGuarded;  // whether they are kept
   // How long an erasure waits for other processes to confirm that they dropped the key.
   std::chrono::milliseconds acknowledgement_timeout{5000};
   // How long to wait for the root-change lock before kBusy.
@@ -84,7 +84,7 @@ struct OpenOptions {
 enum class ScopeState { kActive, kErased, kPreActivation, kSuspended, kDeactivated, kCompromised };
 QUIETUS_EXPORT std::string_view name_of(ScopeState state) noexcept;  // "active", "erased", …
 
-struct ScopeInfo {
+struct ScopeInfo {   // what is known of a scope
   std::string path;  // "acme/customer-data/user-7"
   std::string name;  // last element; empty when erased (the name went with the key)
   std::string data_class;
@@ -111,7 +111,7 @@ struct ErasePlan {
   std::int64_t snapshots_clear_unix_ms = 0;
 };
 
-struct ErasureReport {
+struct ErasureReport {         // an erasure that is done
   std::string erasure_id;      // 32 hex digits
   std::string certificate_id;  // 32 hex digits
   std::string certificate;     // the signed document, as `cert show` prints it
@@ -126,13 +126,13 @@ struct ErasureReport {
   std::vector<SubjectOpening> subjects;
 };
 
-struct PendingErasure {
+struct PendingErasure {  // one that was begun and is not done
   std::string erasure_id;
   std::string step;  // "begun", "keys-unreachable", "slot-destroyed"
   std::int64_t begun_unix_ms = 0;
 };
 
-struct VaultStatus {
+struct VaultStatus {     // a vault at a glance
   std::string vault_id;  // 32 hex digits
   std::uint32_t format_version = 0;
   std::string root_provider;  // "file"
@@ -153,19 +153,19 @@ struct VaultStatus {
   bool drill_passed = false;
 };
 
-struct Finding {
-  enum class Level { kOk, kNote, kWarning, kProblem };
+struct Finding {                                        // of doctor()
+  enum class Level { kOk, kNote, kWarning, kProblem };  // a problem: something fails
   Level level = Level::kOk;
   std::string subject;  // "root slots", "swap", "clock", …
   std::string text;     // what was seen, and what to do about it
 };
 
-struct Damage {
+struct Damage {       // something stored that is not as it was written
   std::string where;  // "record store, scope 1f…, row 9c…"
   std::string what;
 };
 
-struct CheckReport {
+struct CheckReport {  // of check(): what was read, and what is wrong with it
   std::uint64_t scopes = 0;
   std::uint64_t records = 0;
   std::uint64_t bytes = 0;  // plaintext authenticated
@@ -175,7 +175,7 @@ struct CheckReport {
   std::vector<Damage> damages;
 };
 
-struct CertificateInfo {
+struct CertificateInfo {  // a certificate that the vault keeps
   std::string id;
   std::string erasure_id;
   std::int64_t issued_unix_ms = 0;
@@ -191,7 +191,7 @@ struct CertificateImport {
   std::vector<std::string> certificates;  // of this instance, written because more is known now
 };
 
-struct LogHead {
+struct LogHead {  // the evidence log, so far
   std::string origin;
   std::uint64_t size = 0;
   std::string root_hash;  // 64 hex digits

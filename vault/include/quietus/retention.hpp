@@ -53,6 +53,7 @@ struct Prospective {
   std::uint64_t below = 0;        // scopes that end along with it and are not listed
 };
 
+// What will end until a day.
 struct RetentionPlan {
   std::int64_t made_unix_ms = 0;
   std::int64_t until_unix_ms = 0;
@@ -62,12 +63,14 @@ struct RetentionPlan {
   std::uint64_t unreadable = 0;      // whose rows are damaged: nothing above them ends by a rule
 };
 
+// Whether, and how much, a sweep may erase.
 struct SweepOptions {
   bool dry_run = false;
   // How many scopes may end. Without: 1,000 or a tenth of all, whichever is less, and 10 always.
   std::optional<std::uint64_t> max_scopes;
 };
 
+// What a sweep did.
 struct SweepReport {
   RetentionPlan plan;        // what was due, and what was in the way
   std::uint64_t scopes = 0;  // that ended, or would
@@ -75,7 +78,7 @@ struct SweepReport {
   // Processes that may know of use which is not written down; what is due by its last activity
   // waits for them.
   std::uint32_t unconfirmed = 0;
-  std::vector<ErasureReport> erasures;
+  std::vector<ErasureReport> erasures;   // with certificates
   std::uint64_t holds_ended = 0;         // whose day had come
   std::uint64_t terms_ended = 0;         // terminations that came into effect
   std::uint64_t keys_retired = 0;        // of older generations, that nothing needs any more
@@ -127,6 +130,7 @@ class QUIETUS_EXPORT Retention {
   // A period in place of the one of the rules that apply, for the scope and what is below it;
   // empty: as the rules say. kRefused when the policy in force gives its class no room for it.
   Result<void> choose_period(std::string_view path, std::string_view period);
+  // What was decided about this scope.
   Result<ScheduleInfo> schedule(std::string_view path);
   // Every scope about which something was decided.
   Result<std::vector<ScheduleInfo>> schedules();

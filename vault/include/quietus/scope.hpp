@@ -27,6 +27,7 @@ enum class RestrictedUse { kConsent, kLegalClaims, kRightsOfOthers, kPublicInter
 QUIETUS_EXPORT std::string_view name_of(
     RestrictedUse use) noexcept;  // "consent", "legal-claims", …
 
+// A record without its content.
 struct RecordInfo {
   std::string name;
   std::uint64_t size_bytes = 0;
@@ -35,6 +36,7 @@ struct RecordInfo {
   Version version{};
 };
 
+// What is noted beside a record, and under which condition it is written.
 struct PutOptions {
   std::string content_type;  // at most 255 bytes
   // Compare-and-set: write only if the record is there with this version now (kConflict otherwise).
@@ -54,16 +56,17 @@ using ByteSink = std::function<Result<void>(ByteView)>;
 // were added; the last one of a name counts. Names and values are copied in.
 class QUIETUS_EXPORT Batch {
  public:
-  Batch& put(std::string_view name, ByteView value, PutOptions options = {});
-  Batch& remove(std::string_view name);
-  std::size_t size() const noexcept { return writes_.size(); }
+  Batch& put(std::string_view name, ByteView value, PutOptions options = {});  // adds one
+  Batch& remove(std::string_view name);                         // adds one that is removed
+  std::size_t size() const noexcept { return writes_.size(); }  // how many
 
+  // One of them.
   struct Write {
     std::string name;
     std::optional<Bytes> value;  // none: remove
     PutOptions options;
   };
-  const std::vector<Write>& writes() const noexcept { return writes_; }
+  const std::vector<Write>& writes() const noexcept { return writes_; }  // so far
 
  private:
   std::vector<Write> writes_;
@@ -130,6 +133,7 @@ class QUIETUS_EXPORT Scope {
   // handed out, but only success says that it was all: what the sink got before an error is to be
   // thrown away.
   Result<void> seal_stream(const ByteSource& data, const ByteSink& token) const;
+  // Errors as open().
   Result<void> open_stream(const ByteSource& token, const ByteSink& data) const;
 
   // The same for the same value, for ever, whatever is rotated or purged; different in every scope.

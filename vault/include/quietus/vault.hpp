@@ -23,6 +23,7 @@ using Progress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
 
 struct VaultCore;
 
+// What a scope is told when it is made.
 struct ScopeOptions {
   std::string data_class;                 // empty: the second path element, or its parent's class
   std::vector<std::string> derived_from;  // at most 16 existing scopes; fixed for ever
@@ -79,6 +80,7 @@ class QUIETUS_EXPORT Vault {
   // The parent must exist. kAlreadyExists; kErased when the name once belonged to an erased scope:
   // names of the erased are not given out again. Durable on return.
   Result<Scope> create_scope(std::string_view path, const ScopeOptions& options = {});
+  // What is known of a scope. kNotFound.
   Result<ScopeInfo> describe(std::string_view path);
   // The direct children of a scope, tenants for "". Erased ones come without a name.
   Result<std::vector<ScopeInfo>> children(std::string_view path);
@@ -128,7 +130,9 @@ class QUIETUS_EXPORT Vault {
   // is the newest copy of the vault. Logged.
   static Result<void> rewrite_anchor(const std::filesystem::path& folder, const Unlock& unlock);
 
+  // The vault at a glance.
   Result<VaultStatus> status();
+  // What surrounds the vault and may weaken it, and what to do about it.
   std::vector<Finding> doctor();
   // Authenticates every stored byte and reports every damage it finds; it does not stop at the
   // first.
@@ -136,6 +140,7 @@ class QUIETUS_EXPORT Vault {
   // Logged with time, records and bytes: a copy outside is known to later certificates.
   Result<void> record_export(std::string_view path, std::uint64_t records, std::uint64_t bytes);
 
+  // All that were issued.
   Result<std::vector<CertificateInfo>> certificates();
   Result<std::string> certificate(std::string_view id);  // kNotFound
   // The certificate of an erased scope, by its path (while its parent lives) or id (16 hex digits).
@@ -146,8 +151,8 @@ class QUIETUS_EXPORT Vault {
   // still lives. The paths are empty: they died with the scopes; who knows one puts it in.
   // kNotFound.
   Result<std::vector<SubjectOpening>> reveal(std::string_view certificate_id);
-  Result<std::string> issuing_key_pem();
-  Result<LogHead> log_head();
+  Result<std::string> issuing_key_pem();               // its public half
+  Result<LogHead> log_head();                          // how long the evidence log is
   Result<std::string> log_entry(std::uint64_t index);  // one line of JSON; kNotFound
   Result<std::string> log_verifier_key();              // C2SP vkey
   // The checkpoint that the log has now, or had at that size, signed (C2SP), with the cosignatures

@@ -1,0 +1,2 @@
+# The policy to start from.
+cp "$DOCS/policy.toml" policy.toml
