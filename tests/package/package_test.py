@@ -24,7 +24,7 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 FOLDER = pathlib.Path(sys.argv.pop(1)).resolve() if len(sys.argv) > 1 else None
-PACKAGES = ("libquietus-dev", "libquietus0", "quietus")
+PACKAGES = ("libquietus-dev", "libquietus0", "python3-quietus", "quietus")
 BASE_DAYS = 7  # as old may the kept base system be: its list of packages must still fit the mirror
 
 sys.path.insert(0, str(ROOT / "packaging"))
@@ -268,6 +268,9 @@ class Life(unittest.TestCase):
     def reads(self):
         self.assertEqual("dear reader", self.quietus("get", "acme", "letter"))
         self.quietus("check")
+        program = ("import os, quietus; vault = quietus.Vault.open(os.environ['QUIETUS_VAULT'],"
+                   " key_file=os.environ['QUIETUS_KEY_FILE']); print(vault.scope('acme').get('letter').decode())")
+        self.assertEqual("dear reader\n", self.machine.run("python3", "-c", program, env=self.UNLOCK))
 
     def what_is_the_users(self):
         return {name: state for folder in (self.VAULT, self.SLOTS, self.KEPT)
@@ -285,7 +288,7 @@ class Life(unittest.TestCase):
         left = {path for path in owned - self.listed() if os.path.lexists(self.machine.path(path))}
         self.assertEqual(set(), left - self.before)
         stray = {f"/{path.relative_to(self.machine.root)}" for path in self.machine.root.rglob("*quietus*")}
-        self.assertEqual(set(), {path for path in stray if not path.startswith(("/packages/", self.KEPT, "/var/lib/quietus"))})
+        self.assertEqual(set(), {path for path in stray if not path.startswith(("/packages/", "/root/", self.KEPT, "/var/lib/quietus"))})
         return [line for line in said.splitlines() if line.startswith("quietus: ")]
 
     def test_life(self):
@@ -326,8 +329,8 @@ class Life(unittest.TestCase):
                 self.assertIn(f"quietus:   {shown}", notice)
             self.assertFalse(os.path.lexists(machine.path(self.TIMER)))
         with part("what the notice says"):
-            self.install(debs[2:])
-            self.reads()
+            self.install([deb_of("quietus")])
+            self.assertEqual("dear reader", self.quietus("get", "acme", "letter"))
             advice = next(line for line in notice if "vault destroy" in line).removeprefix("quietus: ").split()
             values = {"DIR": self.VAULT, "REASON": "end of service"}
             keys = iter((self.UNLOCK["QUIETUS_KEY_FILE"], "/root/end.jws.json"))
