@@ -25,6 +25,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 FOLDER = pathlib.Path(sys.argv.pop(1)).resolve() if len(sys.argv) > 1 else None
 PACKAGES = ("libquietus-dev", "libquietus0", "python3-quietus", "quietus")
+CLEAN = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
 BASE_DAYS = 7  # as old may the kept base system be: its list of packages must still fit the mirror
 
 sys.path.insert(0, str(ROOT / "packaging"))
@@ -108,18 +109,17 @@ class Machine:
 
     def __init__(self, root):
         self.root = root
-        self.inside = ["chroot", root]
+        self.inside, self.has_proc = ["chroot", root], True
         mounts = 'mount -t proc proc "$1/proc" && shift && exec "$@"'
         with_proc = ["unshare", "--mount", "sh", "-c", mounts, "sh", root]
         if subprocess.run([*with_proc, "true"], capture_output=True, check=False).returncode == 0:
             self.inside = with_proc + self.inside
         else:
-            print("  nothing can be mounted here: runs without /proc", flush=True)
+            self.has_proc = False
+            print("  nothing can be mounted here: there is no /proc, and so no demo", flush=True)
 
     def run(self, *arguments, **how):
-        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C",
-                       "DEBIAN_FRONTEND": "noninteractive"}
-        environment |= {name: value for name, value in os.environ.items() if name.endswith("_proxy")}
+        environment = CLEAN | {name: value for name, value in os.environ.items() if name.endswith("_proxy")}
         return run(*self.inside, *arguments, env=environment | how.pop("env", {}), **how)
 
     def apt(self, *arguments):
@@ -176,9 +176,10 @@ def base_system():
         apart = ["unshare", "--mount"]
         if subprocess.run([*apart, "true"], capture_output=True, check=False).returncode != 0:
             apart = []
-        run(*apart, "debootstrap", "--variant=minbase", "--include=openssl,python3", codename, root, uri)
+        run(*apart, "debootstrap", "--foreign", "--variant=minbase", "--include=openssl,python3", codename, root, uri)
         machine = Machine(root)
-        machine.like_the_host()
+        machine.like_the_host()  # before the packages are installed: half the time is waiting for the disk
+        run(*apart, "chroot", root, "/debootstrap/debootstrap", "--second-stage", env=CLEAN)
         machine.apt("update")
         machine.apt("clean")
         run("tar", "-C", root, "--one-file-system", "-cf", f"{folder}/base.tar", ".")
@@ -300,10 +301,11 @@ class Life(unittest.TestCase):
             version = run("dpkg-deb", "-f", debs[0], "Version").strip()
             self.assertEqual([f"{package} ii {version}" for package in PACKAGES], self.versions())
             self.assertEqual([], list(machine.path("/etc").rglob("*quietus*")))
-        with part("the demo"):
-            shutil.copy(ROOT / "tests" / "demo.sh", machine.path("/root/demo.sh"))
-            said = machine.run("bash", "/root/demo.sh", "/root/demo", env={"QUIETUS": "/usr/bin/quietus"})
-            self.assertIn("All as wanted.", said)
+        if machine.has_proc:  # bash needs it, for what it calls process substitution
+            with part("the demo"):
+                shutil.copy(ROOT / "tests" / "demo.sh", machine.path("/root/demo.sh"))
+                said = machine.run("bash", "/root/demo.sh", "/root/demo", env={"QUIETUS": "/usr/bin/quietus"})
+                self.assertIn("All as wanted.", said)
         with part("a vault and a sweep"):
             self.make_a_vault()
             self.enable()
