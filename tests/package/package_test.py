@@ -28,6 +28,7 @@ PACKAGES = ("libquietus-dev", "libquietus0", "python3-quietus", "quietus")
 CLEAN = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
 BASE_DAYS = 7  # as old may the kept base system be: its list of packages must still fit the mirror
 
+sys.dont_write_bytecode = True  # nothing is written between the sources
 sys.path.insert(0, str(ROOT / "packaging"))
 import generate  # noqa: E402  (the names of the manual's pages)
 

@@ -22,6 +22,11 @@ class Sources(unittest.TestCase):
         self.assertIn(f"\nPackage: libquietus{soname}\n", text("debian/control"))
         self.assertTrue(text(f"debian/libquietus{soname}.symbols").startswith(f"libquietus.so.{soname} libquietus{soname} "))
 
+    def test_what_is_built_with_is_named(self):
+        needed = set(re.findall(r"[\w-]+-dev\b", re.search(r"readonly BUILD=\(([^)]*)\)", text("dev"))[1]))
+        needed -= {"zlib1g-dev"}  # for the tests only
+        self.assertEqual(set(), needed - set(re.findall(r"[\w-]+-dev\b", text("debian/control").split("\n\n")[0])))
+
     def test_every_function_has_its_line(self):
         """With the version of the package that a program with it needs; a lost one would break programs."""
         declared = re.findall(r"(?m)^QUIETUS_EXPORT [^;(]*?\b(quietus_\w+)\(", text("vault/include/quietus/quietus.h"))
