@@ -32,6 +32,7 @@ ELSEWHERE = {
     ("docs/recovery.md", ""): "tests/cli/recovery_docs_test.py",
     ("docs/rights.md", ""): "tests/cli/rights_docs_test.py",
     ("docs/python.md", "python"): "tests/bindings/python_test.py",
+    ("docs/node.md", "js"): "tests/bindings/node_package_test.mjs",
     ("README.md", "cpp"): "tests/CMakeLists.txt",
 }
 MAX_NOT_RUN = 8

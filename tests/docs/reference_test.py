@@ -24,7 +24,7 @@ PLANTED = [
     ("vault.hpp", "struct VaultCore;", "struct Unsaid {\n  int number = 0;\n};\n\n", "Unsaid"),
     ("scope.hpp", "struct RecordInfo {", "enum class Unsaid { kOne };\n\n", "Unsaid"),
     ("quietus.h", "/* \"0.1.0\". */", "QUIETUS_EXPORT int quietus_unsaid(void);\n\n", "quietus_unsaid"),
-    ("quietus.h", "/* Its code; QUIETUS_OK", "QUIETUS_EXPORT int quietus_unsaid(void);\n", "quietus_unsaid"),
+    ("quietus.h", "/* Shows one scope, or", "QUIETUS_EXPORT int quietus_unsaid(void);\n", "quietus_unsaid"),
     ("quietus.h", "/* Gets bytes. */", "typedef int (*quietus_unsaid)(void* context);\n", "quietus_unsaid"),
 ]
 

@@ -72,9 +72,12 @@ napi_value open(napi_env env, const Arguments& in) {
                            timeout(env, in, 6), nullptr},
                       [](Call& call) {
                         const quietus_unlock unlock = call.unlock.options();
-                        const quietus_open_options how{
-                            sizeof how, call.read_only ? 1 : 0, call.locked_memory ? 1 : 0,
-                            call.acknowledgement_timeout, call.lock_timeout};
+                        quietus_open_options how{};
+                        how.size = sizeof how;
+                        how.read_only = call.read_only ? 1 : 0;
+                        how.require_locked_memory = call.locked_memory ? 1 : 0;
+                        how.acknowledgement_timeout_ms = call.acknowledgement_timeout;
+                        how.lock_timeout_ms = call.lock_timeout;
                         return quietus_open(call.folder.c_str(), &unlock, &how, &call.vault);
                       });
 }

@@ -18,7 +18,7 @@ typedef int (*quietus_progress)(void* context, uint64_t done, uint64_t total);
 
 /* ---- import and export ----------------------------------------------------------------------- */
 
-typedef struct quietus_transfer_report {
+typedef struct quietus_transfer_report { /* what was moved */
   size_t size;
   uint64_t records; /* that were moved, and stay so */
   uint64_t bytes;   /* of their content */
@@ -45,7 +45,7 @@ QUIETUS_EXPORT int quietus_export_ndjson(quietus_vault vault, const char* path, 
 
 /* ---- backups (docs/backup.md) ---------------------------------------------------------------- */
 
-typedef struct quietus_backup {
+typedef struct quietus_backup { /* as the inventory tells of it */
   size_t size;
   const char* id; /* 32 hex digits */
   int64_t begun_ms;
@@ -59,9 +59,10 @@ typedef struct quietus_backup {
   const char* manifest_sha256; /* 64 hex digits */
   const char* base_id;         /* of one that holds only changes; empty: complete */
 } quietus_backup;
+/* Shown one. */
 typedef int (*quietus_backup_visit)(void* context, const quietus_backup* backup);
 
-typedef struct quietus_backup_options {
+typedef struct quietus_backup_options { /* of one to be made */
   size_t size;
   const char* keep;    /* "30d", "6m", "1y"; NULL: by the policy, or 30 days */
   quietus_source base; /* an earlier, complete backup: only changes since; NULL: complete */
@@ -80,7 +81,7 @@ QUIETUS_EXPORT int quietus_back_up(quietus_vault vault, quietus_sink sink, void*
 QUIETUS_EXPORT int quietus_snapshot_keys(quietus_vault vault, quietus_sink sink, void* context,
                                          quietus_backup_visit visit, void* visit_context);
 
-typedef struct quietus_backup_report {
+typedef struct quietus_backup_report { /* what opens */
   size_t size;
   uint64_t records; /* in it, with its base */
   uint64_t opened;  /* with the keys of now */
@@ -95,6 +96,7 @@ typedef struct quietus_backup_report {
 QUIETUS_EXPORT int quietus_verify_backup(quietus_vault vault, quietus_source backup, void* context,
                                          quietus_source base, void* base_context,
                                          quietus_backup_report* report);
+/* Every one that was ever begun and not dropped. */
 QUIETUS_EXPORT int quietus_backups(quietus_vault vault, quietus_backup_visit visit, void* context);
 /* Its file was removed before its day: nothing is kept for it any more. EREFUSED: others need it.
  */
@@ -104,7 +106,7 @@ QUIETUS_EXPORT int quietus_import_receipt(quietus_vault vault, const char* recei
 
 /* ---- who acts, and requests (docs/governance.md) --------------------------------------------- */
 
-typedef struct quietus_operator {
+typedef struct quietus_operator { /* somebody who may act */
   size_t size;
   const char* name;
   const char* const* roles; /* "admin", "operator", "approver", "verifier", "auditor" */
@@ -124,10 +126,9 @@ QUIETUS_EXPORT int quietus_challenge(quietus_vault vault, const char* name, cons
 /* From now on this handle acts for them, with that duty (docs/roles.md). EUNVERIFIED; EREFUSED. */
 QUIETUS_EXPORT int quietus_act(quietus_vault vault, const char* signature, const char* duty);
 
-typedef struct quietus_request_spec {
+typedef struct quietus_request_spec { /* to be opened */
   size_t size;
-  const char* kind; /* "termination", "deletion", "restriction", "access", "portability",
-                       "correction", "consent-withdrawal" */
+  const char* kind; /* "termination", "deletion", … (docs/governance.md) */
   const char* const* scopes;
   size_t scope_count;
   const char* reason;         /* a code */
@@ -135,12 +136,11 @@ typedef struct quietus_request_spec {
   const char* const* records; /* of a correction: which */
   size_t record_count;
 } quietus_request_spec;
-typedef struct quietus_request {
+typedef struct quietus_request { /* as it is now */
   size_t size;
   const char* id; /* 32 hex digits */
   const char* kind;
-  const char* state; /* "open", "verified", "approved", "executing", "done", "rejected",
-                        "cancelled" */
+  const char* state; /* "open", "verified", "approved", "executing", "done", … */
   const char* const* scopes;
   size_t scope_count;
   const char* reason;
@@ -155,6 +155,7 @@ typedef struct quietus_request {
   const quietus_subject* subjects; /* of a deletion, from quietus_execute_request() only */
   size_t subject_count;
 } quietus_request;
+/* Shown one. */
 typedef int (*quietus_request_visit)(void* context, const quietus_request* request);
 
 /* What `visit` answers matters to quietus_requests() alone; elsewhere it is done, and it may be
@@ -175,6 +176,7 @@ typedef struct quietus_evidence {
 QUIETUS_EXPORT int quietus_verification(quietus_vault vault, const char* id,
                                         const quietus_evidence* evidence, char* buffer,
                                         size_t capacity, size_t* size);
+/* Takes the statement and its signature. EUNVERIFIED; EREFUSED. */
 QUIETUS_EXPORT int quietus_verify_request(quietus_vault vault, const char* id,
                                           const char* statement, const char* signature,
                                           quietus_request_visit visit, void* context);
@@ -191,9 +193,12 @@ QUIETUS_EXPORT int quietus_execute_request(quietus_vault vault, const char* id,
                                            quietus_request_visit visit, void* context);
 /* What execution allowed was done. */
 QUIETUS_EXPORT int quietus_complete_request(quietus_vault vault, const char* id);
+/* A later deadline, and why. EREFUSED. */
 QUIETUS_EXPORT int quietus_extend_request(quietus_vault vault, const char* id, int64_t deadline_ms,
                                           const char* reason);
+/* Ends it: it is not granted. EREFUSED: it has ended, or is being executed. */
 QUIETUS_EXPORT int quietus_reject_request(quietus_vault vault, const char* id, const char* reason);
+/* The same, by who takes it back. */
 QUIETUS_EXPORT int quietus_cancel_request(quietus_vault vault, const char* id);
 /* One of them by its id, or all with NULL. */
 QUIETUS_EXPORT int quietus_requests(quietus_vault vault, const char* id,

@@ -126,8 +126,7 @@ typedef struct quietus_open_options { /* of one that is there */
 /* Makes a key file of 256 random bits, mode 0600. Durable on return. EEXISTS; EIO. */
 QUIETUS_EXPORT int quietus_new_key_file(const char* path);
 
-/* Makes a vault in a folder that is absent or empty. Durable on return. EEXISTS; EREFUSED: the
- * place or medium of the root slots needs an option. */
+/* In a folder that is absent or empty. Durable on return. EEXISTS; EREFUSED: needs an option. */
 QUIETUS_EXPORT int quietus_create(const char* folder, const quietus_unlock* unlock,
                                   const quietus_create_options* options, quietus_vault* vault);
 /* Opens one, and first finishes any erasure that was interrupted. ENOTFOUND; EWRONGKEY;
@@ -257,8 +256,7 @@ QUIETUS_EXPORT int quietus_remove(quietus_scope scope, const char* name,
 QUIETUS_EXPORT int quietus_list(quietus_scope scope, const char* prefix, quietus_record_visit visit,
                                 void* context);
 
-/* Several writes that happen together or not at all. Names and values are copied in. Not for two
- * threads at once. */
+/* Writes that happen together or not at all. What goes in is copied. For one thread at a time. */
 QUIETUS_EXPORT int quietus_new_batch(quietus_batch* batch);
 QUIETUS_EXPORT int quietus_batch_put(quietus_batch batch, const char* name, const void* data,
                                      size_t size, const quietus_put_options* options); /* a put */
