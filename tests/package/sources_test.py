@@ -1,8 +1,11 @@
-"""What debian/ repeats of the sources is as it is there: versions, and the functions of the C interface."""
+"""What debian/ repeats of the sources is as it is there: versions, and the functions of the C interface. What its
+script for purging does with names and files that nobody expects."""
 
 import pathlib
 import re
+import subprocess
 import sys
+import tempfile
 import unittest
 
 ROOT = pathlib.Path(sys.argv.pop(1)).resolve()
@@ -33,6 +36,36 @@ class Sources(unittest.TestCase):
         declared = re.findall(r"(?m)^QUIETUS_EXPORT [^;(]*?\b(quietus_\w+)\(", headers)
         listed = re.findall(r"(?m)^ (quietus_\w+)@QUIETUS_[\d.]+ \d", text("debian/libquietus0.symbols"))
         self.assertEqual(sorted(declared), listed)
+
+
+class Purge(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="quietus-purge-")
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name)
+
+    def purge(self):
+        done = subprocess.run(["sh", ROOT / "debian/quietus.postrm", "purge"], capture_output=True, check=False,
+                              timeout=60, env={"PATH": "/usr/bin:/bin", "DPKG_ROOT": str(self.root)})
+        self.assertEqual((0, b""), (done.returncode, done.stderr))
+        return done.stdout
+
+    def test_names_reach_the_terminal_as_text(self):
+        for name in ("var/lib/quietus/\\033[31mred", "var/lib/quietus/\x1b]0;title\x07", "srv/\x1b[2Jvault",
+                     "etc/quietus"):
+            (self.root / name).mkdir(parents=True)
+        (self.root / "etc/quietus/main.env").write_text("QUIETUS_VAULT='/srv/\x1b[2Jvault'\n", encoding="utf-8")
+        said = self.purge()
+        self.assertEqual(b"", re.sub(rb"[\n -~]", b"", said))
+        for shown in (rb"/var/lib/quietus/\033[31mred", b"/var/lib/quietus/^[]0;title^G", b"/srv/^[[2Jvault"):
+            self.assertIn(b"quietus:   " + shown + b"\n", said)
+
+    def test_a_folder_in_place_of_a_stamp(self):
+        stamps = self.root / "var/lib/systemd/timers"
+        (stamps / "stamp-quietus-sweep@one.timer").mkdir(parents=True)
+        (stamps / "stamp-quietus-sweep@two.timer").touch()
+        self.assertIn(b"no vault was touched", self.purge())
+        self.assertEqual(["stamp-quietus-sweep@one.timer"], [path.name for path in stamps.iterdir()])
 
 
 if __name__ == "__main__":
