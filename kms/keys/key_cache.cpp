@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <system_error>
 #include <vector>
 
 namespace quietus {
@@ -95,14 +96,30 @@ KeyCache::KeyCache(Holders& holders, Mode mode)
   // There is no key here yet, so none from before this epoch; it may have been raised since the
   // holder's row was taken.
   holders_.acknowledge(first_epoch_);
-  if (mode_ == Mode::kGuarded) thread_ = std::thread([this] { follow_epochs(); });
+  if (mode_ != Mode::kGuarded) return;
+  try {
+    thread_ = std::thread([this] { follow_epochs(); });
+  } catch (...) {
+    forget();
+    throw;
+  }
+}
+
+Result<std::unique_ptr<KeyCache>> KeyCache::start(Holders& holders, Mode mode) {
+  try {
+    return std::make_unique<KeyCache>(holders, mode);
+  } catch (const std::system_error& error) {
+    return Error(ErrorCode::kUnavailable, std::string("no thread can be started: ") + error.what());
+  }
+}
+
+void KeyCache::forget() noexcept {
+  const std::lock_guard lock(registry().mutex);
+  std::erase(registry().caches, this);
 }
 
 KeyCache::~KeyCache() {
-  {
-    const std::lock_guard lock(registry().mutex);
-    std::erase(registry().caches, this);
-  }
+  forget();
   stopping_ = true;
   holders_.wake();
   if (thread_.joinable()) thread_.join();

@@ -84,8 +84,10 @@ class KeyCache {
  public:
   enum class Mode { kGuarded, kNone };
 
-  // `holders` must outlive the cache. kGuarded starts one thread.
+  // `holders` must outlive the cache. kGuarded starts one thread. The constructor throws
+  // std::system_error where none is to be had, start() says kUnavailable.
   KeyCache(Holders& holders, Mode mode);
+  static Result<std::unique_ptr<KeyCache>> start(Holders& holders, Mode mode);
   ~KeyCache();
   KeyCache(const KeyCache&) = delete;
   KeyCache& operator=(const KeyCache&) = delete;
@@ -175,6 +177,7 @@ class KeyCache {
 
   Slot& claim(std::uint64_t& epoch);
   void follow_epochs();
+  void forget() noexcept;
   void drop_before(std::uint64_t epoch);
   void quiesce(Slot& slot, std::uint64_t epoch) noexcept;
   std::shared_ptr<Contents> contents_of(std::uint64_t epoch);

@@ -81,11 +81,21 @@ LmdbSpace LmdbEnvironment::space() const noexcept {
 // no write transaction open.
 int LmdbEnvironment::adopt_map_size() noexcept {
   readers_.take_all();
-  const int rc = mdb_env_set_mapsize(env_, 0);
-  readers_.give_back_all();
-  // A failure leaves LMDB without any map.
+  const int rc = shrunk_ ? map_what_is_used() : mdb_env_set_mapsize(env_, 0);
+  // A failure leaves LMDB without any map: whoever reads next has to know before they can.
   if (rc != MDB_SUCCESS) closed_.store(true, std::memory_order_release);
+  readers_.give_back_all();
   return rc;
+}
+
+// What is in use, and room for more: for an erasure always. Requires that no transaction is open.
+int LmdbEnvironment::map_what_is_used() noexcept {
+  constexpr std::uint64_t kRoom = std::uint64_t{4} << 20;
+  MDB_envinfo info{};
+  mdb_env_info(env_, &info);  // fails only without an environment
+  const std::uint64_t used = (info.me_last_pgno + 1) * page_size_;
+  if (info.me_mapsize >= used + kRoom) return MDB_SUCCESS;
+  return mdb_env_set_mapsize(env_, used + kRoom + used / 8 / page_size_ * page_size_);
 }
 
 int LmdbEnvironment::renew(LmdbReaders::Place& place) noexcept {
@@ -101,6 +111,10 @@ Result<void> LmdbEnvironment::begin_read(ReadTicket& ticket) {
   for (int attempt = 1;; ++attempt) {
     LmdbReaders::Place* const place = readers_.take();
     if (place == nullptr) return Error(ErrorCode::kBusy, "too many reads at one time");
+    if (auto still = usable(); !still) {  // another thread may have lost the map meanwhile
+      LmdbReaders::give_back(*place);
+      return still;
+    }
     int rc = renew(*place);
     if (rc == MDB_SUCCESS) {
       ticket.hold(*place);
@@ -109,6 +123,7 @@ Result<void> LmdbEnvironment::begin_read(ReadTicket& ticket) {
     LmdbReaders::give_back(*place);
     if (rc == MDB_MAP_RESIZED && attempt < kMapAttempts) {
       const std::lock_guard lock(write_mutex_);
+      QUIETUS_TRY(usable());  // another reader may have tried, and lost the map
       rc = adopt_map_size();
       if (rc == MDB_SUCCESS) continue;
     }
@@ -145,6 +160,10 @@ Result<void> LmdbEnvironment::write(Body body) {
   int cleared = 0;
   if (attempt.map_full && mdb_reader_check(env_, &cleared) == MDB_SUCCESS && cleared > 0)
     attempt = write_once(body);
+  if (attempt.map_full && shrunk_ && !attempt.outcome)
+    return Error(ErrorCode::kFull,
+                 "this process is given too little address space for a larger store (ulimit -v); "
+                 "nothing was changed");
   return std::move(attempt.outcome);
 }
 

@@ -105,11 +105,13 @@ class LmdbEnvironment {
   bool panicked() noexcept;
   bool disk_is_full() const noexcept;
   int adopt_map_size() noexcept;
+  int map_what_is_used() noexcept;
 
   LmdbReaders readers_;
   OpenFileClaim claim_;
   const std::uint64_t generation_;
   const bool read_only_;
+  bool shrunk_ = false;  // less is mapped than was asked for
   MDB_env* env_ = nullptr;
   int descriptor_ = -1;       // LMDB's own
   int cleared_at_start_ = 0;  // places of processes that had ended

@@ -1,8 +1,10 @@
 // Opening an environment: what must be true of the file first, and what is looked at afterwards.
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <string_view>
@@ -23,7 +25,7 @@ namespace {
 constexpr unsigned kMaxTables = 16;
 constexpr unsigned kMaxReaders = 1024;
 constexpr mode_t kMode = 0600;
-constexpr std::uint64_t kSmallestMap = std::uint64_t{64} << 20;
+constexpr std::uint64_t kSmallestMap = std::uint64_t{8} << 20;
 
 // The table and the row that say what the file is.
 constexpr const char* kFormatTable = "quietus";
@@ -92,6 +94,19 @@ Result<void> check_format(ByteView row, const LmdbSchema& schema) {
   return {};
 }
 
+// ulimit -v is answered with ENOMEM, valgrind's limit with EINVAL.
+bool no_address_space(int rc) noexcept {
+  return rc == ENOMEM || rc == EINVAL;
+}
+
+// For a process that is not given as much as was asked for: it maps two stores, and needs some for
+// itself.
+std::uint64_t modest_map(std::uint64_t wanted) noexcept {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return wanted / 2;
+  return std::min<std::uint64_t>(wanted / 2, limit.rlim_cur / 8);
+}
+
 MDB_dbi no_table() noexcept {
   return 0;
 }
@@ -119,9 +134,10 @@ Result<std::unique_ptr<LmdbEnvironment>> LmdbEnvironment::open(const std::filesy
 
 // Never MDB_NOSYNC, MDB_NOMETASYNC, MDB_MAPASYNC, MDB_WRITEMAP or MDB_NOMEMINIT.
 int LmdbEnvironment::map(const std::filesystem::path& path, bool read_only, std::uint64_t size) {
+  const std::uint64_t os_page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
   int rc = mdb_env_create(&env_);
   if (rc != MDB_SUCCESS) return rc;
-  rc = mdb_env_set_mapsize(env_, size);
+  rc = mdb_env_set_mapsize(env_, (size + os_page - 1) / os_page * os_page);
   if (rc == MDB_SUCCESS) rc = mdb_env_set_maxdbs(env_, kMaxTables);
   if (rc == MDB_SUCCESS) rc = mdb_env_set_maxreaders(env_, kMaxReaders);
   const unsigned flags =
@@ -134,15 +150,15 @@ int LmdbEnvironment::map(const std::filesystem::path& path, bool read_only, std:
 }
 
 Result<void> LmdbEnvironment::start(const std::filesystem::path& path, const LmdbOptions& options) {
-  const std::uint64_t os_page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-  std::uint64_t size = (options.map_size + os_page - 1) / os_page * os_page;
-  int rc = map(path, options.read_only, size);
-  // ulimit -v says ENOMEM, valgrind EINVAL. LMDB never maps less than the file has in use.
-  while ((rc == ENOMEM || rc == EINVAL) && size / 2 >= kSmallestMap) {
-    size = size / 2 / os_page * os_page;
-    rc = map(path, options.read_only, size);
+  int rc = map(path, options.read_only, options.map_size);
+  if (no_address_space(rc)) {
+    shrunk_ = true;
+    for (std::uint64_t size = modest_map(options.map_size); size >= kSmallestMap; size /= 2) {
+      rc = map(path, options.read_only, size);
+      if (!no_address_space(rc)) break;
+    }
   }
-  if (rc == ENOMEM || rc == EINVAL)
+  if (rc == ENOMEM)
     return Error(ErrorCode::kUnavailable,
                  "this process is given too little address space for the store (ulimit -v)");
   if (rc != MDB_SUCCESS) return lmdb_error(rc, "opening");
@@ -154,6 +170,8 @@ Result<void> LmdbEnvironment::start(const std::filesystem::path& path, const Lmd
   MDB_stat stat{};
   mdb_env_stat(env_, &stat);
   page_size_ = stat.ms_psize;
+  rc = shrunk_ ? map_what_is_used() : MDB_SUCCESS;
+  if (rc != MDB_SUCCESS) return lmdb_error(rc, "mapping the store");
   rc = mdb_reader_check(env_, &cleared_at_start_);
   if (rc != MDB_SUCCESS) return lmdb_error(rc, "clearing stale readers");
   return settle_tail();

@@ -49,7 +49,11 @@ Result<StoreReaders> LmdbEnvironment::readers() {
   rc = mdb_reader_list(env_, collect, &lines);
   if (rc < 0) return lmdb_error(rc, "listing readers");
   MDB_envinfo info{};
-  mdb_env_info(env_, &info);  // fails only without an environment
+  {
+    const std::lock_guard lock(write_mutex_);  // nobody maps the file anew meanwhile
+    QUIETUS_TRY(usable());
+    mdb_env_info(env_, &info);  // fails only without an environment
+  }
   ReaderList list;
   std::istringstream text(lines);
   for (std::string line; std::getline(text, line);) note_line(line, list);

@@ -13,8 +13,8 @@
 namespace quietus {
 
 struct LmdbOptions {
-  // Bytes; sparse, so it costs address space only. A process that is not given so much gets a half
-  // of it, or a quarter, …, down to 64 MiB, and less room for rows. The control store keeps 1 MiB
+  // Bytes; sparse, so it costs address space only. A process that is not given so much maps
+  // less, an eighth of what it may have, and has less room for rows. The control store keeps 1 MiB
   // of it for erasures.
   std::uint64_t map_size = std::uint64_t{64} << 30;
   VaultId vault{};         // whose store it is; that of another vault is kCorrupt

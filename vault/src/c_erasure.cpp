@@ -59,7 +59,7 @@ int quietus_erase(quietus_vault vault, const char* const* scopes, size_t count, 
     QUIETUS_TRY_AS(const auto targets, paths(scopes, count));
     QUIETUS_TRY_AS(const auto why, text(reason, "the reason"));
     QUIETUS_TRY_AS(const ErasureReport report, held->erase(targets, why));
-    show(report, visit, context);
+    show_done([&] { show(report, visit, context); });
     return QUIETUS_OK;
   });
 }
@@ -68,7 +68,9 @@ int quietus_resume(quietus_vault vault, quietus_erasure_visit visit, void* conte
   return guarded([&]() -> Answer {
     QUIETUS_TRY_AS(const auto held, find<Vault>(vault));
     QUIETUS_TRY_AS(const auto finished, held->resume());
-    for (const ErasureReport& report : finished) show(report, visit, context);
+    show_done([&] {
+      for (const ErasureReport& report : finished) show(report, visit, context);
+    });
     return QUIETUS_OK;
   });
 }
@@ -80,8 +82,10 @@ int quietus_schedule_erasure(quietus_vault vault, const char* const* scopes, siz
     QUIETUS_TRY_AS(const auto targets, paths(scopes, count));
     QUIETUS_TRY_AS(const auto why, text(reason, "the reason"));
     QUIETUS_TRY_AS(const auto made, held->retention().schedule_erasure(targets, why));
-    for (const ErasureAppointment& one : made)
-      if (visit != nullptr) static_cast<void>(visit(context, one.path.c_str(), one.when_unix_ms));
+    show_done([&] {
+      for (const ErasureAppointment& one : made)
+        if (visit != nullptr) static_cast<void>(visit(context, one.path.c_str(), one.when_unix_ms));
+    });
     return QUIETUS_OK;
   });
 }
@@ -133,7 +137,9 @@ int quietus_sweep(quietus_vault vault, const quietus_sweep_options* how,
     wanted.dry_run = given.dry_run != 0;
     if (given.max_scopes != 0) wanted.max_scopes = given.max_scopes;
     QUIETUS_TRY_AS(const SweepReport swept, held->retention().sweep(wanted));
-    for (const ErasureReport& erasure : swept.erasures) show(erasure, visit, context);
+    show_done([&] {
+      for (const ErasureReport& erasure : swept.erasures) show(erasure, visit, context);
+    });
     if (report == nullptr) return QUIETUS_OK;
     quietus_sweep_report answer{};
     answer.size = sizeof answer;

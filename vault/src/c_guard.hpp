@@ -33,6 +33,16 @@ int guarded(const Body& body) noexcept {
   }
 }
 
+// Shows something that is done: whatever becomes of the showing, it is.
+template <class Show>
+void show_done(const Show& show) noexcept {
+  try {
+    show();
+  } catch (...) {
+    static_cast<void>(fail_by_exception());
+  }
+}
+
 // ---- what comes in ------------------------------------------------------------------------------
 
 // kInvalidArgument, with what it is, when it is NULL.

@@ -53,7 +53,7 @@ int stepped(quietus_vault vault, const char* id, quietus_request_visit visit, vo
     Governance governance = held->governance();
     const Result<RequestInfo> done = step(governance, request);
     if (!done) return done.error();
-    static_cast<void>(show(*done, visit, context));  // it is done, whatever is answered
+    show_done([&] { static_cast<void>(show(*done, visit, context)); });
     return QUIETUS_OK;
   });
 }
@@ -99,7 +99,7 @@ int quietus_open_request(quietus_vault vault, const quietus_request_spec* reques
     QUIETUS_TRY_AS(const auto held, find<Vault>(vault));
     QUIETUS_TRY_AS(const RequestSpec spec, spec_from(request));
     QUIETUS_TRY_AS(const RequestInfo opened, held->governance().open(spec));
-    static_cast<void>(show(opened, visit, context));
+    show_done([&] { static_cast<void>(show(opened, visit, context)); });
     return QUIETUS_OK;
   });
 }
@@ -110,7 +110,7 @@ int quietus_propose_operator(quietus_vault vault, const quietus_operator* person
     QUIETUS_TRY_AS(const auto held, find<Vault>(vault));
     QUIETUS_TRY_AS(const OperatorSpec spec, operator_from(person));
     QUIETUS_TRY_AS(const RequestInfo proposed, held->governance().propose_operator(spec));
-    static_cast<void>(show(proposed, visit, context));
+    show_done([&] { static_cast<void>(show(proposed, visit, context)); });
     return QUIETUS_OK;
   });
 }

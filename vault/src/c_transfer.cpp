@@ -68,7 +68,7 @@ int show(const BackupInfo& backup, quietus_backup_visit visit, void* context) {
 Answer made(const Result<BackupInfo>& backup, const Stop& stop, quietus_backup_visit visit,
             void* context) {
   if (!backup) return stop.answer(backup.error());
-  if (visit != nullptr) static_cast<void>(show(*backup, visit, context));
+  if (visit != nullptr) show_done([&] { static_cast<void>(show(*backup, visit, context)); });
   return QUIETUS_OK;
 }
 

@@ -116,15 +116,20 @@ ErasureReport report_of(const RootChangeOutcome& outcome) {
 Result<ErasureReport> with_certificate(VaultCore& core, const RootChangeOutcome& outcome) {
   ErasureReport report = report_of(outcome);
   if (!report.certificate.empty()) return report;
-  QUIETUS_TRY(core.read([&](ControlReader& reader, ScopeTable& scopes,
-                            const RootRow&) -> Result<void> {
+  const auto read = core.read([&](ControlReader& reader, ScopeTable& scopes,
+                                  const RootRow&) -> Result<void> {
     QUIETUS_TRY_AS(const auto id, rows::certificate_of(reader, scopes.seal(), outcome.intent.id));
     if (!id) return {};
     QUIETUS_TRY_AS(auto document, rows::certificate(reader, scopes.seal(), *id));
     report.certificate_id = to_hex(*id);
     report.certificate = std::move(document).value_or("");
     return {};
-  }));
+  });
+  // Nothing from here on may say that nothing was destroyed.
+  if (!read)
+    return Error(
+        ErrorCode::kErasureIncomplete,
+        "the erasure was finished, and its certificate cannot be read: " + read.error().context());
   if (report.certificate.empty())
     return Error(ErrorCode::kErasureIncomplete, "the erasure was finished by another process");
   return report;

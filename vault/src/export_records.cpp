@@ -35,10 +35,14 @@ void deliver_one(const Scope& scope, const RecordInfo& record, const DeliverReco
   }
 }
 
-Result<void> record_export(Vault& vault, std::string_view scope_path, TransferReport& report) {
+// What has gone out, and the one that was going out when the export ended: some of it may be out.
+Result<void> record_export(Vault& vault, std::string_view scope_path, TransferReport& report,
+                           const RecordInfo* begun) {
   QUIETUS_TRY_AS(const VaultStatus status, vault.status());
   if (status.read_only) return {};
-  QUIETUS_TRY(vault.record_export(scope_path, report.records, report.bytes));
+  const std::uint64_t records = report.records + (begun != nullptr ? 1 : 0);
+  const std::uint64_t bytes = report.bytes + (begun != nullptr ? begun->size_bytes : 0);
+  QUIETUS_TRY(vault.record_export(scope_path, records, bytes));
   report.recorded = true;
   return {};
 }
@@ -53,16 +57,24 @@ Result<TransferReport> export_records(Vault& vault, const ExportSource& source,
   QUIETUS_TRY_AS(const std::vector<RecordInfo> records, sorted_records(scope));
   TransferReport report;
   std::uint64_t done = 0;
-  for (const RecordInfo& record : records) {
-    deliver_one(scope, record, deliver, report);
-    if (report.stopped) break;
-    if (progress && !progress(++done, records.size())) {
-      report.stopped = Error(ErrorCode::kRefused, "stopped by the caller");
-      break;
+  const RecordInfo* begun = nullptr;
+  try {
+    for (const RecordInfo& record : records) {
+      begun = &record;
+      deliver_one(scope, record, deliver, report);
+      if (report.stopped) break;
+      begun = nullptr;
+      if (progress && !progress(++done, records.size())) {
+        report.stopped = Error(ErrorCode::kRefused, "stopped by the caller");
+        break;
+      }
     }
+  } catch (...) {  // of a callback: it goes on its way when the export is in the log
+    static_cast<void>(record_export(vault, source.scope_path, report, begun));
+    throw;
   }
   // Also after a stop: what was handed out is outside.
-  if (Result<void> recorded = record_export(vault, source.scope_path, report);
+  if (Result<void> recorded = record_export(vault, source.scope_path, report, begun);
       !recorded && !report.stopped)
     report.stopped = std::move(recorded).error().within("recording the export");
   return report;

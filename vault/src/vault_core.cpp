@@ -195,8 +195,8 @@ Result<void> VaultCore::connect(std::shared_ptr<const UnlockSecret> secret, bool
   const bool cached = options.key_caching == KeyCaching::kGuarded;
   QUIETUS_TRY_AS(holders, Holders::join({files.control(), files.runtime(), options.read_only,
                                          !cached, root_lock_path(header.root_folder)}));
-  cache = std::make_unique<KeyCache>(*holders,
-                                     cached ? KeyCache::Mode::kGuarded : KeyCache::Mode::kNone);
+  QUIETUS_TRY_AS(
+      cache, KeyCache::start(*holders, cached ? KeyCache::Mode::kGuarded : KeyCache::Mode::kNone));
   KeyStore::Parts parts{lock_files(),      *control,       *provider,
                         *anchor,           *holders,       *cache,
                         environment.clock, tool_version(), log_origin(header)};
@@ -353,12 +353,12 @@ Result<std::shared_ptr<VaultCore>> VaultCore::open(const std::filesystem::path& 
     return std::move(opened).error();
   }
   core->recovery_pending = opened->recovery_pending;
+  core->note_opened(*opened);
   if (!options.read_only) QUIETUS_TRY(core->forget_unfinished());
   if (options.require_locked_memory && !guarded_memory_status().all_locked())
     return Error(ErrorCode::kUnavailable,
                  "the system does not let key memory be locked; raise RLIMIT_MEMLOCK");
   if (!options.read_only) core->collect_garbage();
-  core->note_opened(*opened);
   core->options.notice = nullptr;  // what it captured may end with the call
   return core;
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 from . import _library as c
 from ._calls import (BytesIn, BytesLike, Folder, Handle, call, file_path, milliseconds, number, text,
-                     text_array, text_out, time_of, visited)
+                     text_array, text_out, time_of, undisturbed, visited)
 from ._errors import InvalidArgument
 from ._library import library
 from ._scope import Scope
@@ -72,13 +72,6 @@ def _erasure(shown: Any) -> Erasure:
                          for each in subjects))
 
 
-def _log(_: Any, line: bytes) -> None:
-    logging.getLogger("quietus").warning("%s", line.decode("utf-8", "replace"))
-
-
-_NOTICE = c.Notice(_log)
-
-
 class Vault(Handle):
     """One folder with encrypted records. Made by create() and open(). May be used from any thread. A
     process opens a vault once; after os.fork() it is the parent's only."""
@@ -101,12 +94,18 @@ class Vault(Handle):
              lock_timeout: float | None = None) -> Vault:
         """Opens a vault, and first finishes any erasure that was interrupted. Timeouts are in
         seconds. What it does or finds besides, the logger "quietus" is told."""
+        lines: list[bytes] = []
         options = c.OpenOptions(
             read_only=bool(read_only), require_locked_memory=bool(require_locked_memory),
             acknowledgement_timeout_ms=_timeout(acknowledgement_timeout, "the timeout"),
             lock_timeout_ms=_timeout(lock_timeout, "the timeout"),
-            notice=_NOTICE)
-        return cls._made(library.quietus_open, folder, _unlock(key_file, passphrase_file), options)
+            notice=c.Notice(lambda _, line: lines.append(line)))
+        unlock = _unlock(key_file, passphrase_file)
+        try:
+            return undisturbed(lambda: cls._made(library.quietus_open, folder, unlock, options))
+        finally:
+            for line in lines:
+                logging.getLogger("quietus").warning("%s", line.decode("utf-8", "replace"))
 
     @classmethod
     def _made(cls, function: Callable[..., int], folder: Folder, unlock: Any, options: Any) -> Vault:
@@ -160,7 +159,8 @@ class Vault(Handle):
     def erase(self, paths: str | Iterable[str], reason: str) -> Erasure:
         """Destroys the keys of the scopes and certifies it. `reason` is a code ("contract-ended",
         "deletion-request", …) or free text. ErasureIncomplete: begun and recorded, it will resume.
-        After any other exception of this package nothing was destroyed."""
+        After Unavailable and InternalError
+        look at status(); after any other exception of this package nothing was destroyed."""
         return self._erasures(library.quietus_erase, *text_array(paths, "a path"),
                               text(reason, "the reason"))[0]
 

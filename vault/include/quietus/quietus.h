@@ -237,7 +237,7 @@ QUIETUS_EXPORT int quietus_put(quietus_scope scope, const char* name, const void
 QUIETUS_EXPORT int quietus_put_stream(quietus_scope scope, const char* name, quietus_source source,
                                       void* context, const quietus_put_options* options,
                                       quietus_record_version* version);
-/* QUIETUS_ABSENT: there is none. After an error the buffer is zero. */
+/* QUIETUS_ABSENT: there is none. After an error of reading the buffer is zero. */
 QUIETUS_EXPORT int quietus_get(quietus_scope scope, const char* name, void* buffer, size_t capacity,
                                size_t* size);
 /* Shows the content once, and wipes it when the callback has returned. */
@@ -297,12 +297,12 @@ typedef int (*quietus_erasure_visit)(void* context, const quietus_erasure* erasu
 
 /* Destroys the keys of the scopes, all in one root change, and certifies it. `reason` is a code
  * ("contract-ended", "deletion-request", …) or free text. QUIETUS_OK only when the old root slot
- * was read back as gone and every process has dropped the keys; what `visit` answers does not
- * matter then. EHELD; EREFUSED: the vault is governed. EINCOMPLETE: begun and recorded, it will
- * resume. Any other error: nothing was destroyed. `visit` may be NULL. */
+ * was read back as gone and every process has dropped the keys, whatever `visit` (or NULL) answers.
+ * EHELD; EREFUSED: the vault is governed. EINCOMPLETE: begun and recorded, it will resume.
+ * EUNAVAILABLE, EINTERNAL: look whether it began. Any other error: nothing was destroyed. */
 QUIETUS_EXPORT int quietus_erase(quietus_vault vault, const char* const* paths, size_t count,
                                  const char* reason, quietus_erasure_visit visit, void* context);
-/* Finishes erasures that are pending. EINCOMPLETE when some remain. */
+/* Finishes erasures that are pending, without subjects. EINCOMPLETE when some remain. */
 QUIETUS_EXPORT int quietus_resume(quietus_vault vault, quietus_erasure_visit visit, void* context);
 
 /* When an erasure that was asked for is made. */

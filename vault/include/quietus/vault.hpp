@@ -106,8 +106,8 @@ class QUIETUS_EXPORT Vault {
   // (see docs/erasure.md) or free text; free text is sealed under the parent and appears nowhere
   // else. On success the old root slot is gone and was read back as gone, and every process that
   // could hold the keys has dropped them. kHeld: a legal hold is in the way. kErasureIncomplete:
-  // begun and recorded; it finishes at the next open or resume(); never a success. All other
-  // errors: nothing was destroyed.
+  // begun and recorded; it finishes at the next open or resume(); never a success. kUnavailable,
+  // kInternal: look at status() whether it began. All other errors: nothing was destroyed.
   // kErased, kNotFound: one of them is, and none was destroyed. Their names are not given out
   // again.
   Result<ErasureReport> erase(std::span<const std::string> paths, std::string_view reason);
