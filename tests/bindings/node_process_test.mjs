@@ -240,6 +240,42 @@ describe('an erasure that is done', () => {
   });
 });
 
+describe('notices of an open', () => {
+  // Another process with the vault open, until the test ends.
+  async function reader(context) {
+    const child = spawn(process.execPath, ['-e', `
+      const here = ${JSON.stringify(place.folder)}; ${PROLOGUE}
+      (async () => {
+        const vault = await open();
+        await (await vault.scope('acme')).get('x');
+        console.log('ready');
+        setTimeout(() => vault.close(), 600000);
+      })();`], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const gone = ended(child);
+    const end = () => { child.kill('SIGKILL'); return gone; };
+    context.after(end);
+    await new Promise((resolve, reject) => {
+      child.stdout.once('data', resolve);
+      child.once('exit', (code) => reject(new Error(`it ended with ${code}`)));
+    });
+    return end;
+  }
+
+  test('are given to onNotice before it is fulfilled', async (context) => {
+    await place.vault.close();
+    await reader(context);  // who opens alone begins with an empty table
+    await (await reader(context))();
+    const lines = [];
+    place.vault = await place.open('vault', { onNotice: (line) => { lines.push(line); } });
+    assert.ok(lines.some((line) => line.includes('ended without closing')), `${lines}`);
+    await place.vault.close();
+    await (await reader(context))();
+    await assert.rejects(place.open('vault', { onNotice() { throw new RangeError('mine'); } }), RangeError);
+    place.vault = await place.open();  // the vault that nobody got was closed
+    await assert.rejects(place.open('vault', { onNotice: 3 }), TypeError);
+  });
+});
+
 // Whether the memory of a process that can be written holds these bytes.
 function inMemory(pid, wanted) {
   const memory = fs.openSync(`/proc/${pid}/mem`, 'r');
