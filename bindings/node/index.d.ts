@@ -98,6 +98,12 @@ export type OpenOptions = Unlock & {
   acknowledgementTimeout?: number | null | undefined;
   /** In milliseconds. 10,000 if not given. */
   lockTimeout?: number | null | undefined;
+  /**
+   * A line for your log: what the open did or found besides its answer. Called once a line, before
+   * `open()` is fulfilled, and awaited. When it raises something, the vault is closed and `open()`
+   * rejects with that. What an open that failed found is not told.
+   */
+  onNotice?: ((line: string) => unknown) | null | undefined;
 };
 
 /** What is open: closed by `close()`, at the end of `await using`, or when nobody has it any more. */
@@ -137,10 +143,11 @@ export class Vault extends Handle {
   /**
    * Destroys the keys of the scopes and certifies it. `reason` is a code ("contract-ended",
    * "deletion-request", …) or free text. `ERR_QUIETUS_ERASURE_INCOMPLETE`: begun and recorded, it will
-   * resume. After any other error nothing was destroyed.
+   * resume. After `ERR_QUIETUS_INTERNAL_ERROR` (as without memory) and `ERR_QUIETUS_UNAVAILABLE` it is not
+   * known what happened: look with `describe()` or `status()`. After any other error nothing was destroyed.
    */
   erase(paths: string | Iterable<string>, reason: string): Promise<Erasure>;
-  /** Finishes erasures that are pending. */
+  /** Finishes erasures that are pending. Errors mean what they mean for `erase()`. */
   resume(): Promise<Erasure[]>;
   /** Restricts the scopes at once; a sweep destroys their keys after the grace of their class. */
   scheduleErasure(paths: string | Iterable<string>, reason: string): Promise<Appointment[]>;
@@ -153,7 +160,8 @@ export class Vault extends Handle {
   withdrawConsent(path: string, when: Date): Promise<void>;
   /**
    * Erases what is due by the policy; at most `maxScopes`, else `ERR_QUIETUS_REFUSED`. Not given: 1,000
-   * or a tenth of all, whichever is less, and 10 always.
+   * or a tenth of all, whichever is less, and 10 always. `ERR_QUIETUS_REFUSED`: nothing was destroyed.
+   * After another error some erasures may be done: `certificates()` has them.
    */
   sweep(options?: {
     dryRun?: boolean | null | undefined;
@@ -243,7 +251,10 @@ export class Scope extends Handle {
   pseudonym(value: Bytes): Promise<Buffer>;
 }
 
-/** What `Scope.batch()` fills. Names and values are copied in. */
+/**
+ * What `Scope.batch()` fills, until its function, and the promise that it may give, has ended: later it is
+ * an error. Names and values are copied in.
+ */
 export class Batch {
   private constructor();
   put(name: string, data: Bytes, options?: PutOptions | null): void;
@@ -310,9 +321,10 @@ export interface Subject {
 export interface Erasure {
   erasureId: string;
   certificateId: string;
-  /** The signed document. */
-  certificate: Buffer;
-  subjects: Subject[];
+  /** The signed document. null: no memory was left to show it; `certificate(certificateId)` reads it. */
+  certificate: Buffer | null;
+  /** null: no memory was left to show them. */
+  subjects: Subject[] | null;
 }
 
 /** When an erasure that was asked for is made. */

@@ -159,6 +159,57 @@ describe('arguments', () => {
   });
 });
 
+// Runs `use()` while Object.prototype has this.
+async function polluted(properties, use) {
+  for (const [name, how] of Object.entries(properties))
+    Object.defineProperty(Object.prototype, name, { __proto__: null, configurable: true, ...how });
+  try {
+    return await use();
+  } finally {
+    for (const name of Object.keys(properties)) delete Object.prototype[name];
+  }
+}
+
+describe('prototypes', () => {
+  test('what is in Object.prototype is no option', async () => {
+    const usual = (await vault.sweep()).limit;
+    const limit = await polluted({ maxScopes: { value: 5 }, dryRun: { value: 3 } },
+                                 async () => [(await vault.sweep()).limit, (await vault.sweep({})).limit]);
+    assert.deepEqual(limit, [usual, usual]);
+    await polluted({ insecureRootInVault: { value: true }, use: { value: 3 } }, async () => {
+      await assert.rejects(place.create('other', { keyFile: place.key, rootFolder: place.path('other/roots') }),
+                           code('REFUSED'));
+      await vault.scope('acme');
+    });
+  });
+
+  test('an option of another prototype is not left out in silence', async () => {
+    await assert.rejects(vault.sweep(Object.create({ dryRun: true })), TypeError);
+    await assert.rejects(vault.sweep(new (class { get dryRun() { return true; } })()), TypeError);
+    const hidden = Object.defineProperty({}, 'dryrun', { value: true });
+    await assert.rejects(vault.sweep(hidden), TypeError);
+    await vault.sweep(Object.assign(Object.create(null), { dryRun: true }));
+    await vault.sweep(new (class { dryRun = true; })());
+  });
+
+  test('an erasure that is done is told, whatever is in Object.prototype', async () => {
+    const setter = { get() {}, set() { throw new Error('a setter saw it'); } };
+    const names = ['erasureId', 'certificateId', 'certificate', 'subjects', 'scopeId', 'salt', 'number', 'code'];
+    const erasure = await polluted(Object.fromEntries(names.map((name) => [name, setter])),
+                                   () => vault.erase('acme', 'test'));
+    assert.ok(erasure.certificate.equals(await vault.certificateOf('acme')));
+    assert.deepEqual(Object.keys(erasure), ['erasureId', 'certificateId', 'certificate', 'subjects']);
+    assert.equal(erasure.subjects[0].path, 'acme');
+    await vault.createScope('other');
+    const other = await polluted({ get: { value: 3 }, set: { value: 3 }, writable: { value: 3 } },
+                                 () => vault.erase('other', 'test'));
+    assert.equal(other.subjects[0].path, 'other');
+    const error = await polluted(Object.fromEntries(names.map((name) => [name, setter])),
+                                 () => vault.scope('none').catch((each) => each));
+    assert.deepEqual([error.code, error.number], ['ERR_QUIETUS_NOT_FOUND', -2]);
+  });
+});
+
 describe('answers', () => {
   test('errors say what, name nothing, and point to who called', async () => {
     const error = await (async function caller() {

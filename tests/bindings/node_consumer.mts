@@ -53,7 +53,7 @@ async function ends(): Promise<void> {
   const described: ScopeInfo = await vault.describe('acme');
   const below: ScopeInfo[] = (await vault.children()).concat(await vault.children('acme'));
   const erasure: Erasure = await vault.erase(['acme'], 'test');
-  const subject: Subject | undefined = erasure.subjects[0];
+  const subject: Subject | undefined = erasure.subjects?.[0];
   const resumed: Erasure[] = await vault.resume();
   const made: Appointment[] = await vault.scheduleErasure('acme', 'contract-ended');
   await vault.cancelErasure('acme');

@@ -196,6 +196,86 @@ describe('the end of the process', () => {
   });
 });
 
+describe('an erasure that is done', () => {
+  // For the binding there is no memory for what is as large as the certificate and the list of subjects.
+  const SUBJECTS = 20, SHIM = `
+    #define _GNU_SOURCE
+    #include <dlfcn.h>
+    #include <cstdlib>
+    #include <cstring>
+    #include <new>
+    void* operator new(std::size_t size) {
+      Dl_info of{};
+      if (size > 1100 && dladdr(__builtin_return_address(0), &of) != 0 &&
+          std::strstr(of.dli_fname, "quietus.node") != nullptr)
+        throw std::bad_alloc();
+      void* const made = std::malloc(size == 0 ? 1 : size);
+      if (made == nullptr) throw std::bad_alloc();
+      return made;
+    }`;
+
+  test('is told without what there is no memory for', { skip: SANITIZED }, async (context) => {
+    // A node with a C++ library inside does not let another take its place.
+    const maps = spawnSync(process.execPath, ['-p', "fs.readFileSync('/proc/self/maps')+''"], { encoding: 'utf8' });
+    const built = spawnSync('c++', ['-shared', '-fPIC', '-x', 'c++', '-o', place.path('shim.so'), '-'], { input: SHIM });
+    if (built.status !== 0 || !maps.stdout.includes('libstdc++')) {
+      context.skip('there is no compiler, or no operator new to be replaced');
+      return;
+    }
+    const paths = Array.from({ length: SUBJECTS }, (_, i) => `acme/${i}`);
+    for (const each of paths) await place.vault.createScope(each);
+    await place.vault.close();
+    const text = `const here = ${JSON.stringify(place.folder)}; ${PROLOGUE} (async () => {
+      const vault = await open();
+      const { subjects, certificate, certificateId } = await vault.erase(${JSON.stringify(paths)}, 'test');
+      console.log(JSON.stringify({ subjects, certificate, certificateId }));
+    })();`;
+    const done = spawnSync(process.execPath, ['-e', text], {
+      encoding: 'utf8', timeout: 60_000, env: { ...process.env, LD_PRELOAD: place.path('shim.so') } });
+    assertEnded(done);
+    place.vault = await place.open();
+    const [{ id }] = await place.vault.certificates();
+    assert.deepEqual(JSON.parse(done.stdout), { subjects: null, certificate: null, certificateId: id });
+    for (const each of await place.vault.children('acme')) assert.equal(each.state, 'erased');
+  });
+});
+
+describe('notices of an open', () => {
+  // Another process with the vault open, until the test ends.
+  async function reader(context) {
+    const child = spawn(process.execPath, ['-e', `
+      const here = ${JSON.stringify(place.folder)}; ${PROLOGUE}
+      (async () => {
+        const vault = await open();
+        await (await vault.scope('acme')).get('x');
+        console.log('ready');
+        setTimeout(() => vault.close(), 600000);
+      })();`], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const gone = ended(child);
+    const end = () => { child.kill('SIGKILL'); return gone; };
+    context.after(end);
+    await new Promise((resolve, reject) => {
+      child.stdout.once('data', resolve);
+      child.once('exit', (code) => reject(new Error(`it ended with ${code}`)));
+    });
+    return end;
+  }
+
+  test('are given to onNotice before it is fulfilled', async (context) => {
+    await place.vault.close();
+    await reader(context);  // who opens alone begins with an empty table
+    await (await reader(context))();
+    const lines = [];
+    place.vault = await place.open('vault', { onNotice: (line) => { lines.push(line); } });
+    assert.ok(lines.some((line) => line.includes('ended without closing')), `${lines}`);
+    await place.vault.close();
+    await (await reader(context))();
+    await assert.rejects(place.open('vault', { onNotice() { throw new RangeError('mine'); } }), RangeError);
+    place.vault = await place.open();  // the vault that nobody got was closed
+    await assert.rejects(place.open('vault', { onNotice: 3 }), TypeError);
+  });
+});
+
 // Whether the memory of a process that can be written holds these bytes.
 function inMemory(pid, wanted) {
   const memory = fs.openSync(`/proc/${pid}/mem`, 'r');
@@ -260,7 +340,6 @@ describe('secrets', () => {
     assert.ok(await leftBehind("await scope.put('x', secret); wipe(secret); globalThis.kept = await scope.get('x');"));
     for (const use of [
       "await scope.put('x', secret); wipe(secret); wipe(await scope.get('x'));",
-      "await scope.batch((batch) => batch.put('x', secret)); wipe(secret);",
       'const token = await scope.seal(secret); wipe(secret); wipe(await scope.open(token));',
       'await scope.pseudonym(secret); wipe(secret);',
       "await scope.putStream('x', [secret]); wipe(secret);" +

@@ -145,6 +145,83 @@ describe('batches', () => {
   });
 });
 
+describe('batches that are late', () => {
+  test('what comes after the function is refused, not lost', async () => {
+    let late, early;
+    const trying = (put) => { try { return put(), 'taken'; } catch (error) { return error.code; } };
+    await scope.batch((batch) => {
+      batch.put('x', bytes('1'));
+      setImmediate(() => { late = trying(() => batch.put('late', bytes('1'))); });
+    });
+    await sleep(5);
+    assert.equal(late, 'ERR_QUIETUS_INVALID_ARGUMENT');
+    assert.equal(await scope.get('late'), null);
+    // As soon as can be: either it is refused, or it is stored.
+    for (let turns = 0; turns < 8; ++turns) {
+      await scope.batch((batch) => {
+        let then = Promise.resolve();
+        for (let i = 0; i < turns; ++i) then = then.then(() => {});
+        then.then(() => { early = trying(() => batch.put(`early ${turns}`, bytes('1'))); });
+      });
+      assert.equal(await scope.get(`early ${turns}`) !== null, early === 'taken', `${turns}: ${early}`);
+    }
+    assert.equal(early, 'ERR_QUIETUS_INVALID_ARGUMENT');
+  });
+
+  test('a batch that is refused leaves nothing open', async () => {
+    const refused = scope.batch((batch) => { batch.put('x', bytes('1'), { expected: Buffer.alloc(24, 1) }); });
+    await assert.rejects(refused, code('CONFLICT'));
+    assert.equal(await scope.get('x'), null);
+  });
+});
+
+async function collectGarbage() {
+  for (let i = 0; i < 10; ++i) {
+    globalThis.gc();
+    await sleep(5);
+  }
+}
+
+describe('what is in use is not closed because its scope or vault was forgotten', () => {
+  beforeEach(async () => {
+    await scope.put('big', Buffer.alloc(3 << 20, 'x'));
+    await vault.close();
+    vault = scope = place.vault = null;
+  });
+
+  test('a stream that is read', async () => {
+    const reader = await (await (await place.open()).scope('acme')).getStream('big');
+    await collectGarbage();
+    assert.equal((await collected(reader)).length, 3 << 20);
+  });
+
+  test('a stream that is written', async () => {
+    await (await (await place.open()).scope('acme')).putStream('y', (async function* () {
+      yield Buffer.alloc(1 << 20);
+      await collectGarbage();
+      yield Buffer.alloc(1 << 20);
+    })());
+    await sooner(async () => (place.vault = await place.open().catch(() => null)));
+    assert.equal((await (await place.vault.scope('acme')).stat('y')).size, 2 << 20);
+  });
+
+  test('a batch', async () => {
+    await (await (await place.open()).scope('acme')).batch(async (batch) => {
+      await collectGarbage();
+      batch.put('y', bytes('1'));
+    });
+    await sooner(async () => (place.vault = await place.open().catch(() => null)));
+    assert.equal((await (await place.vault.scope('acme')).get('y')).toString(), '1');
+  });
+
+  test('a stream that was read to its end keeps nothing open', async () => {
+    const reader = await (await (await place.open()).scope('acme')).getStream('big');
+    await collected(reader);
+    assert.ok(await sooner(async () => (place.vault = await place.open().catch(() => null))));
+    assert.equal((await reader.next()).done, true);
+  });
+});
+
 describe('streams', () => {
   test('from and into files', async () => {
     const data = Buffer.alloc(3_000_001, 'abc');

@@ -86,15 +86,32 @@ function optionalDate(value, what) {
   return value === undefined || value === null ? 0 : date(value, what);
 }
 
-// An option that is spelled wrong must not be one that is not given.
-function options(value, known) {
-  if (value === undefined || value === null) return {};
-  if (typeof value !== 'object') throw wrongType('the options', 'an object', value);
-  for (const name of Object.keys(value))
-    if (!known.includes(name)) throw new TypeError(`there is no option ${name}; there are ${known.join(', ')}`);
+function optionalFunction(value, what) {
+  if (value === undefined || value === null) return null;
+  if (typeof value !== 'function') throw wrongType(what, 'a function', value);
   return value;
 }
 
+// An option that is spelled wrong must not be one that is not given; and what somebody put into
+// Object.prototype is no option. Of another prototype neither, but it was meant: left out, dryRun would
+// make a sweep a real one.
+function options(value, known) {
+  const own = Object.create(null);
+  if (value === undefined || value === null) return own;
+  if (typeof value !== 'object') throw wrongType('the options', 'an object', value);
+  for (const name of Reflect.ownKeys(value)) {
+    if (typeof name === 'symbol') continue;
+    if (!known.includes(name)) throw new TypeError(`there is no option ${name}; there are ${known.join(', ')}`);
+    own[name] = value[name];
+  }
+  for (let from = Object.getPrototypeOf(value); from && from !== Object.prototype; from = Object.getPrototypeOf(from))
+    for (const name of known)
+      if (Object.hasOwn(from, name) && !(name in own))
+        throw new TypeError(`the option ${name} must be the object's own, not its prototype's`);
+  return own;
+}
+
 module.exports = {
-  bytes, date, file, flag, number, optionalDate, optionalFile, optionalText, options, text, texts, version,
+  bytes, date, file, flag, number, optionalDate, optionalFile, optionalFunction, optionalText, options, text,
+  texts, version,
 };

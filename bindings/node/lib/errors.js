@@ -3,6 +3,7 @@
 
 // By the numbers of quietus.h.
 const CODES = {
+  __proto__: null,
   [-1]: 'ERR_QUIETUS_INVALID_ARGUMENT',
   [-2]: 'ERR_QUIETUS_NOT_FOUND',
   [-3]: 'ERR_QUIETUS_ERASED',
@@ -27,6 +28,10 @@ const CODES = {
 const INVALID = -1, UNAVAILABLE = -15, INTERNAL = -19;
 
 class QuietusError extends Error {
+  // Defined, and so its own whatever Object.prototype has.
+  number;
+  code;
+
   constructor(number, message) {
     super(message);
     this.number = number;
@@ -35,7 +40,7 @@ class QuietusError extends Error {
 }
 // Not of each error: it is no property that a program would look through.
 Object.defineProperty(QuietusError.prototype, 'name',
-                      { value: 'QuietusError', writable: true, configurable: true });
+                      { __proto__: null, value: 'QuietusError', writable: true, configurable: true });
 
 const invalid = (message) => new QuietusError(INVALID, message);
 const unavailable = (message) => new QuietusError(UNAVAILABLE, message);
@@ -43,8 +48,9 @@ const unavailable = (message) => new QuietusError(UNAVAILABLE, message);
 function wrongType(what, wanted, value) {
   // The type only: the value may be a secret.
   const error = new TypeError(`${what} must be ${wanted}, not ${value === null ? 'null' : typeof value}`);
-  error.code = 'ERR_INVALID_ARG_TYPE';
-  return error;
+  return Object.defineProperty(error, 'code', {
+    __proto__: null, value: 'ERR_INVALID_ARG_TYPE', writable: true, enumerable: true, configurable: true,
+  });
 }
 
 // What the compiled half raised, as what is shown to programs. Made where somebody waits for it, so that

@@ -132,7 +132,7 @@ class Handle {
 // For `await using`, where the runtime knows it.
 if (Symbol.asyncDispose) {
   Object.defineProperty(Handle.prototype, Symbol.asyncDispose, {
-    value() { return this.close(); }, writable: true, configurable: true,
+    __proto__: null, value() { return this.close(); }, writable: true, configurable: true,
   });
 }
 

@@ -16,10 +16,12 @@ function putOptions(given) {
 
 class Batch {
   #open;
+  #scope;  // which must not be closed because nobody else has it
 
-  constructor(making, open) {
+  constructor(making, open, scope) {
     refuseOthers(making, 'it is what batch() gives to its function');
     this.#open = open;
+    this.#scope = scope;
   }
 
   put(name, data, how) {
@@ -69,7 +71,7 @@ class Scope extends Handle {
 
   async getStream(name) {
     const called = text(name, 'the name');
-    return this.#open.call((scope) => Reader.begin(this.#open, native.openReader(scope, called)));
+    return this.#open.call((scope) => Reader.begin(this, native.openReader(scope, called)));
   }
 
   async stat(name) {
@@ -94,8 +96,10 @@ class Scope extends Handle {
       const number = native.newBatch();
       const open = new Open(number, 'batch');
       try {
-        await fill(new Batch(MAKING, open));
-        await open.call((batch) => native.write(scope, batch));
+        await fill(new Batch(MAKING, open, this));
+        const written = open.call((batch) => native.write(scope, batch));
+        open.close();  // at once: what came now would not be stored, and must not look as if it were
+        await written;
       } finally {
         await open.close();
       }

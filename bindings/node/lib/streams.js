@@ -4,7 +4,7 @@
 const { native } = require('./native.js');
 const { bytes } = require('./arguments.js');
 const { shown } = require('./errors.js');
-const { forgotten } = require('./open.js');
+const { forgotten, openOf } = require('./open.js');
 
 const NOTHING = new Uint8Array(0);
 
@@ -53,26 +53,28 @@ class Reading {
 
 class Reader {
   #reading;
+  #scope;  // which must not be closed because nobody else has it; until the end
   #step;  // the first
   #ended = false;
   #turn = Promise.resolve();
 
-  constructor(reading, step) {
+  constructor(reading, scope, step) {
     this.#reading = reading;
+    this.#scope = scope;
     this.#step = step;
     forgotten.register(this, reading, reading);
   }
 
   // null: there is no such record.
-  static async begin(open, stream) {
-    const reading = new Reading(open, stream);
+  static async begin(scope, stream) {
+    const reading = new Reading(openOf(scope), stream);
     let step = null;
     try {
       step = await reading.next();
     } finally {
       if (step === null) await reading.stop();
     }
-    return step && new Reader(reading, step);
+    return step && new Reader(reading, scope, step);
   }
 
   // One after the other, also for who does not wait.
@@ -98,6 +100,7 @@ class Reader {
   async return(value) {
     this.#ended = true;
     this.#step = null;
+    this.#scope = null;
     await this.#reading.stop();
     return { done: true, value };
   }

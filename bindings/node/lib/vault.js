@@ -4,7 +4,8 @@
 const { inspect } = require('node:util');
 const { native } = require('./native.js');
 const {
-  bytes, date, file, flag, number, optionalDate, optionalFile, optionalText, options, text, texts,
+  bytes, date, file, flag, number, optionalDate, optionalFile, optionalFunction, optionalText, options, text,
+  texts,
 } = require('./arguments.js');
 const { Handle, MAKING, Open, call, openOf, refuseOthers } = require('./open.js');
 const { Scope } = require('./scope.js');
@@ -25,10 +26,11 @@ const unlock = (how) => [optionalFile(how.keyFile, 'the key file'),
                          optionalFile(how.passphraseFile, 'the passphrase file')];
 
 // What console.log() and error reports show of a subject: not what opens the commitment to it.
-const discreet = { value: () => 'Subject {}' };
+const discreet = { __proto__: null, value: () => 'Subject {}' };
 
+// It is done: nothing may be raised here.
 function guarded(erasure) {
-  for (const subject of erasure.subjects) Object.defineProperty(subject, inspect.custom, discreet);
+  for (const subject of erasure.subjects ?? []) Object.defineProperty(subject, inspect.custom, discreet);
   return erasure;
 }
 
@@ -54,12 +56,21 @@ class Vault extends Handle {
 
   static async open(folder, how) {
     const given = options(how, ['keyFile', 'passphraseFile', 'readOnly', 'requireLockedMemory',
-                                'acknowledgementTimeout', 'lockTimeout']);
+                                'acknowledgementTimeout', 'lockTimeout', 'onNotice']);
     const wanted = [file(folder, 'the folder'), ...unlock(given), flag(given.readOnly, 'readOnly'),
                     flag(given.requireLockedMemory, 'requireLockedMemory'),
                     number(given.acknowledgementTimeout, 1, TIMEOUT, 'acknowledgementTimeout'),
                     number(given.lockTimeout, 1, TIMEOUT, 'lockTimeout')];
-    return new Vault(MAKING, await call(() => native.open(...wanted)));
+    const onNotice = optionalFunction(given.onNotice, 'onNotice');
+    const opened = await call(() => native.open(...wanted));
+    const vault = new Vault(MAKING, opened.vault);
+    try {
+      if (onNotice) for (const line of opened.notices ?? []) await onNotice(line);
+    } catch (error) {
+      await vault.close();  // nobody gets it
+      throw error;
+    }
+    return vault;
   }
 
   // ---- scopes ----

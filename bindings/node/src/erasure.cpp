@@ -1,10 +1,14 @@
 // The end of data; keys and holds.
 #include <array>
+#include <cstdio>
+#include <exception>
 
 #include "functions.hpp"
 
 namespace quietus::node {
 namespace {
+
+constexpr std::size_t kUsualErasures = 16;  // erasures that are reported together
 
 // ---- erasures -----------------------------------------------------------------------------------
 
@@ -15,12 +19,27 @@ struct Subject {
   Secret salt;
 };
 
+using Id = std::array<char, 33>;
+
+// Of one that is done. Ids need no memory; of what does, there may be none.
 struct Erasure {
-  std::string erasure_id;
-  std::string certificate_id;
-  std::string certificate;
-  std::vector<Subject> subjects;
+  Id erasure_id{};
+  Id certificate_id{};
+  std::optional<Secret> certificate;
+  std::optional<std::vector<Subject>> subjects;
 };
+
+struct Erasures {
+  std::vector<Erasure> made;
+  bool lost = false;  // one was made that is not among them
+};
+
+// Before anything is destroyed: there is memory for as many then, whatever happens.
+Erasures room_for(std::size_t count) {
+  Erasures all;
+  all.made.reserve(count);
+  return all;
+}
 
 Secret secret_text(const char* from) {
   return {from, std::char_traits<char>::length(from)};
@@ -30,14 +49,43 @@ std::string_view view(const Secret& secret) {
   return {reinterpret_cast<const char*>(secret.data()), secret.size()};
 }
 
-int see_erasure(void* context, const quietus_erasure* shown) {
-  Erasure made{
-      shown->erasure_id, shown->certificate_id, {shown->certificate, shown->certificate_size}, {}};
-  for (std::size_t i = 0; i < shown->subject_count; ++i) {
-    const quietus_subject& one = shown->subjects[i];
-    made.subjects.push_back({one.scope_id, secret_text(one.path), secret_text(one.salt)});
+Id id_of(const char* from) {
+  Id made{};
+  static_cast<void>(std::snprintf(made.data(), made.size(), "%s", from));
+  return made;
+}
+
+std::vector<Subject> subjects_of(const quietus_erasure& shown) {
+  std::vector<Subject> made;
+  made.reserve(shown.subject_count);
+  for (std::size_t i = 0; i < shown.subject_count; ++i) {
+    const quietus_subject& one = shown.subjects[i];
+    made.push_back({one.scope_id, secret_text(one.path), secret_text(one.salt)});
   }
-  static_cast<std::vector<Erasure>*>(context)->push_back(std::move(made));
+  return made;
+}
+
+// Runs `keep()`; false when there is no memory for it. What is thrown must not reach the library,
+// which would answer with an error that reads as if nothing had been destroyed.
+template <class Keep>
+bool kept(const Keep& keep) noexcept {
+  try {
+    keep();
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+int see_erasure(void* context, const quietus_erasure* shown) {
+  auto& all = *static_cast<Erasures*>(context);
+  Erasure made;
+  made.erasure_id = id_of(shown->erasure_id);
+  made.certificate_id = id_of(shown->certificate_id);
+  static_cast<void>(
+      kept([&] { made.certificate.emplace(shown->certificate, shown->certificate_size); }));
+  static_cast<void>(kept([&] { made.subjects = subjects_of(*shown); }));
+  if (!kept([&] { all.made.push_back(std::move(made)); })) all.lost = true;
   return 0;
 }
 
@@ -51,36 +99,66 @@ napi_value show_subject(napi_env env, const Subject& subject) {
 
 napi_value show_erasure(napi_env env, const Erasure& erasure) {
   return Object(env)
-      .set("erasureId", text(env, erasure.erasure_id))
-      .set("certificateId", text(env, erasure.certificate_id))
-      .set("certificate", buffer(env, erasure.certificate.data(), erasure.certificate.size()))
-      .set("subjects", array(env, erasure.subjects, show_subject))
+      .set("erasureId", text(env, erasure.erasure_id.data()))
+      .set("certificateId", text(env, erasure.certificate_id.data()))
+      .set("certificate", or_null(env, [&] { return buffer(env, erasure.certificate.value()); }))
+      .set("subjects",
+           or_null(env, [&] { return array(env, erasure.subjects.value(), show_subject); }))
       .value();
+}
+
+// What `show()` makes of them. They are done: when there is no answer, the error must be the one
+// that says so.
+template <class Show>
+napi_value told(napi_env env, const Erasures& all, const Show& show) {
+  napi_value const shown = all.lost ? nullptr : if_possible(env, show);
+  if (shown == nullptr)
+    raise_failure(env, QUIETUS_EINCOMPLETE,
+                  "keys were destroyed, but there was no memory for the report: see status() and "
+                  "certificates()");
+  return shown;
 }
 
 struct Ending {
   quietus_vault vault;
   std::vector<std::string> paths;
   std::string reason;
-  std::vector<Erasure> made;
+  Erasures made;
 };
 
 napi_value erase(napi_env env, const Arguments& in) {
   return promise(
-      env, Ending{in.vault(0), in.texts(1), in.text(2), {}},
+      env, Ending{in.vault(0), in.texts(1), in.text(2), room_for(1)},
       [](Ending& call) {
         const Pointers paths(call.paths);
         return quietus_erase(call.vault, paths.data(), paths.size(), call.reason.c_str(),
                              see_erasure, &call.made);
       },
-      [](napi_env to, const Ending& call) { return show_erasure(to, call.made.at(0)); });
+      [](napi_env to, const Ending& call) {
+        return told(to, call.made, [&] { return show_erasure(to, call.made.made.at(0)); });
+      });
 }
 
 napi_value resume(napi_env env, const Arguments& in) {
   return promise(
-      env, Ending{in.vault(0), {}, {}, {}},
+      env, Ending{in.vault(0), {}, {}, room_for(kUsualErasures)},
       [](Ending& call) { return quietus_resume(call.vault, see_erasure, &call.made); },
-      [](napi_env to, const Ending& call) { return array(to, call.made, show_erasure); });
+      [](napi_env to, const Ending& call) {
+        return told(to, call.made, [&] { return array(to, call.made.made, show_erasure); });
+      });
+}
+
+napi_value show_sweep(napi_env env, const quietus_sweep_report& report,
+                      const std::vector<Erasure>& made) {
+  return Object(env)
+      .set("scopes", number(env, report.scopes))
+      .set("limit", number(env, report.limit))
+      .set("kept", number(env, report.kept))
+      .set("holdsEnded", number(env, report.holds_ended))
+      .set("termsEnded", number(env, report.terms_ended))
+      .set("keysRetired", number(env, report.keys_retired))
+      .set("erasures", array(env, made, show_erasure))
+      .value();
 }
 
 napi_value sweep(napi_env env, const Arguments& in) {
@@ -89,10 +167,10 @@ napi_value sweep(napi_env env, const Arguments& in) {
     bool dry_run;
     std::int64_t max_scopes;
     quietus_sweep_report report;
-    std::vector<Erasure> made;
+    Erasures made;
   };
   return promise(
-      env, Call{in.vault(0), in.flag(1), in.integer(2), {}, {}},
+      env, Call{in.vault(0), in.flag(1), in.integer(2), {}, room_for(kUsualErasures)},
       [](Call& call) {
         const quietus_sweep_options how{sizeof how, call.dry_run ? 1 : 0,
                                         static_cast<std::uint64_t>(call.max_scopes)};
@@ -100,15 +178,7 @@ napi_value sweep(napi_env env, const Arguments& in) {
         return quietus_sweep(call.vault, &how, &call.report, see_erasure, &call.made);
       },
       [](napi_env to, const Call& call) {
-        return Object(to)
-            .set("scopes", number(to, call.report.scopes))
-            .set("limit", number(to, call.report.limit))
-            .set("kept", number(to, call.report.kept))
-            .set("holdsEnded", number(to, call.report.holds_ended))
-            .set("termsEnded", number(to, call.report.terms_ended))
-            .set("keysRetired", number(to, call.report.keys_retired))
-            .set("erasures", array(to, call.made, show_erasure))
-            .value();
+        return told(to, call.made, [&] { return show_sweep(to, call.report, call.made.made); });
       });
 }
 

@@ -24,7 +24,7 @@ void add(napi_env env, napi_value exports, std::span<const Function> functions) 
     napi_value made = nullptr;
     check(env, napi_create_function(env, each.name, NAPI_AUTO_LENGTH, &call,
                                     const_cast<Function*>(&each), &made));
-    check(env, napi_set_named_property(env, exports, each.name, made));
+    define(env, exports, text(env, each.name), made);
   }
 }
 
@@ -34,7 +34,7 @@ napi_value fill(napi_env env, napi_value exports) {
     for (const auto& functions : {vault_functions(), record_functions(), stream_functions(),
                                   erasure_functions(), evidence_functions()})
       add(env, exports, functions);
-    check(env, napi_set_named_property(env, exports, "version", text(env, quietus_version())));
+    define(env, exports, text(env, "version"), text(env, quietus_version()));
     return exports;
   } catch (const Raised&) {
     return nullptr;

@@ -92,12 +92,20 @@ napi_value version(napi_env env, const quietus_record_version& value) {
   return buffer(env, value.bytes, sizeof value.bytes);
 }
 
+void define(napi_env env, napi_value object, napi_value name, napi_value value) {
+  napi_property_descriptor property{};
+  property.name = name;
+  property.value = value;
+  property.attributes = napi_default_jsproperty;
+  check(env, napi_define_properties(env, object, 1, &property));
+}
+
 Object::Object(napi_env env) : env_(env) {
   check(env, napi_create_object(env, &value_));
 }
 
 Object& Object::set(const char* name, napi_value value) {
-  check(env_, napi_set_named_property(env_, value_, name, value));
+  define(env_, value_, text(env_, name), value);
   return *this;
 }
 

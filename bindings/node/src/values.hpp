@@ -5,6 +5,7 @@
 #include <quietus/quietus.h>
 
 #include <array>
+#include <exception>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,6 +43,9 @@ napi_value buffer(napi_env env, const void* data, std::size_t size);
 napi_value buffer(napi_env env, const Secret& content);
 napi_value version(napi_env env, const quietus_record_version& value);
 
+// As a property of its own: a plain write would go to a setter that somebody put into a prototype.
+void define(napi_env env, napi_value object, napi_value name, napi_value value);
+
 class Object {
  public:
   explicit Object(napi_env env);
@@ -73,9 +77,30 @@ napi_value array(napi_env env, const List& list, const Show& show) {
   std::uint32_t at = 0;
   for (const auto& each : list) {
     const HandleScope scope(env);
-    check(env, napi_set_element(env, made, at++, show(env, each)));
+    define(env, made, text(env, std::to_string(at++)), show(env, each));
   }
   return made;
+}
+
+// What `make()` gives; nullptr, and nothing raised, when it cannot be made.
+template <class Make>
+napi_value if_possible(napi_env env, const Make& make) {
+  try {
+    return make();
+  } catch (const Raised&) {
+    napi_value raised = nullptr;
+    static_cast<void>(napi_get_and_clear_last_exception(env, &raised));
+    return nullptr;
+  } catch (const std::exception&) {
+    return nullptr;
+  }
+}
+
+// For a part of an answer without which the rest still has to be told: null then.
+template <class Make>
+napi_value or_null(napi_env env, const Make& make) {
+  napi_value const made = if_possible(env, make);
+  return made == nullptr ? null(env) : made;
 }
 
 // ---- in -----------------------------------------------------------------------------------------

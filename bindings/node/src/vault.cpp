@@ -24,13 +24,6 @@ napi_value new_key_file(napi_env env, const Arguments& in) {
                  [](const std::string& path) { return quietus_new_key_file(path.c_str()); });
 }
 
-template <class Call, class Run>
-napi_value opened_vault(napi_env env, Call call, Run run) {
-  return promise(env, std::move(call), std::move(run), [](napi_env in, const Call& made) {
-    return Instance::of(in).keep(in, Kind::kVault, made.vault);
-  });
-}
-
 napi_value create(napi_env env, const Arguments& in) {
   struct Call {
     std::string folder;
@@ -40,13 +33,16 @@ napi_value create(napi_env env, const Arguments& in) {
     bool unknown_medium;
     quietus_vault vault;
   };
-  return opened_vault(
+  return promise(
       env, Call{in.text(0), Unlock(in, 1), in.optional_text(3), in.flag(4), in.flag(5), nullptr},
       [](Call& call) {
         const quietus_unlock unlock = call.unlock.options();
         const quietus_create_options how{sizeof how, pointer_to(call.root_folder),
                                          call.root_in_vault ? 1 : 0, call.unknown_medium ? 1 : 0};
         return quietus_create(call.folder.c_str(), &unlock, &how, &call.vault);
+      },
+      [](napi_env to, const Call& call) {
+        return Instance::of(to).keep(to, Kind::kVault, call.vault);
       });
 }
 
@@ -55,6 +51,15 @@ std::uint32_t timeout(napi_env env, const Arguments& in, std::size_t at) {
   if (milliseconds < 0 || milliseconds > UINT32_MAX)
     raise_failure(env, QUIETUS_EINVALID, "a timeout must be 0 to 2^32 - 1");
   return static_cast<std::uint32_t>(milliseconds);
+}
+
+// It is called on a thread of the pool: the lines are kept for JavaScript's.
+void see_notice(void* context, const char* line) {
+  try {
+    static_cast<std::vector<std::string>*>(context)->emplace_back(line);
+  } catch (const std::exception&) {
+    return;  // a line for a log is no reason for an open to fail
+  }
 }
 
 napi_value open(napi_env env, const Arguments& in) {
@@ -66,20 +71,40 @@ napi_value open(napi_env env, const Arguments& in) {
     std::uint32_t acknowledgement_timeout;
     std::uint32_t lock_timeout;
     quietus_vault vault;
+    std::vector<std::string> notices;
   };
-  return opened_vault(env,
-                      Call{in.text(0), Unlock(in, 1), in.flag(3), in.flag(4), timeout(env, in, 5),
-                           timeout(env, in, 6), nullptr},
-                      [](Call& call) {
-                        const quietus_unlock unlock = call.unlock.options();
-                        quietus_open_options how{};
-                        how.size = sizeof how;
-                        how.read_only = call.read_only ? 1 : 0;
-                        how.require_locked_memory = call.locked_memory ? 1 : 0;
-                        how.acknowledgement_timeout_ms = call.acknowledgement_timeout;
-                        how.lock_timeout_ms = call.lock_timeout;
-                        return quietus_open(call.folder.c_str(), &unlock, &how, &call.vault);
-                      });
+  return promise(
+      env,
+      Call{in.text(0),
+           Unlock(in, 1),
+           in.flag(3),
+           in.flag(4),
+           timeout(env, in, 5),
+           timeout(env, in, 6),
+           nullptr,
+           {}},
+      [](Call& call) {
+        const quietus_unlock unlock = call.unlock.options();
+        quietus_open_options how{};
+        how.size = sizeof how;
+        how.read_only = call.read_only ? 1 : 0;
+        how.require_locked_memory = call.locked_memory ? 1 : 0;
+        how.acknowledgement_timeout_ms = call.acknowledgement_timeout;
+        how.lock_timeout_ms = call.lock_timeout;
+        how.notice = see_notice;
+        how.notice_context = &call.notices;
+        return quietus_open(call.folder.c_str(), &unlock, &how, &call.vault);
+      },
+      [](napi_env to, const Call& call) {
+        Object made(to);
+        // Before the vault: nobody could close it if these were what fails.
+        made.set("notices", or_null(to, [&] {
+                   return array(to, call.notices, [](napi_env each, const std::string& line) {
+                     return text(each, line);
+                   });
+                 }));
+        return made.set("vault", Instance::of(to).keep(to, Kind::kVault, call.vault)).value();
+      });
 }
 
 // Of any kind. What another has begun with it is finished by the library.
