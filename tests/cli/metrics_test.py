@@ -11,7 +11,7 @@ import time
 import unittest
 
 import openmetrics
-from governance_test import FAKETIME, Governed as GovernedVault
+from governed import FAKETIME, Governed as GovernedVault
 from scenario import DONE, LOCKED, NOT_FOUND, USAGE, Scenario, command, main
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <fstream>
 #include <thread>
 
 #include "storage/stores.hpp"
@@ -24,9 +25,7 @@ bool sanitized() {
 // Not more address space than this process has now, and that many bytes.
 bool limit_address_space(std::uint64_t more) {
   std::uint64_t pages = 0;
-  std::FILE* const file = std::fopen("/proc/self/statm", "re");
-  const bool read = file != nullptr && std::fscanf(file, "%lu", &pages) == 1;  // NOLINT: cert-err34
-  if (file != nullptr) std::fclose(file);
+  const bool read = static_cast<bool>(std::ifstream("/proc/self/statm") >> pages);
   const rlim_t bytes = pages * 4096 + more;
   const rlimit limit{bytes, bytes};
   return read && setrlimit(RLIMIT_AS, &limit) == 0;
